@@ -1,0 +1,79 @@
+"""What is kept about domains and people: who exists, who may sign in, where an address leads inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from posthouse.mail.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account. ``quota`` in bytes, 0 = unlimited. ``address`` is the lower-case key form."""
+
+    id: int
+    domain_id: int
+    address: str
+    quota: int
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an address leads inside our domains.
+
+    ``account``: that account. ``alias``: to ``forward`` (one address, inside or outside). ``unknown``: our domain, but
+    nobody there. ``foreign``: not one of our domains. ``detail`` is the part after the plus sign, if any.
+    """
+
+    kind: Literal["account", "alias", "unknown", "foreign"]
+    account: Account | None = None
+    forward: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScramKeys:
+    """Stored keys of one account for SCRAM-SHA-256 (RFC 5802 3)."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The result of a sign-in attempt; ``account`` is None when refused, ``reason`` is for the log."""
+
+    account: Account | None
+    reason: str = ""
+    delay: float = 0.0
+    """Seconds the session should wait before it answers (grows with failures of this peer or login)."""
+    temporary: bool = False
+    """The directory could not be asked: answer a temporary failure (SMTP 454, IMAP UNAVAILABLE, POP3 SYS/TEMP)."""
+
+
+class Directory(Protocol):
+    """Look-ups answer from a cache checked against a version at most one second old."""
+
+    async def target(self, address: Address) -> Target:
+        """Where this address leads. Never raises on odd addresses (they are unknown or foreign)."""
+
+    async def account(self, account_id: int) -> Account | None:
+        """The account of this id if it exists and is active."""
+
+    async def is_local_domain(self, domain: str) -> bool:
+        """Whether mail for this domain is ours."""
+
+    async def sign_in(self, login: str, password: str, *, peer: str, protocol: str) -> SignIn:
+        """Verify a password (RFC 4616 semantics: login is an address). Argon2id runs in a thread; an unknown login
+        costs the same time. Failures are counted and logged with login and peer, never with the password."""
+
+    async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        """Keys for a SCRAM exchange. For unknown logins: None and made-up keys that stay the same for that login."""
+
+    async def record_scram(self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str) -> SignIn:
+        """Tell the outcome of a SCRAM exchange; counts and delays as sign_in does. The account must be checked to be
+        active still."""

@@ -1,0 +1,58 @@
+"""Named write steps: the places where a crash would hurt, made reachable for the crash tests.
+
+``step("body.synced")`` costs one global look-up in normal operation. With ``POSTHOUSE_CRASH_AT=NAME[:N]`` in the
+environment the process kills itself with SIGKILL the Nth time the named step is reached; with
+``POSTHOUSE_STEP_LOG=FILE`` every step is appended to a file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+NAMES: tuple[str, ...] = (
+    "body.written",        # temporary file written, not synced
+    "body.synced",         # temporary file synced
+    "body.renamed",        # renamed into place, directory not synced
+    "body.directory",      # directory synced
+    "unit.begun",          # write transaction begun
+    "unit.applied",        # all statements of the batch done, not committed
+    "unit.committed",      # commit returned
+    "accept.reply",        # acceptance returned, reply not yet written
+    "append.reply",        # APPEND durable, OK not yet written
+    "queue.leased",        # a local queue row was leased
+    "queue.delivered",     # its delivery and settlement committed
+    "removal.condemned",   # a body was condemned
+    "removal.unlinked",    # its file is unlinked, row not yet removed by commit
+)
+"""Every step by name, in the order a message meets them."""
+
+
+def _nothing(name: str) -> None:
+    """A step in normal operation."""
+
+
+def _make() -> Callable[[str], None]:
+    where = os.environ.get("POSTHOUSE_CRASH_AT", "")
+    log = os.environ.get("POSTHOUSE_STEP_LOG", "")
+    if not where and not log:
+        return _nothing
+    name, _, count = where.partition(":")
+    left = int(count or "1")
+
+    def reached(step_name: str) -> None:
+        nonlocal left
+        if log:
+            descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.write(descriptor, step_name.encode() + b"\n")
+            os.close(descriptor)
+        if step_name == name:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    return reached
+
+
+step: Callable[[str], None] = _make()

@@ -1,0 +1,48 @@
+"""``posthouse.toml``: only what is needed to start. Everything else is a declared setting kept in the database."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One listening socket. ``path`` (a Unix socket) instead of address and port is for LMTP only.
+
+    ``tls``: none, starttls (offered, and demanded before sign-in) or implicit. ``proxy_from``: networks whose
+    connections must begin with a PROXY header (v1 or v2); the address in it is the peer from then on.
+    """
+
+    protocol: Literal["smtp", "submission", "lmtp", "imap", "pop3"]
+    address: str = ""
+    port: int = 0
+    path: str = ""
+    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    proxy_from: tuple[str, ...] = ()
+
+
+class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A certificate chain and its key (PEM files) for these host names; the first one listed is the default."""
+
+    hosts: tuple[str, ...] = ()
+    chain: str
+    key: str
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The start-up configuration. Paths are absolute once loaded. ``workers`` 0 means one per core.
+
+    ``database_url`` "" is SQLite at ``<data>/posthouse.db``; else ``postgresql://…``, ``mysql://…`` or ``mssql://…``.
+    """
+
+    data: str = "data"
+    database_url: str = ""
+    hostname: str = ""
+    run_as: str = ""
+    workers: int = 1
+    listeners: tuple[Listener, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    control: str = ""
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,69 @@
+"""Server side of SASL (RFC 4422) without I/O: a mechanism is fed responses and tells what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Send this (not yet base64) to the client and feed its answer."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPassword:
+    """The mechanism wants this password verified (Directory.sign_in); end the exchange with the result."""
+
+    login: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantKeys:
+    """SCRAM wants the stored keys of this login: call ``keys(...)`` on the mechanism, which returns the next step."""
+
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """SCRAM: the client proved its password. ``data`` is the server-final message, to be sent as a last challenge (the
+    client answers with an empty response) or as additional data with success where the protocol can carry it."""
+
+    login: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The exchange is over and failed. ``reason`` is for the log. ``malformed``: a syntax error (501/BAD), else 535/NO."""
+
+    reason: str
+    malformed: bool = False
+    login: str = ""
+
+
+Step = Challenge | CheckPassword | WantKeys | Proven | Failed
+
+
+class Mechanism(Protocol):
+    """One exchange; used once."""
+
+    name: str
+
+    def start(self, initial: bytes | None) -> Step:
+        """Begin with the initial response (None: none was given)."""
+
+    def respond(self, data: bytes) -> Step:
+        """The client's next response, decoded from base64."""
+
+
+# wire.sasl offers:
+#   def mechanism(name: str, *, channel_binding: bytes | None) -> Mechanism | None
+#   def available(*, channel_binding: bytes | None) -> list[str]
+# PLAIN, LOGIN, SCRAM-SHA-256 and, only with channel_binding (tls-unique, TLS <= 1.2), SCRAM-SHA-256-PLUS.
+# SCRAM mechanisms have: def keys(self, salt, iterations, stored_key, server_key) -> Step
+# Responses over 8 KiB are Failed(malformed=True) before anything else; "*" is handled by the protocol session.
