@@ -1,15 +1,17 @@
 """What a command handler may assume of its session.
 
-Each command is one module of ``access/imap/commands`` with ``async def run(session, command) -> None``. A handler
-writes its untagged data, then ends with exactly one of ``ok``, ``no`` and ``bad``; ``ok`` and ``no`` first tell the
-client what happened to the selected mailbox meanwhile (``View.sync``), in the form its ENABLEs ask for.
+Each command is one module of ``access/imap/commands`` with ``async def run(session, command) -> None``. A
+handler writes its untagged data, then ends with exactly one of ``ok``, ``no`` and ``bad``; ``ok`` and ``no``
+first tell the client what happened to the selected mailbox meanwhile (``View.sync``), in the form its ENABLEs
+ask for.
 
-Errors a handler may simply raise, and what the session answers: :class:`BadSequence` and :class:`BadCommand` → BAD,
-:class:`No` → NO, ``StoreRefusal`` → NO with its code, ``DatabaseUnavailable`` → NO [UNAVAILABLE], ``ConnectionError``
-→ the connection is gone, nothing is answered. Anything else is our fault: logged with traceback, NO [SERVERBUG].
+Errors a handler may simply raise, and what the session answers: :class:`BadSequence` and :class:`BadCommand` →
+BAD; :class:`No` → NO; ``StoreRefusal`` → NO with its code; ``DatabaseUnavailable`` → NO [UNAVAILABLE];
+``ConnectionError`` → the connection is gone, nothing is answered. Anything else is our fault: logged with its
+traceback, NO [SERVERBUG].
 
-Before a handler of a selected-state command runs, the session has refreshed the view; a handler that changed the
-selected mailbox calls ``await session.refresh()`` before ``ok``.
+Before a handler of a selected-state command runs, the session has refreshed the view; a handler that changed
+the selected mailbox calls ``await session.refresh()`` before ``ok``.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from posthouse.wire.imap.syntax import Command, Messages, ReaderState
 
 
 class BadSequence(Exception):
-    """A sequence number beyond the mailbox (RFC 9051 9, seq-number); args[0] is public text. Answered with BAD."""
+    """A sequence number beyond the mailbox (RFC 9051 9, seq-number); args[0] is public text. Answered BAD."""
 
 
 class BadCommand(Exception):
@@ -33,7 +35,7 @@ class BadCommand(Exception):
 
 
 class No(Exception):
-    """The command is declined: NO with an optional response code (``code`` without brackets, e.g. ``b"TRYCREATE"``)."""
+    """The command is declined with NO. ``code`` is a response code without brackets, e.g. ``b"TRYCREATE"``."""
 
     def __init__(self, text: str, code: bytes = b"") -> None:
         super().__init__(text)
@@ -55,7 +57,7 @@ class ImapSession(Protocol):
     writable: bool
     """SELECT, not EXAMINE."""
     saved: list[int]
-    """SEARCHRES: the UIDs of ``$``, ascending (RFC 5182). A search with SAVE replaces it; SELECT empties it."""
+    """SEARCHRES: the UIDs of ``$``, ascending (RFC 5182). SEARCH with SAVE replaces it, SELECT empties it."""
     condstore: bool
     """The client has shown that it wants MODSEQ (RFC 7162 3.1). Set by ``enable_condstore``."""
     qresync: bool
@@ -72,7 +74,7 @@ class ImapSession(Protocol):
         """The view; only in the selected state."""
 
     def write(self, data: bytes) -> None:
-        """Send bytes (whole lines, or a line in pieces that nothing else comes between)."""
+        """Send bytes: whole lines, or a line in pieces that nothing else comes between."""
 
     async def drain(self) -> None:
         """Wait until the client has read enough; call it at least every 64 KiB of a long answer. Raises
@@ -90,16 +92,16 @@ class ImapSession(Protocol):
     def resolve(self, messages: Messages, uid: bool) -> list[tuple[int, int]]:
         """The (sequence number, UID) pairs a set names, ascending, each once.
 
-        ``*`` is the highest; ``$`` the saved result. Unknown UIDs name nothing; a sequence number beyond the mailbox
-        raises BadSequence. Messages that were expunged but not announced are still among them (``View.get`` then
-        gives None)."""
+        ``*`` is the highest; ``$`` the saved result. Unknown UIDs name nothing; a sequence number beyond the
+        mailbox raises BadSequence. Messages that were expunged but not announced are still among them
+        (``View.get`` then gives None)."""
 
     def enable_condstore(self) -> None:
-        """A CONDSTORE enabling command was given (RFC 7162 3.1): from now on FETCH notices carry MODSEQ. The first time,
-        in the selected state, an untagged OK [HIGHESTMODSEQ] is sent."""
+        """A CONDSTORE enabling command was given (RFC 7162 3.1): from now on FETCH notices carry MODSEQ. The
+        first time, in the selected state, an untagged OK [HIGHESTMODSEQ] is sent."""
 
     def is_recent(self, uid: int) -> bool:
-        """Whether \\Recent is among this message's flags for this session (never once IMAP4rev2 is enabled)."""
+        """Whether \\Recent is among this message's flags here (never once IMAP4rev2 is enabled)."""
 
     def flags(self, message: Message) -> bytes:
         """The parenthesised flag list of a message for this session, e.g. ``(\\Seen $Forwarded)``."""
@@ -113,30 +115,19 @@ class ImapSession(Protocol):
 
 Handler = Callable[[ImapSession, Command], Awaitable[None]]
 
-NOT_AUTHENTICATED, AUTHENTICATED, SELECTED, LOGOUT = "not authenticated", "authenticated", "selected", "logout"
+NOT_AUTHENTICATED = "not authenticated"
+AUTHENTICATED = "authenticated"
+SELECTED = "selected"
+LOGOUT = "logout"
 """The states of RFC 9051 section 3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the command table: ``states`` in which it is allowed; ``expunges``: EXPUNGE may be told at its end
-    (RFC 9051 7.5.1; the UID forms always may)."""
+    """A row of the command table: ``states`` in which it is allowed; ``expunges``: EXPUNGE may be told at its
+    end (RFC 9051 7.5.1; the UID forms always may)."""
 
     name: str
     run: Handler
     states: frozenset[str]
     expunges: bool = True
-
-
-__all__ = [
-    "AUTHENTICATED",
-    "LOGOUT",
-    "NOT_AUTHENTICATED",
-    "SELECTED",
-    "BadCommand",
-    "BadSequence",
-    "Entry",
-    "Handler",
-    "ImapSession",
-    "No",
-]
