@@ -52,7 +52,8 @@ class Message:
     """One copy of a message in a mailbox. Treat as immutable: a flag change makes a new object.
 
     ``internal_date`` in seconds since 1970, ``zone`` in minutes east as it was given. ``size`` = prefix + body (what
-    RFC822.SIZE says). ``body`` is the digest. ``email_id`` and ``thread_id`` are RFC 8474's.
+    RFC822.SIZE says). ``body`` is the digest. ``email_id`` and ``thread_id`` are RFC 8474's. ``line`` is a place where
+    access keeps the finished end of this state's FETCH answer; the store never reads it.
     """
 
     id: int
@@ -68,6 +69,7 @@ class Message:
     prefix_size: int
     email_id: str
     thread_id: str
+    line: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,10 @@ class View(Protocol):
 
     def messages(self, uids: Iterable[int]) -> list[Message]:
         """Those of ``uids`` that still exist, in the given order."""
+
+    def rows(self) -> Sequence[Message | None]:
+        """The newest state of every message of ``uids``, in the same order; None where it is expunged. Cheap when nothing
+        changed (20,000 rows: a shared or copied list, no look-up each). Do not change it, nor keep it over an await."""
 
     def pending(self) -> bool:
         """Whether sync has something to tell."""

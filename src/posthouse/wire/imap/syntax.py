@@ -57,6 +57,13 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Compress:
+    """COMPRESS (RFC 4978): the mechanism in upper case."""
+
+    mechanism: str
+
+
+@dataclass(frozen=True, slots=True)
 class QResync:
     """SELECT's QRESYNC parameter (RFC 7162 3.2.5)."""
 
