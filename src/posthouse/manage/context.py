@@ -1,0 +1,80 @@
+"""What the uses need of the server, gathered in one value by the assembly (or by ``offline`` when it is stopped)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from posthouse.bodies.contract import Bodies
+from posthouse.cluster.contract import Feed
+from posthouse.database.contract import Database
+from posthouse.settings.config import Config
+from posthouse.settings.contract import CurrentSettings
+from posthouse.store.contract import Store
+
+Right = Literal["view", "change", "read_mail"]
+"""``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings. ``read_mail``: see the
+content of people's messages."""
+
+ALL_RIGHTS: frozenset[Right] = frozenset(("view", "change", "read_mail"))
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. ``name`` is the operating system user (``uid 0 (root)``), ``source`` the face and place it came from
+    (``control socket``, ``offline``). Both go into the audit line."""
+
+    name: str
+    source: str
+    rights: frozenset[Right] = ALL_RIGHTS
+
+
+class ListenerState(msgspec.Struct, frozen=True, kw_only=True):
+    """One socket the server really listens on. ``where`` is for people: ``0.0.0.0:25``, ``[::]:25`` or a path."""
+
+    protocol: str
+    tls: str
+    address: str = ""
+    port: int = 0
+    path: str = ""
+
+    @property
+    def where(self) -> str:
+        """Address and port, or the path of a Unix socket."""
+        if self.path:
+            return self.path
+        host = f"[{self.address}]" if ":" in self.address else self.address or "*"
+        return f"{host}:{self.port}"
+
+
+class LiveState(msgspec.Struct, frozen=True, kw_only=True):
+    """What only a running server knows. ``sessions`` counts open sessions by protocol over all workers;
+    ``certificates`` maps host names to SHA-256 fingerprints (``AB:CD:…``) of the certificates in use."""
+
+    listeners: tuple[ListenerState, ...] = ()
+    sessions: dict[str, int] = {}
+    workers: int = 1
+    certificates: dict[str, str] = {}
+
+
+async def _stopped() -> LiveState:
+    return LiveState(workers=0)
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything a use may touch. ``running`` is False when a command works on a stopped server's data folder.
+    ``started_at`` is in seconds since 1970. ``live`` asks the supervisor for the state of all workers."""
+
+    config: Config
+    database: Database
+    store: Store
+    bodies: Bodies
+    settings: CurrentSettings
+    feed: Feed
+    started_at: float
+    running: bool = True
+    live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)

@@ -1,0 +1,123 @@
+"""The register of uses: each administrative act once, with its parameters, its result, the right it needs and its help.
+
+The faces (command line, later API and web) only translate to and from :func:`perform`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import msgspec
+
+from posthouse.database.contract import DatabaseUnavailable
+from posthouse.manage.context import Actor, Context, Right
+from posthouse.manage.errors import ManageError
+from posthouse.observe.log import logger
+from posthouse.store.contract import StoreRefusal
+
+log = logger("manage")
+
+Emit = Callable[[Any], Awaitable[None]]
+"""Hands one intermediate value (a Progress or a piece of a message) to the caller while the use still runs. Waits while
+the caller is slow; raises ConnectionError once the caller has gone."""
+
+Body = Callable[["Call", Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a use: the server's parts, who asks, and where to send intermediate values."""
+
+    context: Context
+    actor: Actor
+    emit: Emit
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A registered use. ``parameters`` and ``result`` are msgspec Structs; ``help`` is the docstring's first paragraph."""
+
+    name: str
+    parameters: type[msgspec.Struct]
+    result: Any
+    right: Right
+    help: str
+    body: Body
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
+    """How far a long use has come; ``total`` 0 means unknown."""
+
+    text: str
+    done: int = 0
+    total: int = 0
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True, tag="piece"):
+    """A piece of a message on its way out (base64 on the wire)."""
+
+    data: bytes
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """No parameters."""
+
+
+_uses: dict[str, Use] = {}
+
+
+def use(name: str, *, right: Right) -> Callable[[Body], Body]:
+    """Register an ``async def body(call, wanted) -> result`` under ``name`` (``thing.verb``).
+
+    The parameter Struct and the result type are read from its annotations, the help from its docstring.
+    """
+
+    def register(body: Body) -> Body:
+        if name in _uses:
+            raise ValueError(f"use {name} registered twice")
+        hints = get_type_hints(body)
+        wanted = list(inspect.signature(body).parameters)[1]
+        text = inspect.getdoc(body) or ""
+        _uses[name] = Use(name, hints[wanted], hints["return"], right, text.split("\n\n")[0].replace("\n", " "), body)
+        return body
+
+    return register
+
+
+def uses() -> dict[str, Use]:
+    """All registered uses by name; ``manage.all`` imports every one."""
+    return dict(sorted(_uses.items()))
+
+
+async def _nobody_listens(value: Any) -> None:
+    """Drops intermediate values."""
+
+
+async def perform(
+    context: Context, actor: Actor, name: str, parameters: Any, emit: Emit = _nobody_listens
+) -> Any:
+    """Check the right, convert the parameters, run the use, return its result (a Struct). Raises ManageError only."""
+    found = _uses.get(name)
+    if found is None:
+        raise ManageError("missing", f"There is no use called {name!r}.", "Use a client of the server's own version.")
+    if found.right not in actor.rights:
+        raise ManageError("refused", f"{actor.name} may not do {name}.", f"Ask someone with the right {found.right!r}.")
+    try:
+        wanted = msgspec.convert(parameters, found.parameters)
+    except msgspec.ValidationError as error:
+        raise ManageError("invalid", f"{name}: {error}.", "Correct the parameters.") from None
+    try:
+        return await found.body(Call(context, actor, emit), wanted)
+    except (ManageError, ConnectionError):
+        raise
+    except DatabaseUnavailable as error:
+        log.warning("manage.unavailable", use=name, reason=str(error))
+        raise ManageError("unavailable", "The database cannot be reached.", "Check it and try again.") from None
+    except StoreRefusal as refusal:
+        raise ManageError("refused", f"The mail store declines: {refusal.text}.", "See the reason given.") from None
+    except Exception:
+        log.exception("manage.failed", use=name, actor=actor.name)
+        raise ManageError("failed", f"{name} failed inside the server.", "The server's log has the details.") from None
