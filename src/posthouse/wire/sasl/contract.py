@@ -23,15 +23,17 @@ class CheckPassword:
 
 @dataclass(frozen=True, slots=True)
 class WantKeys:
-    """SCRAM wants the stored keys of this login: call ``keys(...)`` on the mechanism, which returns the next step."""
+    """SCRAM wants the stored keys of this login: call ``keys(...)`` on the mechanism, which returns the
+    next step."""
 
     login: str
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """SCRAM: the client proved its password. ``data`` is the server-final message, to be sent as a last challenge (the
-    client answers with an empty response) or as additional data with success where the protocol can carry it."""
+    """SCRAM: the client proved its password. ``data`` is the server-final message, to be sent as a last
+    challenge (the client answers with an empty response) or as additional data with success where the
+    protocol can carry it."""
 
     login: str
     data: bytes
@@ -39,7 +41,8 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The exchange is over and failed. ``reason`` is for the log. ``malformed``: a syntax error (501/BAD), else 535/NO."""
+    """The exchange is over and failed. ``reason`` is for the log. ``malformed``: a syntax error (501/BAD),
+    else 535/NO."""
 
     reason: str
     malformed: bool = False
@@ -66,4 +69,5 @@ class Mechanism(Protocol):
 #   def available(*, channel_binding: bytes | None) -> list[str]
 # PLAIN, LOGIN, SCRAM-SHA-256 and, only with channel_binding (tls-unique, TLS <= 1.2), SCRAM-SHA-256-PLUS.
 # SCRAM mechanisms have: def keys(self, salt, iterations, stored_key, server_key) -> Step
-# Responses over 8 KiB are Failed(malformed=True) before anything else; "*" is handled by the protocol session.
+# Responses over 8 KiB are Failed(malformed=True) before anything else; "*" is handled by the protocol
+# session.
