@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from posthouse.mail.address import Address
-from posthouse.mail.envelope import Envelope, Origin, Recipient
+from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.mime import Buffer
-from posthouse.mail.refusal import Refusal
+from posthouse.mail.outcome import Outcome as Outcome
 
 
 class Body(Protocol):
@@ -35,19 +34,6 @@ class Spool(Protocol):
     def discard(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one recipient at acceptance: ``refusal`` None means accepted and durable.
-
-    SMTP sessions see one decision for all (quota was decided at RCPT); only LMTP may see a refusal per recipient.
-    ``summary`` is for the reply and the trace, e.g. ``"queued as 1234"`` or ``"delivered to mailbox"``.
-    """
-
-    recipient: Recipient
-    refusal: Refusal | None = None
-    summary: str = ""
-
-
 class Acceptance(Protocol):
     """The moment of the 250 (deliver/acceptance.py)."""
 
@@ -55,9 +41,9 @@ class Acceptance(Protocol):
         """Begin a body. Raises Refusal (452 4.3.1) when the disk is nearly full, before it is."""
 
     async def accept(self, envelope: Envelope, body: Body, *, per_recipient: bool = False) -> list[Outcome]:
-        """Accept a message for all recipients as one durable unit; one outcome per recipient, in order. Raises Refusal
-        when nothing was accepted. ``per_recipient`` (LMTP): a quota refusal of one recipient is its outcome, not a
-        queue row. Does not discard the body; the caller does, always."""
+        """Accept a message for all recipients as one durable unit; one outcome per recipient, in order.
+        Raises Refusal when nothing was accepted. ``per_recipient`` (LMTP): a refusal of one recipient is its
+        outcome, also when all are refused. Does not discard the body; the caller does, always."""
 
     async def refused(self, origin: Origin, stage: str, text: str) -> None:
         """Note a refusal in the trace (unsynced, best effort)."""
@@ -67,8 +53,8 @@ class Reception(Protocol):
     """Answers RCPT (route/ and directory/ together)."""
 
     async def recipient(self, address: Address, origin: Origin, size: int) -> None:
-        """Return when this recipient may be accepted from this origin with a message of ``size`` declared bytes (0 =
-        not declared); raise Refusal otherwise: relaying denied, no such user, mailbox full (decided against used
+        """Return when this recipient may be accepted from this origin with a message of ``size`` declared
+        bytes (0 = not declared); raise Refusal otherwise: relaying denied, no such user, mailbox full (used
         plus in flight; the reservation ends with ``release``), remote domain not possible yet."""
 
     def release(self, origin: Origin) -> None:
