@@ -43,7 +43,9 @@ class ShortPath:
         if len(os.fsencode(self._path)) <= _UNIX_PATH_MAX:
             return str(self._path)
         if not os.path.isdir("/proc/self/fd"):
-            raise OSError(f"{self._path}: too long for a Unix socket; set a shorter `control` path in posthouse.toml")
+            raise OSError(
+                f"{self._path}: too long for a Unix socket; set a shorter `control` path in posthouse.toml"
+            )
         self._folder = os.open(self._path.parent, os.O_RDONLY)
         return f"/proc/self/fd/{self._folder}/{self._path.name}"
 

@@ -135,7 +135,9 @@ class ControlServer:
         except msgspec.DecodeError as error:
             return _error("invalid", f"The request is not understood: {error}.", _SAME_VERSION)
         if request.protocol != PROTOCOL:
-            return _error("invalid", f"Control protocol {request.protocol} is not spoken here.", _SAME_VERSION)
+            return _error(
+                "invalid", f"Control protocol {request.protocol} is not spoken here.", _SAME_VERSION
+            )
         if not HAS_UNIX and not hmac.compare_digest(request.token.encode(), self._token.encode()):
             return _error("refused", "The control token is wrong.", _WHO)
 

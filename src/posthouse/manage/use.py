@@ -81,7 +81,9 @@ def use(name: str, *, right: Right) -> Callable[[Body], Body]:
         hints = get_type_hints(body)
         wanted = list(inspect.signature(body).parameters)[1]
         text = inspect.getdoc(body) or ""
-        _uses[name] = Use(name, hints[wanted], hints["return"], right, text.split("\n\n")[0].replace("\n", " "), body)
+        _uses[name] = Use(
+            name, hints[wanted], hints["return"], right, text.split("\n\n")[0].replace("\n", " "), body
+        )
         return body
 
     return register
@@ -102,9 +104,13 @@ async def perform(
     """Check the right, convert the parameters, run the use, return its result (a Struct). Raises ManageError only."""
     found = _uses.get(name)
     if found is None:
-        raise ManageError("missing", f"There is no use called {name!r}.", "Use a client of the server's own version.")
+        raise ManageError(
+            "missing", f"There is no use called {name!r}.", "Use a client of the server's own version."
+        )
     if found.right not in actor.rights:
-        raise ManageError("refused", f"{actor.name} may not do {name}.", f"Ask someone with the right {found.right!r}.")
+        raise ManageError(
+            "refused", f"{actor.name} may not do {name}.", f"Ask someone with the right {found.right!r}."
+        )
     try:
         wanted = msgspec.convert(parameters, found.parameters)
     except msgspec.ValidationError as error:
@@ -115,9 +121,15 @@ async def perform(
         raise
     except DatabaseUnavailable as error:
         log.warning("manage.unavailable", use=name, reason=str(error))
-        raise ManageError("unavailable", "The database cannot be reached.", "Check it and try again.") from None
+        raise ManageError(
+            "unavailable", "The database cannot be reached.", "Check it and try again."
+        ) from None
     except StoreRefusal as refusal:
-        raise ManageError("refused", f"The mail store declines: {refusal.text}.", "See the reason given.") from None
+        raise ManageError(
+            "refused", f"The mail store declines: {refusal.text}.", "See the reason given."
+        ) from None
     except Exception:
         log.exception("manage.failed", use=name, actor=actor.name)
-        raise ManageError("failed", f"{name} failed inside the server.", "The server's log has the details.") from None
+        raise ManageError(
+            "failed", f"{name} failed inside the server.", "The server's log has the details."
+        ) from None
