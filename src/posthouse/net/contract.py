@@ -1,8 +1,8 @@
 """Connections: what every protocol session builds on.
 
-A session subclasses :class:`posthouse.net.connection.Connection`. There is no task per idle session: bytes arrive by
-call, a machine of ``wire/`` turns them into commands, and ``perform`` runs a handler, making a task only when
-the handler really has to wait.
+A session subclasses :class:`posthouse.net.connection.Connection`. There is no task per idle session: bytes
+arrive by call, a machine of ``wire/`` turns them into commands, and ``perform`` runs a handler, making a task
+only when the handler really has to wait.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class TlsInfo:
-    """A negotiated TLS layer: ``version`` e.g. "TLSv1.3", ``cipher``, ``server_name`` (SNI) and ``unique`` (tls-unique
-    channel binding, None where it does not apply)."""
+    """A negotiated TLS layer: ``version`` e.g. "TLSv1.3", ``cipher``, ``server_name`` (SNI) and ``unique``
+    (tls-unique channel binding, None where it does not apply)."""
 
     version: str
     cipher: str
@@ -26,7 +26,8 @@ class TlsInfo:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end, after any PROXY header: ``loopback`` is judged on that address. ``local_port`` is ours."""
+    """The other end, after any PROXY header: ``loopback`` is judged on that address. ``local_port`` is
+    ours."""
 
     address: str
     port: int
@@ -46,8 +47,8 @@ class ConnectionApi(Protocol):
     """What ``net.connection.Connection`` offers to sessions (documented here, implemented there).
 
     Sessions override: ``opened()`` (peer known, after PROXY header and implicit TLS), ``received(data)``,
-    ``closed()``, ``deadline()`` (the time set by ``set_deadline`` passed), ``going_down()`` (the server stops: say 421
-    or BYE and close), ``tls_started()``, ``peer_finished()`` (EOF from the peer).
+    ``closed()``, ``deadline()`` (the time set by ``set_deadline`` passed), ``going_down()`` (the server
+    stops: say 421 or BYE and close), ``tls_started()``, ``peer_finished()`` (EOF from the peer).
     """
 
     peer: Peer
@@ -57,13 +58,14 @@ class ConnectionApi(Protocol):
         """Send (buffered by the transport). After close: nothing."""
 
     async def drain(self) -> None:
-        """Wait until the peer has read enough (write buffer below its high-water mark). Raises ConnectionError when it is
-        gone. Call it between pieces of long answers."""
+        """Wait until the peer has read enough (write buffer below its high-water mark). Raises
+        ConnectionError when it is gone. Call it between pieces of long answers."""
 
     def perform(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a handler: at once up to its first real wait, then as a task. One at a time: while it runs, ``busy`` is
-        true, incoming data is still delivered to ``received`` (which must only collect it) until the buffer limit,
-        then reading pauses. When it ends, ``resume()`` is called. An exception out of it goes to ``failed(exc)``."""
+        """Run a handler: at once up to its first real wait, then as a task. One at a time: while it runs,
+        ``busy`` is true, incoming data is still delivered to ``received`` (which must only collect it) until
+        the buffer limit, then reading pauses. When it ends, ``resume()`` is called. An exception out of it
+        goes to ``failed(exc)``."""
 
     busy: bool
 
@@ -77,5 +79,6 @@ class ConnectionApi(Protocol):
         """Close without flushing."""
 
     async def start_tls(self) -> None:
-        """Upgrade (after the plain reply was written). The session must have dropped its own buffered input; anything the
-        peer sent before the handshake is dropped here. Raises ConnectionError when the handshake fails."""
+        """Upgrade (after the plain reply was written). The session must have dropped its own buffered input;
+        anything the peer sent before the handshake is dropped here. Raises ConnectionError when the handshake
+        fails."""

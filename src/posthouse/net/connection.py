@@ -1,0 +1,520 @@
+"""The base of every session: an :class:`asyncio.Protocol` with backpressure, one deadline and one handler at
+a time.
+
+The rules a session can rely on:
+
+* ``received`` may be called at any time, but while ``busy`` it must only collect. ``busy`` is true while a
+  handler runs, and also while the peer does not read its answers (``choked``): nobody gets to ask faster than
+  it reads.
+* Bytes collected while busy are counted; past ``backlog_limit`` reading pauses until the session is idle
+  again.
+* Writes made while one piece of input is being handled leave in one system call.
+* ``close`` flushes, says the end of our side, and drops what the peer still sends, so that the peer can read
+  our last words; a peer that does not go is cut off after ``LINGER_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from posthouse.net import eager
+from posthouse.net.contract import Peer, TlsInfo
+from posthouse.net.door import OPEN_DOOR, Door
+from posthouse.net.peer import UNKNOWN, peer_of
+from posthouse.net.tls_info import tls_info
+from posthouse.net.tls_memory import share_read_buffer
+from posthouse.observe.log import logger
+
+log = logger("net.connection")
+
+LINGER_SECONDS = 3.0
+"""How long a closed connection may keep sending before it is cut off."""
+
+FLUSH_SECONDS = 30.0
+"""How long a peer may take to read what was written before ``close``."""
+
+TLS_SHUTDOWN_SECONDS = 5.0
+
+_CORK_LIMIT = 65536
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a peer. See :class:`posthouse.net.contract.ConnectionApi` for what sessions may call
+    and override; further hooks: ``resume``, ``failed``, ``finished``."""
+
+    __slots__ = (
+        "__weakref__",
+        "_admitted",
+        "_again",
+        "_closed",
+        "_collected",
+        "_cork",
+        "_cork_size",
+        "_drainers",
+        "_due",
+        "_finished",
+        "_input_over",
+        "_lingering",
+        "_loop",
+        "_reading_held",
+        "_reading_paused",
+        "_resuming",
+        "_running",
+        "_shutting_down",
+        "_task",
+        "_timer",
+        "_transport",
+        "busy",
+        "choked",
+        "door",
+        "interruptible",
+        "peer",
+        "tls",
+    )
+
+    backlog_limit = 65536
+    """Bytes that may arrive while busy before reading pauses; a class attribute for sessions to set."""
+
+    def __init__(self) -> None:
+        self.peer: Peer = UNKNOWN
+        self.tls: TlsInfo | None = None
+        self.door: Door = OPEN_DOOR
+        self.busy = False
+        self.choked = False
+        self.interruptible = False
+        """Set while a handler waits for the peer or for news (IDLE): ``going_down`` may then be called at
+        once."""
+        self._loop: asyncio.AbstractEventLoop
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._running = False
+        self._resuming = False
+        self._again = False
+        self._collected = 0
+        self._reading_paused = False
+        self._reading_held = False
+        self._cork: list[bytes] | None = None
+        self._cork_size = 0
+        self._drainers: list[asyncio.Future[None]] = []
+        self._due: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._input_over = False
+        self._closed = False
+        self._lingering = False
+        self._finished = False
+        self._admitted = False
+        self._shutting_down = False
+
+    # ------------------------------------------------------------------ for sessions to override
+
+    def opened(self) -> None:
+        """The peer is known, PROXY header and implicit TLS are done: greet it."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the peer. While ``busy``: collect only."""
+
+    def resume(self) -> None:
+        """The session is no longer busy: go on with what was collected. Called by the base, never nested."""
+
+    def tls_started(self) -> None:
+        """``start_tls`` succeeded; ``self.tls`` is set. Called before ``start_tls`` returns."""
+
+    def peer_finished(self) -> None:
+        """The peer will send nothing more. Called when that happens and again each time the session is idle.
+        Default: answer what it asked, then close."""
+        if not self.busy:
+            self.close()
+
+    def deadline(self) -> None:
+        """The time set by ``set_deadline`` passed. Default: close."""
+        self.close()
+
+    def going_down(self) -> None:
+        """The server stops and no handler runs (or the running one is ``interruptible``). Default: close."""
+        self.close()
+
+    def closed(self) -> None:
+        """The connection is gone (once). A handler may still run: release what it uses in ``finished``."""
+
+    def finished(self) -> None:
+        """The connection is gone and no handler runs any more (once, after ``closed``)."""
+
+    def failed(self, error: Exception) -> None:
+        """A handler raised. Default: log with traceback and close. ConnectionError never comes here."""
+        log.error("session.failed", peer=self.peer.address, protocol=self.door.protocol, exc_info=error)
+        self.close()
+
+    # ------------------------------------------------------------------ for sessions to call
+
+    @property
+    def closing(self) -> bool:
+        """Whether ``close`` or ``abort`` was called or the peer is gone."""
+        return self._closed
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS is to be offered now."""
+        return self.tls is None and self.door.starttls and self.door.tls is not None
+
+    @property
+    def secure(self) -> bool:
+        """Whether passwords may be sent: TLS is on, or the peer is on this machine."""
+        return self.tls is not None or self.peer.loopback
+
+    def write(self, data: bytes) -> None:
+        """Send. After ``close``: nothing."""
+        if self._closed or self._transport is None:
+            return
+        cork = self._cork
+        if cork is None:
+            self._transport.write(data)
+            return
+        cork.append(data)
+        self._cork_size += len(data)
+        if self._cork_size > _CORK_LIMIT:
+            self._flush_cork()
+
+    async def drain(self) -> None:
+        """Wait until the write buffer is below its high-water mark. Raises ConnectionError when the peer is
+        gone."""
+        self._flush_cork()
+        if self.choked and self._transport is not None:
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._drainers.append(waiter)
+            await waiter
+        if self._transport is None:
+            raise ConnectionResetError("the peer is gone")
+
+    def perform(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a handler: at once up to its first real wait, then as a task. Never two at a time."""
+        assert not self._running, "one handler at a time"
+        self._running = self.busy = True
+        try:
+            task = eager.start(coroutine, self._loop)
+        except Exception as error:
+            self._ended(error)
+            return
+        if task is None:
+            self._ended(None)
+        else:
+            self._task = task
+            task.add_done_callback(self._task_done)
+
+    def cancel_handler(self) -> None:
+        """Cancel the running handler if it waits (for ``closed``; never from inside the handler)."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """(Re)arm the deadline; None disarms it."""
+        if self._closed:
+            return
+        self._arm(seconds)
+
+    def hold_reading(self, hold: bool) -> None:
+        """Stop (or again allow) reading from the peer, for sessions that must not take more just now."""
+        self._reading_held = hold
+        self._steer_reading()
+
+    def close(self) -> None:
+        """Flush, then close; further input is ignored."""
+        if self._closed:
+            return
+        self._flush_cork()
+        transport = self._transport
+        self._closed = True
+        if transport is None:
+            return
+        self._reading_held = False
+        self._steer_reading()
+        if self._input_over or self.tls is not None or not transport.can_write_eof():
+            transport.close()
+            self._arm(FLUSH_SECONDS)
+            return
+        try:
+            transport.write_eof()
+        except (OSError, RuntimeError):
+            transport.close()
+        # With unread input the kernel would answer our close with a reset that destroys our last reply.
+        self._lingering = True
+        self._arm(FLUSH_SECONDS if transport.get_write_buffer_size() else LINGER_SECONDS)
+
+    def abort(self) -> None:
+        """Close without flushing."""
+        self._closed = True
+        self._cork = None if self._cork is None else []
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def start_tls(self) -> None:
+        """Upgrade the connection. Raises ConnectionError when the handshake fails (the connection is then
+        aborted)."""
+        contexts = self.door.tls
+        self._flush_cork()
+        if contexts is None or self._transport is None:
+            raise ConnectionResetError("no TLS here, or the peer is gone")
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                contexts.server(),
+                server_side=True,
+                ssl_handshake_timeout=self.door.handshake_seconds,
+                ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
+            )
+        except BaseException as error:
+            self.abort()
+            # A transport lost in mid-handshake tells only the TLS layer, not us.
+            self._loop.call_soon(self.connection_lost, None)
+            if not isinstance(error, OSError):  # ssl.SSLError and TimeoutError are OSErrors
+                raise
+            log.info("tls.failed", peer=self.peer.address, protocol=self.door.protocol, reason=str(error))
+            raise ConnectionAbortedError("TLS handshake failed") from error
+        if transport is None or self._transport is None:
+            raise ConnectionResetError("the peer is gone")
+        self._transport = transport
+        self._reading_paused = False
+        share_read_buffer(transport, self._loop)
+        self.tls = tls_info(transport)
+        self._steer_reading()
+        self.tls_started()
+
+    # ------------------------------------------------------------------ for the server
+
+    def shut_down(self) -> None:
+        """The server stops: tell the session as soon as it is not in the middle of an answer."""
+        if self._closed or self._shutting_down:
+            return
+        self._shutting_down = True
+        if not self._running or self.interruptible:
+            self.going_down()
+
+    # ------------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        if self.peer is UNKNOWN:
+            self.peer = peer_of(transport)
+        if not self._let_in():
+            return
+        self.door.sessions.add(self)
+        if self.door.implicit:
+            self.perform(self._open_with_tls())
+        else:
+            self._corked(self.opened)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return
+        if self.busy:
+            self._collected += len(data)
+            if self._collected > self.backlog_limit:
+                self._steer_reading()
+        self._cork = []
+        self._cork_size = 0
+        try:
+            self.received(data)
+        except Exception as error:
+            self.failed(error)
+        self._uncork()
+
+    def eof_received(self) -> bool | None:
+        self._input_over = True
+        if self._closed:
+            return None  # the transport closes itself now
+        self._corked(self.peer_finished)
+        # True keeps our side open for the answers still owed; TLS has no half-closed connections.
+        return self.tls is None
+
+    def pause_writing(self) -> None:
+        self.choked = self.busy = True
+        self._steer_reading()
+
+    def resume_writing(self) -> None:
+        self.choked = False
+        self._wake_drainers()
+        if self._closed:
+            if self._lingering:
+                self._arm(LINGER_SECONDS)
+            return
+        if not self._running:
+            self.busy = False
+            self._corked(self._go_on)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        admitted = self._admitted
+        self._transport = None
+        self._closed = True
+        self._cork = None
+        self._arm(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake_drainers()
+        if not admitted:
+            return
+        self._admitted = False
+        self.door.sessions.discard(self)
+        if self.door.admission is not None:
+            self.door.admission.leave(self.peer.address)
+        self._safely(self.closed)
+        self._finish_if_idle()
+
+    # ------------------------------------------------------------------ inside
+
+    def _let_in(self) -> bool:
+        admission = self.door.admission
+        reason = "" if admission is None else admission.enter(self.peer.address)
+        if not reason:
+            self._admitted = True
+            return True
+        log.info("connection.refused", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
+        if self.door.refusal and not self.door.implicit:
+            self.write(self.door.refusal.format(reason=reason).encode())
+        if self._transport is not None:
+            self._transport.close()
+        self._closed = True
+        return False
+
+    async def _open_with_tls(self) -> None:
+        await self.start_tls()
+        self.opened()
+
+    def _ended(self, error: BaseException | None) -> None:
+        """A handler ended: report its error, then go on unless the peer does not read."""
+        self._running = False
+        self._task = None
+        self.interruptible = False
+        if error is not None and not isinstance(error, (ConnectionError, asyncio.CancelledError)):
+            assert isinstance(error, Exception)
+            self.failed(error)
+        elif error is not None:
+            self.close()
+        if self._transport is None:
+            self.busy = False
+            self._finish_if_idle()
+            return
+        if self._shutting_down and not self._closed:
+            self.going_down()
+        self.busy = self.choked
+        if not self.busy and not self._closed:
+            self._go_on()
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        error: BaseException | None
+        if task.cancelled():
+            error = asyncio.CancelledError()
+        else:
+            error = task.exception()
+        self._corked(lambda: self._ended(error))
+
+    def _go_on(self) -> None:
+        """Call ``resume`` until nothing ends at once any more; never nested, however many commands are
+        waiting."""
+        if self._resuming:
+            self._again = True
+            return
+        self._resuming = True
+        try:
+            while True:
+                self._again = False
+                self._safely(self.resume)
+                if not self._again or self.busy or self._closed:
+                    break
+        finally:
+            self._resuming = False
+        if self.busy or self._closed:
+            return
+        self._collected = 0
+        self._steer_reading()
+        if self._input_over:
+            self._safely(self.peer_finished)
+
+    def _steer_reading(self) -> None:
+        """Pause or resume the transport's reading as the state demands."""
+        transport = self._transport
+        if transport is None:
+            return
+        wanted = self._closed or not (
+            self._reading_held or self.choked or (self.busy and self._collected > self.backlog_limit)
+        )
+        if wanted == self._reading_paused and not transport.is_closing():
+            self._reading_paused = not wanted
+            if wanted:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    def _corked(self, call: Callable[[], None]) -> None:
+        """Call with writes gathered into one."""
+        if self._cork is not None:
+            call()
+            return
+        self._cork = []
+        self._cork_size = 0
+        self._safely(call)
+        self._uncork()
+
+    def _uncork(self) -> None:
+        cork = self._cork
+        self._cork = None
+        if cork and self._transport is not None:
+            self._transport.write(cork[0] if len(cork) == 1 else b"".join(cork))
+
+    def _flush_cork(self) -> None:
+        cork = self._cork
+        if cork and self._transport is not None:
+            self._cork = []
+            self._cork_size = 0
+            self._transport.write(b"".join(cork))
+
+    def _safely(self, call: Callable[[], None]) -> None:
+        """Call a hook of the session; one that raises has failed like a handler."""
+        try:
+            call()
+        except Exception as error:
+            self.failed(error)
+
+    def _finish_if_idle(self) -> None:
+        if self._running or self._finished or self._transport is not None:
+            return
+        self._finished = True
+        self._safely(self.finished)
+
+    def _wake_drainers(self) -> None:
+        waiting, self._drainers = self._drainers, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _arm(self, seconds: float | None) -> None:
+        """Set the deadline. The timer is moved only when it would ring too late; one that rings early looks
+        again."""
+        if seconds is None:
+            self._due = None
+            return
+        due = self._due = self._loop.time() + seconds
+        timer = self._timer
+        if timer is not None:
+            if timer.when() <= due:
+                return
+            timer.cancel()
+        self._timer = self._loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        due = self._due
+        if due is None or self._transport is None:
+            return
+        if due - self._loop.time() > 0.001:
+            self._timer = self._loop.call_at(due, self._ring)
+            return
+        self._due = None
+        if self._closed:
+            self._transport.abort()
+        else:
+            self._corked(self.deadline)

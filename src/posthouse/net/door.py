@@ -1,0 +1,63 @@
+"""What belongs to a listener rather than to one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from posthouse.net.contract import TlsContexts
+
+if TYPE_CHECKING:
+    from posthouse.net.connection import Connection
+
+
+class Admission(Protocol):
+    """Decides whether one more connection from an address is let in (see ``net.limits``)."""
+
+    def enter(self, address: str) -> str:
+        """Count a connection; "" when it may come in, else the reason to refuse it (it is then not
+        counted)."""
+
+    def leave(self, address: str) -> None:
+        """A connection that was let in is gone."""
+
+
+class Door:
+    """The listener's side of a connection: ``tls`` contexts (None: no TLS here), ``implicit`` (TLS from the
+    first byte), ``admission`` (None: no limits), ``refusal`` (what a refused peer is told, a complete line
+    with a place for the reason) and ``sessions``, everyone inside."""
+
+    __slots__ = (
+        "admission",
+        "handshake_seconds",
+        "implicit",
+        "protocol",
+        "refusal",
+        "sessions",
+        "starttls",
+        "tls",
+    )
+
+    def __init__(
+        self,
+        protocol: str = "",
+        *,
+        tls: TlsContexts | None = None,
+        implicit: bool = False,
+        starttls: bool = False,
+        admission: Admission | None = None,
+        refusal: str = "",
+        handshake_seconds: float = 30.0,
+        sessions: set[Connection] | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self.tls = tls
+        self.implicit = implicit
+        self.starttls = starttls
+        self.admission = admission
+        self.refusal = refusal
+        self.handshake_seconds = handshake_seconds
+        self.sessions: set[Connection] = set() if sessions is None else sessions
+
+
+OPEN_DOOR = Door()
+"""For connections without a listener: no TLS, no limits."""
