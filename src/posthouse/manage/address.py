@@ -19,18 +19,20 @@ HAS_UNIX = hasattr(socket, "AF_UNIX") and os.name == "posix"
 
 
 def control_path(data: str, control: str) -> Path:
-    """The Unix socket of the server on this data folder; ``control`` is the configured one, "" for the default."""
+    """The Unix socket of the server on this data folder; ``control`` is the configured one, "" for the
+    default."""
     return Path(control) if control else Path(data) / "control.sock"
 
 
 def token_path(data: str) -> Path:
-    """Where there are no Unix sockets: the file that holds ``PORT TOKEN`` of the loopback listener, readable by the
-    server's own user only."""
+    """Where there are no Unix sockets: the file that holds ``PORT TOKEN`` of the loopback listener,
+    readable by the server's own user only."""
     return Path(data) / "control.token"
 
 
 class ShortPath:
-    """A name for a Unix socket that fits ``sockaddr_un`` however deep its folder lies (through /proc on Linux).
+    """A name for a Unix socket that fits ``sockaddr_un`` however deep its folder lies (through /proc on
+    Linux).
 
     Use as a context manager; raises OSError where the path is too long and there is no way round.
     """

@@ -1,4 +1,5 @@
-"""What the uses need of the server, gathered in one value by the assembly (or by ``offline`` when it is stopped)."""
+"""What the uses need of the server, gathered in one value by the assembly (or by ``offline`` when it is
+stopped)."""
 
 from __future__ import annotations
 
@@ -16,16 +17,16 @@ from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Store
 
 Right = Literal["view", "change", "read_mail"]
-"""``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings. ``read_mail``: see the
-content of people's messages."""
+"""``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
+``read_mail``: see the content of people's messages."""
 
 ALL_RIGHTS: frozenset[Right] = frozenset(("view", "change", "read_mail"))
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. ``name`` is the operating system user (``uid 0 (root)``), ``source`` the face and place it came from
-    (``control socket``, ``offline``). Both go into the audit line."""
+    """Who asks. ``name`` is the operating system user (``uid 0 (root)``), ``source`` the face and place it
+    came from (``control socket``, ``offline``). Both go into the audit line."""
 
     name: str
     source: str
@@ -33,7 +34,8 @@ class Actor:
 
 
 class ListenerState(msgspec.Struct, frozen=True, kw_only=True):
-    """One socket the server really listens on. ``where`` is for people: ``0.0.0.0:25``, ``[::]:25`` or a path."""
+    """One socket the server really listens on. ``where`` is for people: ``0.0.0.0:25``, ``[::]:25`` or a
+    path."""
 
     protocol: str
     tls: str
@@ -66,8 +68,9 @@ async def _stopped() -> LiveState:
 
 @dataclass(slots=True)
 class Context:
-    """Everything a use may touch. ``running`` is False when a command works on a stopped server's data folder.
-    ``started_at`` is in seconds since 1970. ``live`` asks the supervisor for the state of all workers."""
+    """Everything a use may touch. ``running`` is False when a command works on a stopped server's data
+    folder. ``started_at`` is in seconds since 1970. ``live`` asks the supervisor for the state of all
+    workers."""
 
     config: Config
     database: Database

@@ -1,10 +1,12 @@
 """The control socket of a running server: the uses as newline-delimited JSON.
 
-One request line, ``{"protocol": 1, "use": NAME, "parameters": {...}}``; then any number of ``{"emit": value}`` lines and one
-``{"result": ...}`` or ``{"error": {"kind", "what", "mend", "problems"}}``. A connection carries requests one after another.
+One request line, ``{"protocol": 1, "use": NAME, "parameters": {...}}``; then any number of ``{"emit":
+value}`` lines and one ``{"result": ...}`` or ``{"error": {"kind", "what", "mend", "problems"}}``. A
+connection carries requests one after another.
 
-On Unix the socket lies in the data folder with mode 0600, and the kernel says who connected: root and the server's own
-user may. Elsewhere it is a loopback port, and each request carries the token of a file that only the server's user reads.
+On Unix the socket lies in the data folder with mode 0600, and the kernel says who connected: root and the
+server's own user may. Elsewhere it is a loopback port, and each request carries the token of a file that
+only the server's user reads.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class ControlServer:
         self._decoder = msgspec.json.Decoder(Request)
 
     async def start(self) -> None:
-        """Begin to listen. The caller holds the data-folder lock, so a socket that is there already is a dead one's."""
+        """Begin to listen. The caller holds the data-folder lock, so a socket that is there already is a
+        dead one's."""
         config = self._context.config
         if HAS_UNIX:
             path = control_path(config.data, config.control)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal["invalid", "missing", "exists", "refused", "unavailable", "failed"]
-"""``invalid``: the request is wrong as written. ``missing``: the thing is not there. ``exists``: it is there already.
-``refused``: the caller lacks the right, or the state forbids it. ``unavailable``: temporary, try again. ``failed``: our
-own fault, details are in the log."""
+"""``invalid``: the request is wrong as written. ``missing``: the thing is not there. ``exists``: it is
+there already. ``refused``: the caller lacks the right, or the state forbids it. ``unavailable``:
+temporary, try again. ``failed``: our own fault, details are in the log."""
 
 
 class ManageError(Exception):
-    """A use declined. ``what`` names the thing and the trouble, ``mend`` what to do about it; both are one line.
+    """A use declined. ``what`` names the thing and the trouble, ``mend`` what to do about it; both are one
+    line.
 
     ``problems`` lists further findings, one line each (an import reports every bad line of its file).
     """

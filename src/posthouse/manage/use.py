@@ -1,4 +1,5 @@
-"""The register of uses: each administrative act once, with its parameters, its result, the right it needs and its help.
+"""The register of uses: each administrative act once, with its parameters, its result, the right it needs and
+its help.
 
 The faces (command line, later API and web) only translate to and from :func:`perform`.
 """
@@ -21,8 +22,8 @@ from posthouse.store.contract import StoreRefusal
 log = logger("manage")
 
 Emit = Callable[[Any], Awaitable[None]]
-"""Hands one intermediate value (a Progress or a piece of a message) to the caller while the use still runs. Waits while
-the caller is slow; raises ConnectionError once the caller has gone."""
+"""Hands one intermediate value (a Progress or a piece of a message) to the caller while the use still
+runs. Waits while the caller is slow; raises ConnectionError once the caller has gone."""
 
 Body = Callable[["Call", Any], Awaitable[Any]]
 
@@ -38,7 +39,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A registered use. ``parameters`` and ``result`` are msgspec Structs; ``help`` is the docstring's first paragraph."""
+    """A registered use. ``parameters`` and ``result`` are msgspec Structs; ``help`` is the docstring's
+    first paragraph."""
 
     name: str
     parameters: type[msgspec.Struct]
@@ -101,7 +103,8 @@ async def _nobody_listens(value: Any) -> None:
 async def perform(
     context: Context, actor: Actor, name: str, parameters: Any, emit: Emit = _nobody_listens
 ) -> Any:
-    """Check the right, convert the parameters, run the use, return its result (a Struct). Raises ManageError only."""
+    """Check the right, convert the parameters, run the use, return its result (a Struct). Raises
+    ManageError only."""
     found = _uses.get(name)
     if found is None:
         raise ManageError(

@@ -1,4 +1,5 @@
-"""``posthouse.toml``: only what is needed to start. Everything else is a declared setting kept in the database."""
+"""``posthouse.toml``: only what is needed to start. Everything else is a declared setting kept in the
+database."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A certificate chain and its key (PEM files) for these host names; the first one listed is the default."""
+    """A certificate chain and its key (PEM files) for these host names; the first one listed is the
+    default."""
 
     hosts: tuple[str, ...] = ()
     chain: str
@@ -33,7 +35,8 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The start-up configuration. Paths are absolute once loaded. ``workers`` 0 means one per core.
 
-    ``database_url`` "" is SQLite at ``<data>/posthouse.db``; else ``postgresql://…``, ``mysql://…`` or ``mssql://…``.
+    ``database_url`` "" is SQLite at ``<data>/posthouse.db``; else ``postgresql://…``, ``mysql://…`` or
+    ``mssql://…``.
     """
 
     data: str = "data"

@@ -13,7 +13,8 @@ _registry: dict[str, Setting[Any]] = {}
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
-    """One declared setting. ``name`` is dotted (``smtp.max_message_size``); ``unit`` is for people (bytes, seconds).
+    """One declared setting. ``name`` is dotted (``smtp.max_message_size``); ``unit`` is for people (bytes,
+    seconds).
 
     ``effect``: ``live`` settings are read from the snapshot at each use, ``restart`` ones once at start.
     ``check`` returns a complaint, or "" when the value is good.
@@ -42,7 +43,8 @@ class Setting(Generic[T]):
 
 
 class Settings:
-    """An immutable snapshot of all settings: defaults overlaid with stored values. ``snapshot[SETTING]`` is typed."""
+    """An immutable snapshot of all settings: defaults overlaid with stored values. ``snapshot[SETTING]``
+    is typed."""
 
     __slots__ = ("_values", "version")
 
@@ -65,5 +67,6 @@ class CurrentSettings:
 
 
 def declared() -> dict[str, Setting[Any]]:
-    """All declared settings by name (those whose modules are imported; ``settings.all`` imports every one)."""
+    """All declared settings by name (those whose modules are imported; ``settings.all`` imports every
+    one)."""
     return dict(sorted(_registry.items()))

@@ -1,7 +1,9 @@
-"""Reads ``posthouse.toml`` and the environment into a :class:`Config`, strictly: what is not understood is refused.
+"""Reads ``posthouse.toml`` and the environment into a :class:`Config`, strictly: what is not understood is
+refused.
 
-Order of precedence: the command line's ``--data``, then environment variables, then the file, then defaults. Relative
-paths in the file count from the file's folder, those of the command line and environment from the current one.
+Order of precedence: the command line's ``--data``, then environment variables, then the file, then
+defaults. Relative paths in the file count from the file's folder, those of the command line and
+environment from the current one.
 """
 
 from __future__ import annotations
@@ -22,8 +24,12 @@ from posthouse.settings.config import Certificate, Config, Listener
 SEARCHED = ("posthouse.toml", "/etc/posthouse/posthouse.toml")
 """Where the file is looked for when none is named: the current folder, then the system's."""
 
-TABLES = {"listener": ("listeners", Listener), "certificate": ("certificates", Certificate)}
-"""TOML's arrays of tables and the Config fields they fill: ``[[listener]]`` reads better than ``[[listeners]]``."""
+TABLES: dict[str, tuple[str, type[msgspec.Struct]]] = {
+    "listener": ("listeners", Listener),
+    "certificate": ("certificates", Certificate),
+}
+"""TOML's arrays of tables and the Config fields they fill: ``[[listener]]`` reads better than
+``[[listeners]]``."""
 
 SCHEMES = ("postgresql", "mysql", "mssql")
 
@@ -59,8 +65,8 @@ OTHER_VARIABLES = frozenset(
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. ``where`` is the file or variable, ``key`` the path in it (``listener[2].port``),
-    ``what`` the trouble, ``mend`` what to do."""
+    """The configuration cannot be used. ``where`` is the file or variable, ``key`` the path in it
+    (``listener[2].port``), ``what`` the trouble, ``mend`` what to do."""
 
     def __init__(self, where: str, key: str, what: str, mend: str) -> None:
         super().__init__(f"{where}: {key}: {what}" if key else f"{where}: {what}")
@@ -73,8 +79,8 @@ class ConfigError(Exception):
 def load_config(
     path: str | os.PathLike[str] | None, data: str | None, environ: Mapping[str, str] = os.environ
 ) -> Config:
-    """The configuration in force. Raises ConfigError. ``path`` None: POSTHOUSE_CONFIG, else the first of SEARCHED that is
-    there, else defaults alone."""
+    """The configuration in force. Raises ConfigError. ``path`` None: POSTHOUSE_CONFIG, else the first of
+    SEARCHED that is there, else defaults alone."""
     found = _find(path, environ)
     raw: dict[str, Any] = _read(found) if found else {}
     where = str(found) if found else "the built-in defaults"

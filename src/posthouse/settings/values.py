@@ -1,7 +1,7 @@
 """Values of declared settings: from text, checked, and back to text.
 
-Sizes (unit ``bytes``) may carry K, M, G or T, each 1024 times the last, with an optional B or iB: ``25M`` is 26,214,400.
-Durations (unit ``seconds``) may carry s, m, h, d or w, also joined: ``1h30m``.
+Sizes (unit ``bytes``) may carry K, M, G or T, each 1024 times the last, with an optional B or iB: ``25M``
+is 26,214,400. Durations (unit ``seconds``) may carry s, m, h, d or w, also joined: ``1h30m``.
 """
 
 from __future__ import annotations
@@ -117,15 +117,16 @@ def expected(setting: Setting[Any]) -> str:
 
 
 def check_value(setting: Setting[Any], value: Any) -> Any:
-    """Return ``value`` in the setting's type if it may be used. Raises SettingError (also for stored values)."""
+    """Return ``value`` in the setting's type if it may be used. Raises SettingError (also for stored
+    values)."""
     kind = setting.type
     if kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+    if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
         raise _wrong(setting, str(value))
     if setting.choices and value not in setting.choices:
         raise _wrong(setting, str(value))
-    if kind in (int, float):
+    if isinstance(value, int | float) and kind is not bool:
         _check_range(setting, value)
     complaint = setting.check(value) if setting.check else ""
     if complaint:
