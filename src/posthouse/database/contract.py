@@ -62,6 +62,10 @@ class Transaction(Protocol):
 class Database(Protocol):
     """An open database. All methods are safe from any task of the event loop that opened it."""
 
+    @property
+    def inline(self) -> bool:
+        """Whether ``read`` completes in the calling thread in microseconds, so that asking at every command is free."""
+
     async def run(self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a writing op and return its result once it is durable (commit with full sync).
 
@@ -78,6 +82,11 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Finish queued ops, then close. Ops handed over afterwards raise :class:`DatabaseUnavailable`."""
+
+
+class DuplicateKey(Exception):
+    """An insert or update met a unique key that exists already. The op must let it pass or roll back: on some engines
+    nothing more can be done in its transaction. ``upsert`` and ``insert_ignore`` never raise it."""
 
 
 class DatabaseUnavailable(Exception):
