@@ -23,8 +23,9 @@ class Account:
 class Target:
     """Where an address leads inside our domains.
 
-    ``account``: that account. ``alias``: to ``forward`` (one address, inside or outside). ``unknown``: our domain, but
-    nobody there. ``foreign``: not one of our domains. ``detail`` is the part after the plus sign, if any.
+    ``account``: that account (perhaps not active). ``alias``: to ``forward`` (one address, inside or
+    outside). ``unknown``: our domain, but nobody there. ``foreign``: not one of our domains. ``detail`` is
+    the part after the plus sign, if any.
     """
 
     kind: Literal["account", "alias", "unknown", "foreign"]
@@ -52,14 +53,22 @@ class SignIn:
     delay: float = 0.0
     """Seconds the session should wait before it answers (grows with failures of this peer or login)."""
     temporary: bool = False
-    """The directory could not be asked: answer a temporary failure (SMTP 454, IMAP UNAVAILABLE, POP3 SYS/TEMP)."""
+    """The directory could not be asked: answer a temporary failure (SMTP 454, IMAP UNAVAILABLE, POP3
+    SYS/TEMP)."""
 
 
 class Directory(Protocol):
     """Look-ups answer from a cache checked against a version at most one second old."""
 
     async def target(self, address: Address) -> Target:
-        """Where this address leads. Never raises on odd addresses (they are unknown or foreign)."""
+        """Where this address leads. Never raises on odd addresses (they are unknown or foreign).
+        ``postmaster``, bare or at a domain of ours, leads to an account even where nobody made one (RFC
+        5321 4.5.1). Raises DatabaseUnavailable."""
+
+    async def postmaster(self, domain: str) -> Account | None:
+        """Who reads the postmaster's mail of a domain of ours (or of "") when no postmaster there is fit
+        to: the first active account of the domain, else the first active account at all. None only while
+        there is no account."""
 
     async def account(self, account_id: int) -> Account | None:
         """The account of this id if it exists and is active."""
@@ -68,12 +77,16 @@ class Directory(Protocol):
         """Whether mail for this domain is ours."""
 
     async def sign_in(self, login: str, password: str, *, peer: str, protocol: str) -> SignIn:
-        """Verify a password (RFC 4616 semantics: login is an address). Argon2id runs in a thread; an unknown login
-        costs the same time. Failures are counted and logged with login and peer, never with the password."""
+        """Verify a password (RFC 4616 semantics: login is an address). Argon2id runs in a thread; an unknown
+        login costs the same time. Failures are counted and logged with login and peer, never with the
+        password."""
 
     async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
-        """Keys for a SCRAM exchange. For unknown logins: None and made-up keys that stay the same for that login."""
+        """Keys for a SCRAM exchange. For unknown logins: None and made-up keys that stay the same for that
+        login."""
 
-    async def record_scram(self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str) -> SignIn:
-        """Tell the outcome of a SCRAM exchange; counts and delays as sign_in does. The account must be checked to be
-        active still."""
+    async def record_scram(
+        self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
+    ) -> SignIn:
+        """Tell the outcome of a SCRAM exchange; counts and delays as sign_in does. The account must be
+        checked to be active still."""

@@ -1,7 +1,8 @@
 """The queue: what is still owed to whom, and when it is due.
 
-A queue row belongs to one recipient of one message. Rows are leased to one worker at a time; a lease that expires is
-free again. Settling a row (done, failed, retry) and what was done for it belong into one unit where both are ours.
+A queue row belongs to one recipient of one message. Rows are leased to one worker at a time; a lease that
+expires is free again. Settling a row (done, failed, retry) and what was done for it belong into one unit
+where both are ours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from posthouse.database.contract import Transaction
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """The shared half of the rows of one message. Times are seconds since 1970 (UTC). ``sender`` "" = null path."""
+    """The shared half of the rows of one message. Times are seconds since 1970. ``sender`` "" = null path."""
 
     trace: str
     body: str
@@ -31,7 +32,8 @@ class QueuedMessage:
 
 @dataclass(frozen=True, slots=True)
 class QueuedRecipient:
-    """One recipient still owed. ``destination`` is its class and key, e.g. ``"local"``; ``account_id`` for local."""
+    """One recipient still owed. ``destination`` is its class and key, e.g. ``"local"``; ``account_id`` for
+    local. ``due_at`` 0.0 = at once; ``reason`` says why it was not delivered yet."""
 
     recipient: str
     destination: str
@@ -63,14 +65,26 @@ class Queue(Protocol):
         """Add a message and its recipients; returns the queue message id. The caller claimed the body."""
 
     def lease(self, tx: Transaction, now: float, limit: int, seconds: float, owner: str) -> list[Lease]:
-        """Take up to ``limit`` due rows, oldest due first, for ``seconds``. A row is never leased twice at once."""
+        """Take up to ``limit`` due rows, oldest due first, for ``seconds``. A row is never leased twice at
+        once. ``owner`` names the worker, so that its leases can be freed when it starts again
+        (:meth:`free`)."""
+
+    def next_due(self, tx: Transaction) -> float | None:
+        """When the next row is due (perhaps long ago); None while nothing is owed."""
+
+    def free(self, tx: Transaction, owner: str, now: float) -> int:
+        """Give back every lease of ``owner``: for a worker that stops, or starts after it died."""
 
     def settle(self, tx: Transaction, lease: Lease, note: str) -> bool:
-        """The row is done: remove it (and its message with the last row). False if the lease was lost meanwhile: then
-        the caller's unit must not take effect (raise)."""
+        """The row is done: remove it (and its message with the last row) and trace ``note``. False if the
+        lease was lost meanwhile: then the caller's unit must not take effect (raise)."""
 
     def retry(self, tx: Transaction, lease: Lease, due_at: float, reason: str) -> bool:
-        """Give the row back, due later. False if the lease was lost."""
+        """Give the row back, due later, and trace ``reason``. False if the lease was lost."""
 
     def hold(self, tx: Transaction, lease: Lease, reason: str) -> bool:
-        """Past its expiry: keep the row, not due until an administrator acts (until bounces exist nothing is dropped)."""
+        """Past its expiry: keep the row, not due until an administrator acts (until bounces exist nothing is
+        dropped), and trace ``reason``. False if the lease was lost."""
+
+    def refers(self, tx: Transaction, digest: str) -> bool:
+        """Whether any queued message has this body (the removal job of ``bodies`` asks)."""

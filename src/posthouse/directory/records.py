@@ -1,0 +1,149 @@
+"""The tables of the directory and their statements.
+
+Text keys are compared as bytes (lower case and NFC already). Byte values are kept as lower-case hex, times as
+seconds since 1970. Account and domain ids are never used again: what belonged to a removed account
+must not fall to a new one.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, select, update
+
+from posthouse.database import schema
+
+domains = schema.table(
+    "domains",
+    Column("id", schema.ident(), primary_key=True),
+    Column("name", schema.key_text(255), nullable=False, unique=True),
+    Column("created_at", schema.real(), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+accounts = schema.table(
+    "accounts",
+    Column("id", schema.ident(), primary_key=True),
+    Column("domain_id", schema.big(), ForeignKey("domains.id"), nullable=False),
+    Column("address", schema.key_text(320), nullable=False, unique=True),
+    Column("password_hash", schema.ascii_text(255), nullable=False),
+    Column("scram_salt", schema.ascii_text(64), nullable=False),
+    Column("scram_iterations", schema.big(), nullable=False),
+    Column("scram_stored_key", schema.ascii_text(64), nullable=False),
+    Column("scram_server_key", schema.ascii_text(64), nullable=False),
+    Column("quota", schema.big(), nullable=False),
+    Column("active", schema.small(), nullable=False),
+    Column("created_at", schema.real(), nullable=False),
+    Index(None, "domain_id"),
+    sqlite_autoincrement=True,
+)
+
+aliases = schema.table(
+    "aliases",
+    Column("id", schema.ident(), primary_key=True),
+    Column("domain_id", schema.big(), ForeignKey("domains.id"), nullable=False),
+    Column("address", schema.key_text(320), nullable=False, unique=True),
+    Column("target", schema.key_text(320), nullable=False),
+    Column("created_at", schema.real(), nullable=False),
+    Index(None, "domain_id"),
+    sqlite_autoincrement=True,
+)
+
+settings_values = schema.table(
+    "settings_values",
+    Column("name", schema.ascii_text(120), primary_key=True),
+    Column("value", schema.text(), nullable=False),
+)
+
+versions = schema.table(
+    "versions",
+    Column("topic", schema.ascii_text(40), primary_key=True),
+    Column("version", schema.big(), nullable=False),
+)
+
+secrets = schema.table(
+    "secrets",
+    Column("name", schema.ascii_text(40), primary_key=True),
+    Column("value", schema.ascii_text(128), nullable=False),
+)
+"""Random values that all workers and nodes must share and nobody may see."""
+
+# versions
+SELECT_VERSION = select(versions.c.version).where(versions.c.topic == bindparam("topic"))
+BUMP_VERSION = (
+    update(versions).where(versions.c.topic == bindparam("of_topic")).values(version=versions.c.version + 1)
+)
+
+# domains
+SELECT_DOMAINS = select(domains.c.id, domains.c.name).order_by(domains.c.name)
+SELECT_DOMAIN = select(domains.c.id).where(domains.c.name == bindparam("name"))
+SELECT_DOMAIN_IDS = select(domains.c.id).order_by(domains.c.id)
+INSERT_DOMAIN = insert(domains).values(name=bindparam("name"), created_at=bindparam("created_at"))
+DELETE_DOMAIN = delete(domains).where(domains.c.id == bindparam("of_id"))
+COUNT_ACCOUNTS = select(accounts.c.domain_id, func.count()).group_by(accounts.c.domain_id)
+COUNT_ALIASES = select(aliases.c.domain_id, func.count()).group_by(aliases.c.domain_id)
+
+# accounts
+_ACCOUNT = (
+    accounts.c.id,
+    accounts.c.domain_id,
+    accounts.c.address,
+    accounts.c.quota,
+    accounts.c.active,
+)
+_SECRET = (
+    accounts.c.password_hash,
+    accounts.c.scram_salt,
+    accounts.c.scram_iterations,
+    accounts.c.scram_stored_key,
+    accounts.c.scram_server_key,
+)
+SELECT_ACCOUNT = select(*_ACCOUNT).where(accounts.c.address == bindparam("address"))
+SELECT_ACCOUNT_BY_ID = select(*_ACCOUNT).where(accounts.c.id == bindparam("of_id"))
+SELECT_LOGIN = select(*_ACCOUNT, *_SECRET).where(accounts.c.address == bindparam("address"))
+SELECT_ACCOUNTS = select(*_ACCOUNT).order_by(accounts.c.address)
+SELECT_DOMAIN_ACCOUNTS = (
+    select(*_ACCOUNT).where(accounts.c.domain_id == bindparam("domain_id")).order_by(accounts.c.address)
+)
+SELECT_FIRST_ACCOUNT = select(*_ACCOUNT).where(accounts.c.active == 1).order_by(accounts.c.id).limit(1)
+SELECT_FIRST_OF_DOMAIN = (
+    select(*_ACCOUNT)
+    .where(accounts.c.domain_id == bindparam("domain_id"), accounts.c.active == 1)
+    .order_by(accounts.c.id)
+    .limit(1)
+)
+INSERT_ACCOUNT = insert(accounts).values(
+    {column.name: bindparam(column.name) for column in accounts.c if column.name != "id"}
+)
+UPDATE_PASSWORD = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("of_id"))
+    .values({column.name: bindparam("new_" + column.name) for column in _SECRET})
+)
+UPDATE_QUOTA = (
+    update(accounts).where(accounts.c.id == bindparam("of_id")).values(quota=bindparam("new_quota"))
+)
+UPDATE_ACTIVE = (
+    update(accounts).where(accounts.c.id == bindparam("of_id")).values(active=bindparam("new_active"))
+)
+DELETE_ACCOUNT = delete(accounts).where(accounts.c.id == bindparam("of_id"))
+DELETE_DOMAIN_ACCOUNTS = delete(accounts).where(accounts.c.domain_id == bindparam("domain_id"))
+
+# aliases
+SELECT_ALIAS = select(aliases.c.id, aliases.c.target).where(aliases.c.address == bindparam("address"))
+SELECT_ALIASES = select(aliases.c.address, aliases.c.target).order_by(aliases.c.address)
+SELECT_DOMAIN_ALIASES = (
+    select(aliases.c.address, aliases.c.target)
+    .where(aliases.c.domain_id == bindparam("domain_id"))
+    .order_by(aliases.c.address)
+)
+INSERT_ALIAS = insert(aliases).values(
+    {column.name: bindparam(column.name) for column in aliases.c if column.name != "id"}
+)
+DELETE_ALIAS = delete(aliases).where(aliases.c.id == bindparam("of_id"))
+DELETE_DOMAIN_ALIASES = delete(aliases).where(aliases.c.domain_id == bindparam("domain_id"))
+
+# settings
+SELECT_SETTINGS = select(settings_values.c.name, settings_values.c.value)
+DELETE_SETTING = delete(settings_values).where(settings_values.c.name == bindparam("name"))
+
+# secrets
+SELECT_SECRET = select(secrets.c.value).where(secrets.c.name == bindparam("name"))

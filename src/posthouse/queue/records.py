@@ -1,0 +1,214 @@
+"""The tables of the queue and of the traces, and their statements. Times are seconds since 1970.
+
+A leased row carries the lease's token, and its ``due_at`` is moved to the end of the lease: an expired
+lease is found by the same scan as any other due row. Ids are never used again, so that a trace names one
+message for ever.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, exists, func, insert, select, update
+
+from posthouse.database import schema
+
+queue_messages = schema.table(
+    "queue_messages",
+    Column("id", schema.ident(), primary_key=True),
+    Column("trace", schema.ascii_text(64), nullable=False),
+    Column("body", schema.digest(), nullable=False),
+    Column("size", schema.big(), nullable=False),
+    Column("sender", schema.key_text(320), nullable=False),
+    Column("received_at", schema.real(), nullable=False),
+    Column("ret", schema.ascii_text(8), nullable=False),
+    Column("envid", schema.key_text(255), nullable=False),
+    Column("smtputf8", schema.small(), nullable=False),
+    Column("body_type", schema.ascii_text(16), nullable=False),
+    Column("priority", schema.big(), nullable=False),
+    Index(None, "body"),
+    sqlite_autoincrement=True,
+)
+
+queue_recipients = schema.table(
+    "queue_recipients",
+    Column("id", schema.ident(), primary_key=True),
+    Column("message_id", schema.big(), ForeignKey("queue_messages.id"), nullable=False),
+    Column("recipient", schema.key_text(400), nullable=False),
+    Column("destination", schema.key_text(400), nullable=False),
+    Column("account_id", schema.big(), nullable=True),
+    Column("notify", schema.ascii_text(40), nullable=False),
+    Column("orcpt", schema.text(), nullable=False),
+    Column("due_at", schema.real(), nullable=False),
+    Column("expires_at", schema.real(), nullable=False),
+    Column("attempts", schema.big(), nullable=False),
+    Column("held", schema.small(), nullable=False),
+    Column("reason", schema.text(), nullable=False),
+    Column("lease_token", schema.ascii_text(40), nullable=False),
+    Column("lease_owner", schema.key_text(255), nullable=False),
+    Column("lease_until", schema.real(), nullable=False),
+    Index(None, "message_id"),
+    Index(None, "held", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+traces = schema.table(
+    "traces",
+    Column("id", schema.ident(), primary_key=True),
+    Column("trace", schema.ascii_text(64), nullable=False),
+    Column("at", schema.real(), nullable=False),
+    Column("queue_id", schema.big(), nullable=False),
+    Column("message_id", schema.big(), nullable=False),
+    Column("header_id", schema.key_text(255), nullable=False),
+    Column("entries", schema.text(), nullable=False),
+    Index(None, "trace"),
+    Index(None, "at"),
+    Index(None, "queue_id"),
+    Index(None, "message_id"),
+    Index(None, "header_id"),
+)
+"""``entries`` is a JSON list of [stage, text]. ``queue_id`` and ``message_id`` (a copy in the store) are 0
+and ``header_id`` (the Message-ID field) is empty where a row has nothing to do with one."""
+
+_MESSAGE = tuple(column for column in queue_messages.c if column.name != "id")
+_R = queue_recipients.c
+
+# putting
+INSERT_MESSAGE = insert(queue_messages).values({column.name: bindparam(column.name) for column in _MESSAGE})
+INSERT_RECIPIENT = insert(queue_recipients).values(
+    {column.name: bindparam(column.name) for column in _R if column.name != "id"}
+)
+
+# leasing
+SELECT_DUE = (
+    select(_R.id, _R.lease_token)
+    .where(_R.held == 0, _R.due_at <= bindparam("now"))
+    .order_by(_R.due_at, _R.id)
+    .limit(bindparam("count"))
+)
+SELECT_NEXT_DUE = select(func.min(_R.due_at)).where(_R.held == 0)
+TAKE = (
+    update(queue_recipients)
+    .where(
+        _R.id == bindparam("of_id"),
+        _R.held == 0,
+        _R.lease_token == bindparam("seen_token"),
+        _R.due_at <= bindparam("now"),
+    )
+    .values(
+        lease_token=bindparam("new_token"),
+        lease_owner=bindparam("new_owner"),
+        lease_until=bindparam("until"),
+        due_at=bindparam("until"),
+        attempts=_R.attempts + 1,
+    )
+)
+SELECT_LEASED = (
+    select(
+        _R.id,
+        _R.message_id,
+        _R.recipient,
+        _R.destination,
+        _R.account_id,
+        _R.notify,
+        _R.orcpt,
+        _R.reason,
+        _R.attempts,
+        _R.expires_at,
+        *_MESSAGE,
+    )
+    .join(queue_messages, queue_messages.c.id == _R.message_id)
+    .where(_R.id == bindparam("of_id"))
+)
+
+# giving back
+LOCK_MESSAGE = select(queue_messages.c.id).where(queue_messages.c.id == bindparam("of_id"))
+DELETE_RECIPIENT = delete(queue_recipients).where(
+    _R.id == bindparam("of_id"), _R.lease_token == bindparam("token")
+)
+DELETE_MESSAGE = delete(queue_messages).where(
+    queue_messages.c.id == bindparam("of_id"),
+    ~exists(select(_R.id).where(_R.message_id == bindparam("of_id"))),
+)
+GIVE_BACK = (
+    update(queue_recipients)
+    .where(_R.id == bindparam("of_id"), _R.lease_token == bindparam("token"))
+    .values(
+        lease_token="",
+        lease_owner="",
+        lease_until=0.0,
+        due_at=bindparam("new_due_at"),
+        held=bindparam("new_held"),
+        reason=bindparam("new_reason"),
+    )
+)
+FREE_OWNER = (
+    update(queue_recipients)
+    .where(_R.lease_owner == bindparam("owner"))
+    .values(lease_token="", lease_owner="", lease_until=0.0, due_at=bindparam("now"))
+)
+
+# looking
+SELECT_BODY = select(queue_messages.c.id).where(queue_messages.c.body == bindparam("body")).limit(1)
+SELECT_LIST = (
+    select(
+        queue_messages.c.id,
+        queue_messages.c.trace,
+        queue_messages.c.sender,
+        queue_messages.c.size,
+        queue_messages.c.received_at,
+        func.count(_R.id),
+        func.sum(_R.held),
+        func.min(_R.due_at),
+        func.max(_R.attempts),
+    )
+    .join(queue_recipients, _R.message_id == queue_messages.c.id)
+    .group_by(
+        queue_messages.c.id,
+        queue_messages.c.trace,
+        queue_messages.c.sender,
+        queue_messages.c.size,
+        queue_messages.c.received_at,
+    )
+    .where(queue_messages.c.id > bindparam("after"))
+    .order_by(queue_messages.c.id)
+    .limit(bindparam("count"))
+)
+SELECT_MESSAGE = select(queue_messages.c.id, *_MESSAGE).where(queue_messages.c.id == bindparam("of_id"))
+SELECT_RECIPIENTS = (
+    select(
+        _R.id,
+        _R.recipient,
+        _R.destination,
+        _R.due_at,
+        _R.expires_at,
+        _R.attempts,
+        _R.held,
+        _R.reason,
+        _R.lease_until,
+    )
+    .where(_R.message_id == bindparam("message_id"))
+    .order_by(_R.id)
+)
+
+# traces
+INSERT_TRACE = insert(traces).values(
+    {column.name: bindparam(column.name) for column in traces.c if column.name != "id"}
+)
+_TRACE = tuple(column for column in traces.c if column.name != "id")
+_BY_ID = traces.c.id
+SELECT_TRACE = select(*_TRACE).where(traces.c.trace == bindparam("trace")).order_by(_BY_ID).limit(500)
+SELECT_TRACE_OF_QUEUE = (
+    select(traces.c.trace).where(traces.c.queue_id == bindparam("queue_id")).order_by(_BY_ID).limit(50)
+)
+SELECT_TRACE_OF_MESSAGE = (
+    select(traces.c.trace).where(traces.c.message_id == bindparam("message_id")).order_by(_BY_ID).limit(50)
+)
+SELECT_TRACE_OF_HEADER = (
+    select(traces.c.trace).where(traces.c.header_id == bindparam("header_id")).order_by(_BY_ID).limit(50)
+)
+SELECT_OLD_TRACES = (
+    select(traces.c.id)
+    .where(traces.c.at < bindparam("before"))
+    .order_by(traces.c.at)
+    .limit(bindparam("count"))
+)
+DELETE_TRACE = delete(traces).where(traces.c.id == bindparam("of_id"))
