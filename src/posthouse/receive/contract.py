@@ -57,5 +57,9 @@ class Reception(Protocol):
         bytes (0 = not declared); raise Refusal otherwise: relaying denied, no such user, mailbox full (used
         plus in flight; the reservation ends with ``release``), remote domain not possible yet."""
 
+    async def may_send_as(self, account_id: int, address: Address) -> bool:
+        """Whether a signed-in account may use this address as MAIL FROM: its own address, with or without a
+        detail (``+…``), or an alias that leads to it. Asked only while ``smtp.sender_must_be_own`` is on."""
+
     def release(self, origin: Origin) -> None:
         """The transaction of this origin (by trace id) ended: free its quota reservations."""
