@@ -207,6 +207,11 @@ class View(Protocol):
     def modseq(self) -> int:
         """The highest modseq whose changes this session has been told (or has loaded at open)."""
 
+    @property
+    def keywords(self) -> Sequence[str]:
+        """The keywords in use in this mailbox (those FLAGS and PERMANENTFLAGS name), sorted. Cheap: the same object as long
+        as nothing changed."""
+
     def get(self, uid: int) -> Message | None:
         """The newest state of a message; None once it is expunged (even when the session was not told yet)."""
 
