@@ -1,14 +1,14 @@
 """Mailbox names: modified UTF-7 and UTF-8, one normal form, limits, and the patterns of LIST.
 
-Inside Posthouse a name is Unicode in NFC with ``/`` between its levels, and the inbox is exactly ``INBOX`` (also as
-the first level of its children). What comes from a client is read so:
+Inside Posthouse a name is Unicode in NFC with ``/`` between its levels, and the inbox is exactly ``INBOX``
+(also as the first level of its children). What comes from a client is read so:
 
-* After ``ENABLE UTF8=ACCEPT`` or ``ENABLE IMAP4rev2`` names are UTF-8; ``&`` is an ordinary character (RFC 6855 3,
-  RFC 9051 5.1).
-* Before that they are modified UTF-7 (RFC 3501 5.1.3), read strictly: an ``&`` that begins no well-formed shift, a
-  shift that encodes printable ASCII, two shifts in a row or a lone surrogate are refused, because two spellings of
-  one name would be two mailboxes. A name that contains octets above 127 cannot be modified UTF-7; such clients
-  exist, and the name is taken as UTF-8 as a whole.
+* After ``ENABLE UTF8=ACCEPT`` or ``ENABLE IMAP4rev2`` names are UTF-8; ``&`` is an ordinary character (RFC
+  6855 3, RFC 9051 5.1).
+* Before that they are modified UTF-7 (RFC 3501 5.1.3), read strictly: an ``&`` that begins no well-formed
+  shift, a shift that encodes printable ASCII, two shifts in a row or a lone surrogate are refused, because
+  two spellings of one name would be two mailboxes. A name that contains octets above 127 cannot be modified
+  UTF-7; such clients exist, and the name is taken as UTF-8 as a whole.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def _shifted(match: re.Match[str]) -> str:
 
 
 def decode_utf7(data: bytes) -> str:
-    """The name that modified UTF-7 stands for. Raises ValueError with a plain reason when it is not well formed."""
+    """The name that modified UTF-7 stands for. Raises ValueError with a plain reason when it is not well
+    formed.
+    """
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:
@@ -124,7 +126,8 @@ def complaint(name: str) -> str:
     """Why a mailbox cannot be created under this (canonical) name; "" when it can.
 
     Refused: empty names and levels, ``%`` and ``*`` (they could not be listed), control characters, line and
-    paragraph separators (RFC 9051 5.1), names that begin with ``#`` (namespaces), and what is past the limits above.
+    paragraph separators (RFC 9051 5.1), names that begin with ``#`` (namespaces), and what is past the
+    limits above.
     """
     if not name:
         return "The mailbox name is empty"
@@ -148,8 +151,8 @@ def complaint(name: str) -> str:
 class Pattern:
     """A LIST pattern: ``*`` stands for anything, ``%`` for anything within one level (RFC 9051 6.3.9).
 
-    Matching runs all possibilities side by side as the bits of one number, so that a hostile pattern costs no more
-    than pattern length times name length.
+    Matching runs all possibilities side by side as the bits of one number, so that a hostile pattern costs
+    no more than pattern length times name length.
     """
 
     __slots__ = ("_any", "_exact", "_final", "_level", "_upper", "text")

@@ -13,7 +13,7 @@ from posthouse.wire.imap.names import encode_name
 
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
-_ATOM = re.compile(rb"[!#$&'+\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
 _QUOTABLE_UTF8 = re.compile(rb"[^\x00\r\n]*")
 _LONGEST_QUOTED = 1024
@@ -34,7 +34,9 @@ def literal(data: bytes) -> bytes:
 
 
 def string(data: bytes, utf8: bool = False) -> bytes:
-    """A string: quoted where that is allowed, else a literal. ``utf8``: octets above 127 may stand in quotes."""
+    """A string: quoted where that is allowed, else a literal. ``utf8``: octets above 127 may stand in
+    quotes.
+    """
     if len(data) <= _LONGEST_QUOTED:
         if _QUOTABLE.fullmatch(data):
             return quoted(data)
@@ -74,7 +76,7 @@ def flag_list(flags: Iterable[str]) -> bytes:
 
 
 def number_set(numbers: Iterable[int]) -> bytes:
-    """A compact sequence set of ascending numbers: ``[1, 2, 3, 7]`` becomes ``1:3,7``. Empty for none."""
+    """A compact set in the given order: ``[1, 2, 3, 7]`` becomes ``1:3,7``. Empty for none; no zeros."""
     pieces: list[bytes] = []
     low = high = -1
     for number in numbers:
@@ -142,7 +144,9 @@ def list_line(
     child_info: Iterable[str] = (),
     old_name: str | None = None,
 ) -> bytes:
-    """``* LIST (\\HasNoChildren) "/" name``, with CHILDINFO (RFC 5258 3.5) or OLDNAME (RFC 9051 6.3.9.7) where given."""
+    """``* LIST (\\HasNoChildren) "/" name``, with CHILDINFO (RFC 5258 3.5) or OLDNAME (RFC 9051 6.3.9.7)
+    where given.
+    """
     line = b"* %s %s %s %s" % (word, flag_list(attributes), separator, mailbox(name, utf8))
     extended: list[bytes] = []
     children = [b'"%s"' % entry.encode("ascii") for entry in child_info]
@@ -156,7 +160,9 @@ def list_line(
 
 
 def status_line(name: str, items: Sequence[tuple[str, int | str]], utf8: bool) -> bytes:
-    """``* STATUS name (MESSAGES 3 MAILBOXID (M1))``. A text value is an object id and stands in parentheses."""
+    """``* STATUS name (MESSAGES 3 MAILBOXID (M1))``. A text value is an object id and stands in
+    parentheses.
+    """
     pairs = []
     for word, value in items:
         shown = f"({value})" if isinstance(value, str) else str(value)
@@ -165,7 +171,9 @@ def status_line(name: str, items: Sequence[tuple[str, int | str]], utf8: bool) -
 
 
 def esearch(tag: bytes, uid: bool, results: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """``* ESEARCH (TAG "A1") UID COUNT 3 ALL 1:3`` (RFC 4731 3.1); ``results`` are finished (word, value) pairs."""
+    """``* ESEARCH (TAG "A1") UID COUNT 3 ALL 1:3`` (RFC 4731 3.1); ``results`` are finished (word, value)
+    pairs.
+    """
     pieces = [b"* ESEARCH (TAG " + quoted(tag) + b")"]
     if uid:
         pieces.append(b"UID")

@@ -13,7 +13,9 @@ STAR = 0
 """``*`` in a set: the highest number in use."""
 
 SequenceSet: TypeAlias = tuple[tuple[int, int], ...]
-"""Ranges as (low, high) as written, STAR for ``*``; ``5:*`` is (5, STAR). ``$`` (SEARCHRES) is the string SAVED."""
+"""Ranges as (low, high) as written, STAR for ``*``; ``5:*`` is (5, STAR). ``$`` (SEARCHRES) is the string
+SAVED.
+"""
 
 SAVED: Literal["$"] = "$"
 Messages: TypeAlias = SequenceSet | Literal["$"]
@@ -21,8 +23,9 @@ Messages: TypeAlias = SequenceSet | Literal["$"]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One complete, well-formed command. ``name`` in upper case without UID; ``uid`` True for the UID form. ``arguments``
-    is one of the dataclasses below, or None for commands without arguments (NOOP, CHECK, CLOSE, IDLE, …)."""
+    """One complete, well-formed command. ``name`` in upper case without UID; ``uid`` True for the UID form.
+    ``arguments`` is one of the dataclasses below, or None for commands without arguments (NOOP, CHECK,
+    CLOSE, IDLE, …)."""
 
     tag: bytes
     name: str
@@ -47,13 +50,13 @@ class Authenticate:
     """``initial`` decoded from base64; None: absent; b"" for ``=``."""
 
     mechanism: str
-    initial: bytes | None
+    initial: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     user: bytes
-    password: bytes
+    password: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,9 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """LIST and LSUB (RFC 5258). ``selection``: SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE; ``returns``: SUBSCRIBED,
-    CHILDREN, SPECIAL-USE; ``status``: STATUS items of LIST-STATUS (RFC 5819), None when not asked. ``extended`` says
-    that the extended syntax was used."""
+    """LIST and LSUB (RFC 5258). ``selection``: SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE;
+    ``returns``: SUBSCRIBED, CHILDREN, SPECIAL-USE; ``status``: STATUS items of LIST-STATUS (RFC 5819), None
+    when not asked. ``extended`` says that the extended syntax was used."""
 
     reference: str
     patterns: tuple[str, ...]
@@ -136,8 +139,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class AppendMessage:
-    """``data`` is what the session's literal sink gave back for the message literal (``sink.result()``), or bytes.
-    ``utf8``: it came as ``UTF8 (~{n}…)``. ``date`` is (seconds since 1970, zone in minutes) or None."""
+    """``data`` is what the session's literal sink gave back for the message literal (``sink.result()``), or
+    bytes. ``utf8``: it came as ``UTF8 (~{n}…)``. ``date`` is (seconds since 1970, zone in minutes) or
+    None."""
 
     flags: tuple[str, ...]
     date: tuple[int, int] | None
@@ -182,9 +186,10 @@ class Expunge:
 class Section:
     """``BODY[…]``, ``BINARY[…]``, ``BINARY.SIZE[…]`` and the RFC822 items, in one shape.
 
-    ``kind``: BODY, BINARY, BINARY.SIZE, RFC822, RFC822.HEADER, RFC822.TEXT. ``path`` the part numbers; ``text``:
-    "", HEADER, TEXT, MIME, HEADER.FIELDS, HEADER.FIELDS.NOT; ``fields`` the names as written. ``partial`` (offset,
-    length). ``label`` the bytes to answer with, e.g. ``BODY[1.HEADER.FIELDS (Subject)]<0>``.
+    ``kind``: BODY, BINARY, BINARY.SIZE, RFC822, RFC822.HEADER, RFC822.TEXT. ``path`` the part numbers;
+    ``text``: "", HEADER, TEXT, MIME, HEADER.FIELDS, HEADER.FIELDS.NOT; ``fields`` the names as written.
+    ``partial`` (offset, length). ``label`` the bytes to answer with, e.g. ``BODY[1.HEADER.FIELDS
+    (Subject)]<0>``.
     """
 
     kind: str
@@ -197,8 +202,8 @@ class Section:
 
 
 FetchItem: TypeAlias = str | Section
-"""A word (UID, FLAGS, INTERNALDATE, RFC822.SIZE, ENVELOPE, BODY, BODYSTRUCTURE, MODSEQ, SAVEDATE, EMAILID, THREADID,
-PREVIEW, PREVIEW.LAZY) or a Section. ALL, FULL and FAST are expanded by the parser."""
+"""A word (UID, FLAGS, INTERNALDATE, RFC822.SIZE, ENVELOPE, BODY, BODYSTRUCTURE, MODSEQ, SAVEDATE, EMAILID,
+THREADID, PREVIEW, PREVIEW.LAZY) or a Section. ALL, FULL and FAST are expanded by the parser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +218,10 @@ class Fetch:
 class Key:
     """A search key. ``name`` and what ``value`` holds:
 
-    ALL ANSWERED … (no value) · KEYWORD UNKEYWORD: str · FROM TO CC BCC SUBJECT BODY TEXT: str · HEADER: (str, str) ·
-    BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE SAVEDBEFORE SAVEDON SAVEDSINCE: datetime.date · SAVEDATESUPPORTED ·
-    LARGER SMALLER: int · YOUNGER OLDER: seconds · UID: Messages · SEQUENCE: Messages · MODSEQ: int · EMAILID THREADID:
-    str · NOT: Key · OR: (Key, Key) · AND: tuple[Key, ...].
+    ALL ANSWERED … (no value) · KEYWORD UNKEYWORD: str · FROM TO CC BCC SUBJECT BODY TEXT: str · HEADER:
+    (str, str) · BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE SAVEDBEFORE SAVEDON SAVEDSINCE: datetime.date ·
+    SAVEDATESUPPORTED · LARGER SMALLER: int · YOUNGER OLDER: seconds · UID: Messages · SEQUENCE: Messages ·
+    MODSEQ: int · EMAILID THREADID: str · NOT: Key · OR: (Key, Key) · AND: tuple[Key, ...].
     """
 
     name: str
@@ -225,7 +230,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``returns`` is None without RETURN (RFC 3501's answer form); else of MIN MAX ALL COUNT SAVE (empty set = ALL)."""
+    """``returns`` is None without RETURN (RFC 3501's answer form); else of MIN MAX ALL COUNT SAVE (empty
+    set = ALL).
+    """
 
     key: Key
     returns: frozenset[str] | None = None
@@ -234,7 +241,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """``criteria``: (name, reverse) with name of ARRIVAL CC DATE DISPLAYFROM DISPLAYTO FROM SIZE SUBJECT TO."""
+    """``criteria``: (name, reverse) with name of ARRIVAL CC DATE DISPLAYFROM DISPLAYTO FROM SIZE SUBJECT
+    TO.
+    """
 
     criteria: tuple[tuple[str, bool], ...]
     charset: str
@@ -253,8 +262,9 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class SyntaxProblem:
-    """A line that is no command: answer ``tag BAD text`` (tag ``*`` if even the tag was unreadable), or NO with
-    ``code`` (e.g. BADCHARSET) when ``no`` is set. ``close``: the stream cannot be followed any more."""
+    """A line that is no command: answer ``tag BAD text`` (tag ``*`` if even the tag was unreadable), or NO
+    with ``code`` (e.g. BADCHARSET) when ``no`` is set. ``close``: the stream cannot be followed any
+    more."""
 
     tag: bytes
     text: str
@@ -284,8 +294,9 @@ Event: TypeAlias = Command | SyntaxProblem | ContinuationWanted | SaslResponse
 class ReaderState:
     """What the reader must know of the session; the session keeps it up to date.
 
-    ``utf8``: UTF8=ACCEPT or IMAP4rev2 was enabled (names and strings are UTF-8). ``authenticated`` lifts the small
-    literal limit (8 KiB before sign-in). ``raw_lines``: the next lines are SaslResponse events."""
+    ``utf8``: UTF8=ACCEPT or IMAP4rev2 was enabled (names and strings are UTF-8). ``authenticated`` lifts
+    the small literal limit (8 KiB before sign-in). ``raw_lines``: the next lines are SaslResponse
+    events."""
 
     utf8: bool = False
     rev2: bool = False
@@ -305,8 +316,7 @@ class ReaderState:
 #       def clear(self) -> None                   # STARTTLS: drop all buffered input
 #       buffered: int                             # bytes held
 #   class Sinks(Protocol):
-#       def open(self, size: int, binary: bool) -> Sink | SyntaxProblem   # for the message literals of APPEND only
-#   class Sink(Protocol):
-#       def write(self, data: bytes | memoryview) -> None
-#       def result(self) -> Any                   # called when the literal is complete
-#       def abandon(self) -> None                 # the command failed to parse or the connection went
+# def open(self, size: int, binary: bool) -> Sink | SyntaxProblem   # for the message literals of APPEND
+# only class Sink(Protocol): def write(self, data: bytes | memoryview) -> None def result(self) -> Any
+# # called when the literal is complete def abandon(self) -> None                 # the command failed to
+# parse or the connection went
