@@ -1,14 +1,15 @@
 """What every other folder may assume of the database.
 
-A unit of work, never a statement, crosses the thread seam: an *op* is a plain synchronous function whose first
-argument is a :class:`Transaction`. Rules for ops:
+A unit of work, never a statement, crosses the thread seam: an *op* is a plain synchronous function whose
+first argument is a :class:`Transaction`. Rules for ops:
 
-* an op may run more than once (deadlock, serialisation failure, a failed batch) and so touches nothing but its
-  transaction and its own locals;
-* statements are SQLAlchemy Core objects built once at import and reused: on SQLite their text is compiled once
-  and cached by identity. Values are always bind parameters (``bindparam("name")``), given as a dict to ``execute``;
-* an op may raise: everything it did is rolled back (its savepoint, when it shared a commit with others) and the
-  exception reaches the caller of ``run``;
+* an op may run more than once (deadlock, serialisation failure, a failed batch) and so touches nothing but
+  its transaction and its own locals;
+* statements are SQLAlchemy Core objects built once at import and reused: on SQLite their text is compiled
+  once and cached by identity. Values are always bind parameters (``bindparam("name")``), given as a dict to
+  ``execute``;
+* an op may raise: everything it did is rolled back (its savepoint, when it shared a commit with others) and
+  the exception reaches the caller of ``run``;
 * no op over 20 ms or 500 rows; mailbox rows are locked (``tx.lock``) in id order.
 """
 
@@ -29,8 +30,8 @@ class Transaction(Protocol):
 
     @property
     def engine(self) -> str:
-        """``"sqlite"``, ``"postgresql"``, ``"mysql"`` or ``"mssql"``; for tests and messages, never for branching
-        outside ``database/``."""
+        """``"sqlite"``, ``"postgresql"``, ``"mysql"`` or ``"mssql"``; for tests and messages, never for
+        branching outside ``database/``."""
 
     def execute(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Run one statement; rows as plain tuples (empty list for statements without a result)."""
@@ -55,8 +56,8 @@ class Transaction(Protocol):
         transaction excludes other writers anyhow)."""
 
     def after_commit(self, call: Callable[[], None]) -> None:
-        """Call ``call`` (short, thread-safe, must not raise) once this unit is durable, before ``run`` returns to its
-        awaiting caller. Not called when the op fails."""
+        """Call ``call`` (short, thread-safe, must not raise) once this unit is durable, before ``run``
+        returns to its awaiting caller. Not called when the op fails."""
 
 
 class Database(Protocol):
@@ -64,20 +65,27 @@ class Database(Protocol):
 
     @property
     def inline(self) -> bool:
-        """Whether ``read`` completes in the calling thread in microseconds, so that asking at every command is free."""
+        """Whether ``read`` completes in the calling thread in microseconds, so that asking at every command
+        is free."""
 
-    async def run(self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(
+        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run a writing op and return its result once it is durable (commit with full sync).
 
         Ops queued meanwhile may share one commit; each has its own savepoint. Raises what the op raised, or
         :class:`DatabaseUnavailable`.
         """
 
-    async def read(self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a short reading op (under 2 ms): on SQLite in the calling thread without a hop (the await completes at
-        once), elsewhere in a worker thread. Sees everything whose ``run`` returned before."""
+    async def read(
+        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a short reading op (under 2 ms): on SQLite in the calling thread without a hop (the await
+        completes at once), elsewhere in a worker thread. Sees everything whose ``run`` returned before."""
 
-    async def scan(self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def scan(
+        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run a longer reading op, always off the event loop. Under a second; chunk anything longer."""
 
     async def close(self) -> None:
@@ -85,9 +93,10 @@ class Database(Protocol):
 
 
 class DuplicateKey(Exception):
-    """An insert or update met a unique key that exists already. The op must let it pass or roll back: on some engines
-    nothing more can be done in its transaction. ``upsert`` and ``insert_ignore`` never raise it."""
+    """An insert or update met a unique key that exists already. The op must let it pass or roll back: on some
+    engines nothing more can be done in its transaction. ``upsert`` and ``insert_ignore`` never raise it."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database cannot be reached or refuses to work (disk full, server gone). Always temporary to peers."""
+    """The database cannot be reached or refuses to work (disk full, server gone). Always temporary to
+    peers."""

@@ -1,8 +1,9 @@
 """One ``MetaData`` and the portable column types that every folder's ``records.py`` builds its tables from.
 
-On SQLite statements run without SQLAlchemy's type machinery (their text is compiled once and fed to apsw), so a column
-holds what the driver gives: int, float, str, bytes or None. Booleans are ``small()`` holding 0 or 1, times are seconds
-since 1970 as ``big()`` or ``real()``. Python-side column defaults do not run: use ``server_default`` or give a value.
+On SQLite statements run without SQLAlchemy's type machinery (their text is compiled once and fed to apsw), so
+a column holds what the driver gives: int, float, str, bytes or None. Booleans are ``small()`` holding 0 or 1,
+times are seconds since 1970 as ``big()`` or ``real()``. Python-side column defaults do not run: use
+``server_default`` or give a value.
 
 A released type is never changed, because migrations name it: a new need gets a new name.
 """
@@ -38,6 +39,7 @@ OPTIONS: dict[str, Any] = {
 """Table options every table has."""
 
 _BINARY_ORDER = "Latin1_General_100_BIN2"
+_MSSQL_BYTES: Any = mssql.VARBINARY  # (untyped in SQLAlchemy)
 
 
 def table(name: str, *items: SchemaItem, **options: Any) -> Table:
@@ -72,8 +74,8 @@ def real() -> Any:
 
 
 def key_text(length: int) -> Any:
-    """Unicode text of at most ``length`` (<= 700) characters that may be indexed; compared by code point, case
-    matters. MySQL ignores blanks at the end in comparisons: do not tell keys apart by them."""
+    """Unicode text of at most ``length`` (<= 700) characters that may be indexed; compared by code point,
+    case matters. MySQL ignores blanks at the end in comparisons: do not tell keys apart by them."""
     return _named(
         String(length)
         .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
@@ -109,7 +111,7 @@ def blob() -> Any:
     return _named(
         LargeBinary()
         .with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
-        .with_variant(mssql.VARBINARY("max"), "mssql"),
+        .with_variant(_MSSQL_BYTES("max"), "mssql"),
         "schema.blob()",
     )
 
@@ -119,7 +121,7 @@ def key_blob(length: int) -> Any:
     return _named(
         LargeBinary(length)
         .with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
-        .with_variant(mssql.VARBINARY(length), "mssql"),
+        .with_variant(_MSSQL_BYTES(length), "mssql"),
         f"schema.key_blob({length})",
     )
 
