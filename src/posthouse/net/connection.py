@@ -22,10 +22,12 @@ from typing import Any
 from posthouse.net import eager
 from posthouse.net.contract import Peer, TlsInfo
 from posthouse.net.door import OPEN_DOOR, Door
-from posthouse.net.peer import UNKNOWN, peer_of
+from posthouse.net.peer import UNKNOWN, make_peer, peer_of
 from posthouse.net.tls_info import tls_info
 from posthouse.net.tls_memory import share_read_buffer
+from posthouse.net.tls_start import feed_first
 from posthouse.observe.log import logger
+from posthouse.wire import proxy
 
 log = logger("net.connection")
 
@@ -55,6 +57,7 @@ class Connection(asyncio.Protocol):
         "_drainers",
         "_due",
         "_finished",
+        "_header",
         "_input_over",
         "_lingering",
         "_loop",
@@ -100,6 +103,7 @@ class Connection(asyncio.Protocol):
         self._drainers: list[asyncio.Future[None]] = []
         self._due: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._header: bytearray | None = None
         self._input_over = False
         self._closed = False
         self._lingering = False
@@ -251,34 +255,7 @@ class Connection(asyncio.Protocol):
     async def start_tls(self) -> None:
         """Upgrade the connection. Raises ConnectionError when the handshake fails (the connection is then
         aborted)."""
-        contexts = self.door.tls
-        self._flush_cork()
-        if contexts is None or self._transport is None:
-            raise ConnectionResetError("no TLS here, or the peer is gone")
-        try:
-            transport = await self._loop.start_tls(
-                self._transport,
-                self,
-                contexts.server(),
-                server_side=True,
-                ssl_handshake_timeout=self.door.handshake_seconds,
-                ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
-            )
-        except BaseException as error:
-            self.abort()
-            # A transport lost in mid-handshake tells only the TLS layer, not us.
-            self._loop.call_soon(self.connection_lost, None)
-            if not isinstance(error, OSError):  # ssl.SSLError and TimeoutError are OSErrors
-                raise
-            log.info("tls.failed", peer=self.peer.address, protocol=self.door.protocol, reason=str(error))
-            raise ConnectionAbortedError("TLS handshake failed") from error
-        if transport is None or self._transport is None:
-            raise ConnectionResetError("the peer is gone")
-        self._transport = transport
-        self._reading_paused = False
-        share_read_buffer(transport, self._loop)
-        self.tls = tls_info(transport)
-        self._steer_reading()
+        await self._handshake(b"")
         self.tls_started()
 
     # ------------------------------------------------------------------ for the server
@@ -297,18 +274,20 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        if self.peer is UNKNOWN:
-            self.peer = peer_of(transport)
-        if not self._let_in():
-            return
-        self.door.sessions.add(self)
-        if self.door.implicit:
-            self.perform(self._open_with_tls())
-        else:
+        self.peer = peer_of(transport)
+        if self.door.is_proxy(self.peer.address):
+            self._header = bytearray()
+            self._arm(self.door.handshake_seconds)
+        elif self._let_in() and not self.door.implicit:
             self._corked(self.opened)
+        elif self._admitted:
+            self.perform(self._open_with_tls(b""))
 
     def data_received(self, data: bytes) -> None:
         if self._closed:
+            return
+        if self._header is not None:
+            self._take_header(data)
             return
         if self.busy:
             self._collected += len(data)
@@ -324,6 +303,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         self._input_over = True
+        if self._header is not None:
+            self.abort()
         if self._closed:
             return None  # the transport closes itself now
         self._corked(self.peer_finished)
@@ -366,11 +347,46 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------ inside
 
+    async def _handshake(self, already: bytes) -> None:
+        """Become TLS. ``already`` are bytes of the handshake that came with a PROXY header."""
+        contexts = self.door.tls
+        self._flush_cork()
+        if contexts is None or self._transport is None:
+            raise ConnectionResetError("no TLS here, or the peer is gone")
+        try:
+            upgrade = self._loop.start_tls(
+                self._transport,
+                self,
+                contexts.server(),
+                server_side=True,
+                ssl_handshake_timeout=self.door.handshake_seconds,
+                ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
+            )
+            if already:
+                upgrade = feed_first(upgrade, self._transport, already, self._loop)
+            transport = await upgrade
+        except BaseException as error:
+            self.abort()
+            # A transport lost in mid-handshake tells only the TLS layer, not us.
+            self._loop.call_soon(self.connection_lost, None)
+            if not isinstance(error, OSError):  # ssl.SSLError and TimeoutError are OSErrors
+                raise
+            log.info("tls.failed", peer=self.peer.address, protocol=self.door.protocol, reason=str(error))
+            raise ConnectionAbortedError("TLS handshake failed") from error
+        if transport is None or self._transport is None:
+            raise ConnectionResetError("the peer is gone")
+        self._transport = transport
+        self._reading_paused = False
+        share_read_buffer(transport, self._loop)
+        self.tls = tls_info(transport)
+        self._steer_reading()
+
     def _let_in(self) -> bool:
         admission = self.door.admission
         reason = "" if admission is None else admission.enter(self.peer.address)
         if not reason:
             self._admitted = True
+            self.door.sessions.add(self)
             return True
         log.info("connection.refused", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
         if self.door.refusal and not self.door.implicit:
@@ -380,8 +396,34 @@ class Connection(asyncio.Protocol):
         self._closed = True
         return False
 
-    async def _open_with_tls(self) -> None:
-        await self.start_tls()
+    def _take_header(self, data: bytes) -> None:
+        """The beginning of a proxied connection (``wire.proxy``): who the real peer is."""
+        assert self._header is not None
+        self._header += data
+        found = proxy.parse(self._header)
+        if isinstance(found, proxy.NeedMore):
+            return
+        if isinstance(found, proxy.Bad):
+            log.warning("proxy.refused", peer=self.peer.address, reason=found.reason)
+            self.abort()
+            return
+        rest = bytes(self._header[found.consumed :])
+        self._header = None
+        self._arm(None)
+        if found.source is not None and found.destination is not None:
+            source, here = found.source, found.destination
+            self.peer = make_peer(source.host, source.port, here.host, here.port)
+        if not self._let_in():
+            return
+        if self.door.implicit:
+            self.perform(self._open_with_tls(rest))
+            return
+        self._corked(self.opened)
+        if rest:
+            self.data_received(rest)
+
+    async def _open_with_tls(self, already: bytes) -> None:
+        await self._handshake(already)
         self.opened()
 
     def _ended(self, error: BaseException | None) -> None:
@@ -514,7 +556,7 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_at(due, self._ring)
             return
         self._due = None
-        if self._closed:
-            self._transport.abort()
+        if self._closed or self._header is not None:
+            self.abort()
         else:
             self._corked(self.deadline)

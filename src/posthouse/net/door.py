@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import ipaddress
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from posthouse.net.contract import TlsContexts
+from posthouse.net.peer import plain_address
 
 if TYPE_CHECKING:
     from posthouse.net.connection import Connection
+
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Admission(Protocol):
@@ -35,6 +41,7 @@ class Door:
         "sessions",
         "starttls",
         "tls",
+        "trusted_proxies",
     )
 
     def __init__(
@@ -47,6 +54,7 @@ class Door:
         admission: Admission | None = None,
         refusal: str = "",
         handshake_seconds: float = 30.0,
+        trusted_proxies: Sequence[Network] = (),
         sessions: set[Connection] | None = None,
     ) -> None:
         self.protocol = protocol
@@ -56,7 +64,18 @@ class Door:
         self.admission = admission
         self.refusal = refusal
         self.handshake_seconds = handshake_seconds
+        self.trusted_proxies = tuple(trusted_proxies)
         self.sessions: set[Connection] = set() if sessions is None else sessions
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether this address must say in a PROXY header who the real peer is."""
+        if not self.trusted_proxies:
+            return False
+        try:
+            parsed = plain_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.trusted_proxies)
 
 
 OPEN_DOOR = Door()

@@ -48,22 +48,33 @@ start = start_eagerly if sys.version_info >= (3, 12) else start_by_hand
 
 
 async def _carry_on(coroutine: Coroutine[Any, Any, T], first: Any) -> T:
-    """The rest of a coroutine that has already yielded ``first``."""
-    result: T = await _delegate(coroutine, first)
+    """The rest of a coroutine that has already yielded ``first``, as the body of a task that was driven to
+    its first yield here."""
+    result: T = await _primed(coroutine, first)
     return result
 
 
 @types.coroutine
-def _delegate(coroutine: Coroutine[Any, Any, T], first: Any) -> Generator[Any, Any, T]:
+def _primed(coroutine: Coroutine[Any, Any, T], first: Any) -> Generator[Any, Any, T]:
+    try:
+        yield  # the priming yield
+    except asyncio.CancelledError:
+        # Cancelled before the task took its first step. A task that waits passes a cancel on to what it waits
+        # for; do the same, and let the future's own cancellation come back to us.
+        if first is None or not first.cancel():
+            try:
+                first = coroutine.throw(asyncio.CancelledError())
+            except StopIteration as end:
+                value: T = end.value
+                return value
+    return (yield from go_on(coroutine, first))
+
+
+@types.coroutine
+def go_on(coroutine: Coroutine[Any, Any, T], first: Any) -> Generator[Any, Any, T]:
+    """Await the rest of a coroutine whose first ``send`` yielded ``first``."""
     waiting_on = first
     try:
-        try:
-            yield  # the priming yield
-        except asyncio.CancelledError:
-            # Cancelled before the task took its first step. A task that waits passes a cancel on to what it
-            # waits for; do the same, and let the future's own cancellation come back to us.
-            if first is None or not first.cancel():
-                waiting_on = coroutine.throw(asyncio.CancelledError())
         while True:
             try:
                 sent = yield waiting_on

@@ -1,0 +1,161 @@
+"""Server TLS contexts: one certificate per host name by SNI, and files followed as they change."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from posthouse.net.certificates import SelfMade, fingerprint, names_in
+from posthouse.net.tls_info import remember_server_name
+from posthouse.observe.log import logger
+from posthouse.settings.config import Certificate
+
+log = logger("net.tls")
+
+LOOK_SECONDS = 2.0
+"""Certificate files are looked at when a handshake begins, at most this often."""
+
+RENEWAL_SECONDS = 3600.0
+"""How often the age of the self-made certificate is looked at."""
+
+# TLS 1.2 with forward secrecy and AEAD only; TLS 1.3's suites are OpenSSL's own and all good.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """One certificate: its files, the host names it answers to, and the context made of it."""
+
+    chain: Path
+    key: Path
+    wanted_hosts: tuple[str, ...]
+    context: ssl.SSLContext
+    hosts: tuple[str, ...]
+    fingerprint: str
+    stamp: tuple[float, ...]
+
+
+class ServerContexts:
+    """The TLS side of all listeners (a ``TlsContexts``).
+
+    ``certificates`` in order, the first is the default. Without any, or beside them for its own host names,
+    ``self_made`` serves. Raises OSError or ssl.SSLError when a configured file cannot be used at start; later
+    a bad file is logged and the old certificate stays.
+    """
+
+    def __init__(
+        self,
+        certificates: Sequence[Certificate],
+        self_made: SelfMade,
+        *,
+        minimum_version: str = "1.2",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._minimum = ssl.TLSVersion.TLSv1_3 if minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
+        self._clock = clock
+        self._self_made = self_made
+        self._loaded = [self._load(Path(c.chain), Path(c.key), c.hosts) for c in certificates]
+        self._own = not self._loaded
+        if self._own:
+            path = self_made.ensure()
+            self._loaded.append(self._load(path, path, ()))
+        self._by_host: dict[str, ssl.SSLContext] = {}
+        self._index()
+        self._looked = self._renewal_looked = clock()
+
+    @property
+    def fingerprint(self) -> str:
+        """The default certificate's SHA-256 fingerprint."""
+        return self._loaded[0].fingerprint
+
+    @property
+    def self_made(self) -> bool:
+        """Whether the default certificate is the one the server made itself."""
+        return self._own
+
+    def server(self) -> ssl.SSLContext:
+        """The context for a new handshake."""
+        now = self._clock()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._follow(now)
+        return self._loaded[0].context
+
+    def for_host(self, name: str) -> ssl.SSLContext:
+        """The context whose certificate answers to this host name, exactly or by its wildcard; else the
+        default."""
+        name = name.lower().rstrip(".")
+        exact = self._by_host.get(name)
+        if exact is not None:
+            return exact
+        _, _, parent = name.partition(".")
+        return self._by_host.get("*." + parent, self._loaded[0].context)
+
+    # ------------------------------------------------------------------ inside
+
+    def _follow(self, now: float) -> None:
+        """Load again what changed."""
+        if self._own and now - self._renewal_looked >= RENEWAL_SECONDS:
+            self._renewal_looked = now
+            try:
+                self._self_made.ensure()
+            except OSError as error:
+                log.warning("tls.renewal_failed", reason=str(error))
+        changed = False
+        for place, loaded in enumerate(self._loaded):
+            try:
+                if _stamp(loaded.chain, loaded.key) == loaded.stamp:
+                    continue
+                fresh = self._load(loaded.chain, loaded.key, loaded.wanted_hosts)
+            except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+                log.warning("tls.certificate_kept", file=str(loaded.chain), reason=str(error))
+                continue
+            changed = True
+            log.info(
+                "tls.certificate_loaded", file=str(loaded.chain), fingerprint=self._loaded[place].fingerprint
+            )
+        if changed:
+            self._index()
+
+    def _index(self) -> None:
+        by_host: dict[str, ssl.SSLContext] = {}
+        for loaded in self._loaded:
+            for host in loaded.hosts:
+                by_host.setdefault(host.lower().rstrip("."), loaded.context)
+        self._by_host = by_host
+
+    def _load(self, chain: Path, key: Path, hosts: tuple[str, ...]) -> _Loaded:
+        stamp = _stamp(chain, key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = self._minimum
+        context.set_ciphers(_CIPHERS)
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        # An empty password callback: a key that wants one is an error, not a prompt on the terminal.
+        context.load_cert_chain(chain, key, password=lambda: b"")
+        context.sni_callback = self._choose
+        pem = chain.read_bytes()
+        return _Loaded(chain, key, hosts, context, hosts or tuple(names_in(pem)), fingerprint(pem), stamp)
+
+    def _choose(
+        self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
+    ) -> int | None:
+        """SNI: switch to the certificate of the host asked for. An unknown name gets the default one (RFC
+        6066 3 leaves that open; mail clients connect under many names)."""
+        if name:
+            remember_server_name(connection, name)
+            wanted = self.for_host(name)
+            if wanted is not context:
+                connection.context = wanted
+        return None
+
+
+def _stamp(*paths: Path) -> tuple[float, ...]:
+    stamp: list[float] = []
+    for path in paths:
+        status = os.stat(path)
+        stamp += (status.st_mtime_ns, status.st_size, status.st_ino)
+    return tuple(stamp)
