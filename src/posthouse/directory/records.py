@@ -75,7 +75,7 @@ BUMP_VERSION = (
 # domains
 SELECT_DOMAINS = select(domains.c.id, domains.c.name).order_by(domains.c.name)
 SELECT_DOMAIN = select(domains.c.id).where(domains.c.name == bindparam("name"))
-SELECT_DOMAIN_IDS = select(domains.c.id).order_by(domains.c.id)
+SELECT_FIRST_DOMAIN = select(domains.c.name).order_by(domains.c.id).limit(1)
 INSERT_DOMAIN = insert(domains).values(name=bindparam("name"), created_at=bindparam("created_at"))
 DELETE_DOMAIN = delete(domains).where(domains.c.id == bindparam("of_id"))
 COUNT_ACCOUNTS = select(accounts.c.domain_id, func.count()).group_by(accounts.c.domain_id)

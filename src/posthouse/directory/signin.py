@@ -1,0 +1,104 @@
+"""Whoever guesses passwords is slowed down: failures are counted by peer and by login.
+
+A peer is an IPv4 address or an IPv6 network of 64 bits. The delay of a peer applies to its next success as
+well (else a guesser would take any late answer for a no and go on); the delay of a login applies to
+failures only, so that strangers who guess at it cannot slow down its owner.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from time import monotonic
+
+from posthouse.observe.log import logger
+from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.signin import FIRST_DELAY, FORGET_FAILURES, FREE_FAILURES, LONGEST_DELAY
+
+_log = logger("directory.signin")
+
+MAX_COUNTERS = 50_000
+"""Peers, and logins, remembered at once; the one that failed longest ago is forgotten first."""
+
+_MAX_LOGGED = 254
+
+
+class Counters:
+    """Recent failures by key, bounded."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def count(self, key: str, now: float, forget: float) -> int:
+        """Failures of this key; none when the last one is ``forget`` seconds ago."""
+        failures, last = self._failures.get(key, (0, 0.0))
+        return failures if now - last < forget else 0
+
+    def add(self, key: str, now: float, forget: float) -> int:
+        """Count one more failure."""
+        failures = self.count(key, now, forget) + 1
+        self._failures[key] = (failures, now)
+        self._failures.move_to_end(key)
+        if len(self._failures) > MAX_COUNTERS:
+            self._failures.popitem(last=False)
+        return failures
+
+    def forget(self, key: str) -> None:
+        """Start afresh."""
+        self._failures.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._failures)
+
+
+class Failures:
+    """The delays that failures earn, and the log lines that tell of them."""
+
+    def __init__(self, settings: CurrentSettings, clock: Callable[[], float] = monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._peers = Counters()
+        self._logins = Counters()
+
+    def failed(self, login: str, *, peer: str, protocol: str, reason: str) -> float:
+        """Count and log a failure; returns the seconds the answer should wait."""
+        now, forget = self._clock(), float(self._settings.now[FORGET_FAILURES])
+        of_peer = self._peers.add(peer_key(peer), now, forget)
+        of_login = self._logins.add(login, now, forget)
+        _log.warning(
+            "signin.refused",
+            login=login[:_MAX_LOGGED],
+            peer=peer,
+            protocol=protocol,
+            reason=reason,
+            failures=of_peer,
+        )
+        return self._delay(max(of_peer, of_login))
+
+    def succeeded(self, login: str, *, peer: str) -> float:
+        """Note a success; returns the seconds the answer should wait because of the peer's earlier
+        failures."""
+        self._logins.forget(login)
+        forget = float(self._settings.now[FORGET_FAILURES])
+        return self._delay(self._peers.count(peer_key(peer), self._clock(), forget))
+
+    def _delay(self, failures: int) -> float:
+        settings = self._settings.now
+        beyond = failures - settings[FREE_FAILURES]
+        if beyond <= 0:
+            return 0.0
+        # The exponent is capped: the delay is, long before.
+        return float(min(settings[LONGEST_DELAY], settings[FIRST_DELAY] * 2.0 ** min(beyond - 1, 16)))
+
+
+def peer_key(peer: str) -> str:
+    """What of a peer's address is counted: one subscriber usually has a whole IPv6 /64."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return peer
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(int(address) >> 64)
+    return peer
