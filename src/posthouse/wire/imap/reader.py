@@ -338,7 +338,7 @@ class Reader:
     # what is thrown away
 
     def _begin_skipping(self, problem: SyntaxProblem, size: int) -> SyntaxProblem | None:
-        """Throw away ``size`` octets and the command's rest, then answer. Returns the problem if it closes."""
+        """Throw away ``size`` octets and the rest of the command, then answer; now, if that closes."""
         self.abandon()
         allowed = MAX_SKIP if self.state.authenticated else MAX_SKIP_STRANGER
         self._reset()
