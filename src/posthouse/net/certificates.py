@@ -79,7 +79,7 @@ class SelfMade:
         from cryptography.hazmat.primitives.asymmetric import ec
 
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self._hosts[0][:64])])
+        subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, self._hosts[0][:64])])
         usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
         certificate = (
             x509.CertificateBuilder()
@@ -92,7 +92,7 @@ class SelfMade:
             .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in self._hosts]), False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
             .add_extension(usage, True)
-            .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False)
+            .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), False)
             .sign(key, hashes.SHA256())
         )
         private = key.private_bytes(

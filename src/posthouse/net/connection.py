@@ -56,6 +56,7 @@ class Connection(asyncio.Protocol):
         "_cork_size",
         "_drainers",
         "_due",
+        "_early",
         "_finished",
         "_header",
         "_input_over",
@@ -110,6 +111,7 @@ class Connection(asyncio.Protocol):
         self._finished = False
         self._admitted = False
         self._shutting_down = False
+        self._early: bytearray | None = None
 
     # ------------------------------------------------------------------ for sessions to override
 
@@ -257,6 +259,7 @@ class Connection(asyncio.Protocol):
         aborted)."""
         await self._handshake(b"")
         self.tls_started()
+        self._take_early()
 
     # ------------------------------------------------------------------ for the server
 
@@ -288,6 +291,9 @@ class Connection(asyncio.Protocol):
             return
         if self._header is not None:
             self._take_header(data)
+            return
+        if self._early is not None:
+            self._early += data
             return
         if self.busy:
             self._collected += len(data)
@@ -353,6 +359,9 @@ class Connection(asyncio.Protocol):
         self._flush_cork()
         if contexts is None or self._transport is None:
             raise ConnectionResetError("no TLS here, or the peer is gone")
+        # What comes through the TLS layer before start_tls returns is kept; its transport is not ours to
+        # steer yet.
+        self._early = bytearray()
         try:
             upgrade = self._loop.start_tls(
                 self._transport,
@@ -379,7 +388,6 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         share_read_buffer(transport, self._loop)
         self.tls = tls_info(transport)
-        self._steer_reading()
 
     def _let_in(self) -> bool:
         admission = self.door.admission
@@ -425,6 +433,14 @@ class Connection(asyncio.Protocol):
     async def _open_with_tls(self, already: bytes) -> None:
         await self._handshake(already)
         self.opened()
+        self._take_early()
+
+    def _take_early(self) -> None:
+        """Deliver what came in the peer's last flight of the handshake."""
+        early, self._early = self._early, None
+        if early:
+            self.data_received(bytes(early))
+        self._steer_reading()
 
     def _ended(self, error: BaseException | None) -> None:
         """A handler ended: report its error, then go on unless the peer does not read."""
@@ -479,7 +495,7 @@ class Connection(asyncio.Protocol):
     def _steer_reading(self) -> None:
         """Pause or resume the transport's reading as the state demands."""
         transport = self._transport
-        if transport is None:
+        if transport is None or self._early is not None:
             return
         wanted = self._closed or not (
             self._reading_held or self.choked or (self.busy and self._collected > self.backlog_limit)

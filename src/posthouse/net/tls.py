@@ -114,10 +114,9 @@ class ServerContexts:
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
                 log.warning("tls.certificate_kept", file=str(loaded.chain), reason=str(error))
                 continue
+            self._loaded[place] = fresh
             changed = True
-            log.info(
-                "tls.certificate_loaded", file=str(loaded.chain), fingerprint=self._loaded[place].fingerprint
-            )
+            log.info("tls.certificate_loaded", file=str(fresh.chain), fingerprint=fresh.fingerprint)
         if changed:
             self._index()
 
