@@ -1,0 +1,86 @@
+"""What administrators see of the queue, and the one thing they can do to it: try again now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from posthouse.cluster.contract import Feed
+from posthouse.database.contract import Transaction
+from posthouse.queue import records
+from posthouse.queue.contract import QueuedMessage
+from posthouse.queue.service import TOPIC, message_of
+
+PAGE = 200
+"""Messages listed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """One message in the list. ``recipients`` are those still owed, ``held`` how many of them wait for an
+    administrator, ``due_at`` when the first is tried next. Times in seconds since 1970."""
+
+    id: int
+    trace: str
+    sender: str
+    size: int
+    received_at: float
+    recipients: int
+    held: int
+    due_at: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecipient:
+    """One recipient still owed. ``leased_until`` is 0.0 while no worker has it."""
+
+    id: int
+    recipient: str
+    destination: str
+    due_at: float
+    expires_at: float
+    attempts: int
+    held: bool
+    reason: str
+    leased_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDetail:
+    """One message with all that is still owed."""
+
+    id: int
+    message: QueuedMessage
+    recipients: list[QueueRecipient]
+
+
+def list_queue(tx: Transaction, after: int = 0) -> list[QueueLine]:
+    """The first :data:`PAGE` messages with an id above ``after``, oldest first."""
+    rows = tx.execute(records.SELECT_LIST, {"after": after, "count": PAGE})
+    return [
+        QueueLine(
+            int(row[0]), row[1], row[2], int(row[3]), row[4], int(row[5]), int(row[6]), row[7], int(row[8])
+        )
+        for row in rows
+    ]
+
+
+def try_again(tx: Transaction, queue_id: int, now: float, *, feed: Feed | None = None) -> int:
+    """Make every recipient of a message due now, held ones too; returns how many (those leased are being tried)."""
+    changed = tx.change(records.TRY_AGAIN, {"of_message": queue_id, "now": now})
+    if changed and feed is not None:
+        tx.after_commit(partial(feed.publish, TOPIC, 0, queue_id))
+    return changed
+
+
+def show_queue(tx: Transaction, queue_id: int) -> QueueDetail | None:
+    """One message of the queue; None when it is not (or no longer) there."""
+    rows = tx.execute(records.SELECT_MESSAGE, {"of_id": queue_id})
+    if not rows:
+        return None
+    recipients = [
+        QueueRecipient(int(row[0]), row[1], row[2], row[3], row[4], int(row[5]), bool(row[6]), row[7], row[8])
+        for row in tx.execute(records.SELECT_RECIPIENTS, {"message_id": queue_id})
+    ]
+    return QueueDetail(queue_id, message_of(rows[0][1:]), recipients)
