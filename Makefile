@@ -1,0 +1,58 @@
+# make serve   install into .venv and run the demo server
+# make test    all tests that need no system package, on the oldest and the newest Python found
+# make check   lint, types, layers and tests: what a change must pass
+# The rest: make lock | fuzz | bench | docs | clean
+
+.PHONY: serve test check lint lock fuzz bench docs clean help
+.DEFAULT_GOAL := help
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+
+# What pytest is given besides; e.g. make test TESTS=tests/unit/mail PYTEST='-x -q'
+TESTS ?= tests
+PYTEST ?= -q
+DATA ?= data
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# --- running -----------------------------------------------------------------------------------------------------------
+
+serve: .venv/installed
+	@sh tools/in-foreground .venv/bin/posthouse serve --demo --data $(DATA)
+
+.venv/installed: requirements.lock requirements-build.lock pyproject.toml
+	@sh tools/make-venv .venv "$$(sh tools/find-python)" requirements.lock requirements-build.lock
+
+# --- testing -----------------------------------------------------------------------------------------------------------
+
+test:
+	@sh tools/run-tests "$(TESTS)" $(PYTEST)
+
+check: lint test
+
+lint:
+	@sh tools/lint
+
+fuzz:
+	@sh tools/run-tests tests/fuzz -q --posthouse-long
+
+bench: .venv-oldest/installed
+	@.venv-oldest/bin/python -m bench $(BENCH)
+
+.venv-oldest/installed: requirements-dev.lock pyproject.toml
+	@sh tools/make-venv .venv-oldest "$$(sh tools/find-python --oldest)" requirements-dev.lock
+
+# --- upkeep ------------------------------------------------------------------------------------------------------------
+
+lock:
+	@sh tools/lock.sh
+
+docs: .venv-oldest/installed
+	@.venv-oldest/bin/python tools/settings_page.py
+
+clean:
+	rm -rf .venv .venv-oldest .venv-newest .venv-lock dist build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
