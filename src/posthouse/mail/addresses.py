@@ -20,8 +20,8 @@ INVALID_ROUTE = b"INVALID_ROUTE"
 
 
 class Mailbox(NamedTuple):
-    """One entry as IMAP's ENVELOPE wants it (RFC 9051 7.5.2): ``route`` is the obsolete source route. ``host`` None with a
-    ``mailbox`` begins the group of that name; both None end it."""
+    """One entry as IMAP's ENVELOPE wants it (RFC 9051 7.5.2): ``route`` is the obsolete source route. ``host`` None
+    with a ``mailbox`` begins the group of that name; both None end it."""
 
     name: bytes | None
     route: bytes | None
@@ -56,7 +56,8 @@ _NEXT_IN_GROUP = re.compile(rb"[,;\"(]")
 
 
 def parse_addresses(value: bytes) -> list[Mailbox]:
-    """The entries of an address list. ``value`` is unfolded. Empty entries (``a@b,,c@d``) are left out (RFC 5322 4.4)."""
+    """The entries of an address list. ``value`` is unfolded. Empty entries (``a@b,,c@d``) are left out (RFC 5322
+    4.4)."""
     found: list[Mailbox] = []
     at, size = 0, len(value)
     while at < size and len(found) < MAX_ADDRESSES:
@@ -71,8 +72,8 @@ def parse_addresses(value: bytes) -> list[Mailbox]:
 
 
 class _Reader:
-    """Reads a list the long way, one lexeme at a time. ``kind`` and ``text`` are the lexeme at hand; ``kind`` is empty at
-    the end."""
+    """Reads a list the long way, one lexeme at a time. ``kind`` and ``text`` are the lexeme at hand; ``kind`` is
+    empty at the end."""
 
     __slots__ = ("at", "comment", "found", "kind", "lexeme_start", "space", "text", "value")
 
@@ -208,7 +209,9 @@ class _Reader:
         host = self._read_domain() if self.kind == "special" and self.text == b"@" else None
         comment = self.comment.strip(b" \t") if self.comment else b""
         self.found.append(
-            Mailbox(comment or None, None, MISSING_MAILBOX if local is None else local, host or MISSING_DOMAIN)
+            Mailbox(
+                comment or None, None, MISSING_MAILBOX if local is None else local, host or MISSING_DOMAIN
+            )
         )
 
     def _read_domain(self) -> bytes | None:
@@ -234,7 +237,9 @@ class _Reader:
         route = self._read_route() if self.kind == "special" and self.text == b"@" else None
         local: list[bytes] = []
         after_word = False
-        while (self.kind in ("atom", "quoted") and not after_word) or (self.kind == "special" and self.text == b"."):
+        while (self.kind in ("atom", "quoted") and not after_word) or (
+            self.kind == "special" and self.text == b"."
+        ):
             after_word = self.kind != "special"
             local.append(_unquote(self.text) if self.kind == "quoted" else self.text)
             self.advance()
@@ -244,7 +249,9 @@ class _Reader:
         if not (self.kind == "special" and self.text == b">"):
             host = SYNTAX_ERROR
         self.found.append(
-            Mailbox(name or None, route, b"".join(local) if local else MISSING_MAILBOX, host or MISSING_DOMAIN)
+            Mailbox(
+                name or None, route, b"".join(local) if local else MISSING_MAILBOX, host or MISSING_DOMAIN
+            )
         )
         if host is not SYNTAX_ERROR:
             self.advance()

@@ -24,12 +24,21 @@ _CTIME = re.compile(
 )
 _NUMERIC_ZONE = re.compile(r"(?:GMT|UTC|UT)?\s*([+-])\s*(\d{2}):?(\d{2})(?!\d)", re.IGNORECASE | re.ASCII)
 _NAMED_ZONE = re.compile(r"[A-Za-z]+", re.ASCII)
-_ZONES = {"EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420}
+_ZONES = {
+    "EST": -300,
+    "EDT": -240,
+    "CST": -360,
+    "CDT": -300,
+    "MST": -420,
+    "MDT": -360,
+    "PST": -480,
+    "PDT": -420,
+}
 
 
 def parse_date(value: bytes) -> tuple[int, int] | None:
-    """The moment a Date field names: (seconds since 1970, zone in minutes east). None if it names none. Unknown zones count
-    as UTC (RFC 5322 4.3)."""
+    """The moment a Date field names: (seconds since 1970, zone in minutes east). None if it names none. Unknown zones
+    count as UTC (RFC 5322 4.3)."""
     if b"(" in value:
         value = without_comments(value)
     text = value[:200].decode("latin-1")

@@ -108,7 +108,9 @@ def select(header: bytes, names: frozenset[bytes], *, excluded: bool = False) ->
     """The fields with (or, ``excluded``, without) these lower-case names, raw and in order, then the blank line if the
     header has one: IMAP's HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 9051 6.4.5.1)."""
     chosen = [
-        header[field.start : field.end] for field in fields(header) if (field.name.lower() in names) != excluded
+        header[field.start : field.end]
+        for field in fields(header)
+        if (field.name.lower() in names) != excluded
     ]
     chosen.append(b"\r\n")
     return b"".join(chosen)

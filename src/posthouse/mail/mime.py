@@ -81,7 +81,17 @@ class _Hit(NamedTuple):
 class _Scanner:
     """One scan: the buffer, the boundaries of the multiparts that are open, and what is left of the limits."""
 
-    __slots__ = ("_blank_end", "_blank_from", "_blank_start", "boundaries", "buffer", "depth", "left", "needle", "size")
+    __slots__ = (
+        "_blank_end",
+        "_blank_from",
+        "_blank_start",
+        "boundaries",
+        "buffer",
+        "depth",
+        "left",
+        "needle",
+        "size",
+    )
 
     def __init__(self, buffer: Buffer, max_depth: int, max_parts: int) -> None:
         self.buffer = buffer
@@ -108,7 +118,12 @@ class _Scanner:
         if hit is None:
             if part.type == "multipart" and level < self.depth and self.left > 0:
                 hit = self._multipart(part, level)
-            elif part.type == "message" and part.subtype in _MESSAGE_SUBTYPES and level < self.depth and self.left > 0:
+            elif (
+                part.type == "message"
+                and part.subtype in _MESSAGE_SUBTYPES
+                and level < self.depth
+                and self.left > 0
+            ):
                 part.message, hit = self.part(body, level + 1, "")
             else:
                 hit = self._next_boundary(body, self.size)
@@ -172,8 +187,8 @@ class _Scanner:
         return None
 
     def _owner(self, line: bytes) -> tuple[int, bool]:
-        """Whose boundary line this is (-1: nobody's) and whether it closes. A boundary need only begin the line (RFC 2046
-        5.1.1); of several that do, the longest wins, except that a full match (with or without the closing dashes)
+        """Whose boundary line this is (-1: nobody's) and whether it closes. A boundary need only begin the line (RFC
+        2046 5.1.1); of several that do, the longest wins, except that a full match (with or without the closing dashes)
         of the innermost ends the search."""
         best, length = -1, -1
         boundaries = self.boundaries

@@ -16,9 +16,7 @@ class Refusal(Exception):
     and never shown to the peer. ``close`` asks the session to end after the reply.
     """
 
-    def __init__(
-        self, code: int, enhanced: str, text: str, *, cause: str = "", close: bool = False
-    ) -> None:
+    def __init__(self, code: int, enhanced: str, text: str, *, cause: str = "", close: bool = False) -> None:
         super().__init__(f"{code} {enhanced} {text}")
         self.code = code
         self.enhanced = enhanced

@@ -103,9 +103,10 @@ class Facts:
 
     ``envelope``, ``body_structure`` and ``body`` are finished IMAP bytes (RFC 9051 7.5.2): the parenthesised lists of
     ENVELOPE, BODYSTRUCTURE (with extension data) and BODY. ``parts`` is the encoded part tree (``store.facts`` decodes
-    it to mail.mime.Part). The rest feeds SORT, THREAD and SEARCH: ``sent_date`` seconds since 1970 or None;
-    ``base_subject`` by RFC 5256 2.1; ``sort_from``/``sort_to``/``sort_cc`` the first mailbox's local part;
-    ``display_from``/``display_to`` by RFC 5957; ``message_id`` and ``references`` normalised with angle brackets
+    it to mail.mime.Part). The rest feeds SORT, THREAD and SEARCH: ``sent_date`` seconds since 1970 or None, ``sent_zone``
+    its zone in minutes east; ``base_subject`` by RFC 5256 2.1; ``sort_from``/``sort_to``/``sort_cc`` the first
+    mailbox's local part; ``display_from``/``display_to`` by RFC 5957 (these six folded by ``mail.casemap.fold``, ready to
+    compare); ``message_id`` and ``references`` normalised with angle brackets
     (references end with the parent; In-Reply-To's first id when References is absent). ``header_size`` is the length
     of the header with its blank line.
     """
@@ -126,6 +127,7 @@ class Facts:
     message_id: str
     references: tuple[str, ...] = ()
     preview: bytes | None = None
+    sent_zone: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from posthouse.mail.addresses import Mailbox, parse_addresses
 from posthouse.mail.headers import values
 from posthouse.mail.mime import Buffer, Part
 from posthouse.mail.parameters import merged
+from posthouse.mail.threads import ThreadNode
 
 _PLAIN = re.compile(rb'[^\x00\r\n"\\\x80-\xff]*+')
 _QUOTABLE = re.compile(rb"[^\x00\r\n\x80-\xff]*+")
@@ -131,7 +132,11 @@ def _multipart(buffer: Buffer, part: Part) -> tuple[bytes, bytes]:
 def _message(buffer: Buffer, part: Part, core: bytes) -> tuple[bytes, bytes]:
     """An embedded message: its envelope, structure and lines follow the basic fields."""
     if part.message is None:  # beyond the scanner's limits
-        listed, body, structure = EMPTY_ENVELOPE, b"(%b)" % _EMPTY_TEXT, b"(%b%b)" % (_EMPTY_TEXT, _NO_EXTENSIONS)
+        listed, body, structure = (
+            EMPTY_ENVELOPE,
+            b"(%b)" % _EMPTY_TEXT,
+            b"(%b%b)" % (_EMPTY_TEXT, _NO_EXTENSIONS),
+        )
     else:
         listed = envelope(values(buffer[part.message.start : part.message.body]))
         body, structure = render(buffer, part.message)
@@ -182,3 +187,27 @@ def _common_extensions(part: Part) -> bytes:
         )
     language = b"(%b)" % b" ".join(map(string, part.language)) if part.language else b"NIL"
     return b" %b %b %b" % (disposition, language, nstring(part.location))
+
+
+def threads(roots: Iterable[ThreadNode]) -> bytes:
+    """THREAD's answer after ``* THREAD ``: one parenthesised list per thread (RFC 5256 5). Written without recursion,
+    since threads may be thousands of messages deep."""
+    written: list[bytes] = []
+    for root in roots:
+        pending: list[ThreadNode | bytes] = [b")", root, b"("]
+        while pending:
+            step = pending.pop()
+            if isinstance(step, bytes):
+                written.append(step)
+                continue
+            if step.id is not None:
+                written.append(b"%d" % step.id)
+            if len(step.children) == 1 and step.id is not None:
+                written.append(b" ")
+                pending.append(step.children[0])
+            elif step.children:
+                if step.id is not None:
+                    written.append(b" ")
+                for child in reversed(step.children):
+                    pending.extend((b")", child, b"("))
+    return b"".join(written)
