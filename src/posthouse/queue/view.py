@@ -66,8 +66,15 @@ def list_queue(tx: Transaction, after: int = 0) -> list[QueueLine]:
     ]
 
 
+def count_queue(tx: Transaction) -> tuple[int, int, int]:
+    """How many messages and recipients wait, and how many of these recipients are held."""
+    messages, recipients, held = tx.execute(records.SELECT_COUNTS)[0]
+    return int(messages), int(recipients), int(held or 0)
+
+
 def try_again(tx: Transaction, queue_id: int, now: float, *, feed: Feed | None = None) -> int:
-    """Make every recipient of a message due now, held ones too; returns how many (those leased are being tried)."""
+    """Make every recipient of a message due now, held ones too; returns how many (those leased are being
+    tried)."""
     changed = tx.change(records.TRY_AGAIN, {"of_message": queue_id, "now": now})
     if changed and feed is not None:
         tx.after_commit(partial(feed.publish, TOPIC, 0, queue_id))
