@@ -1,83 +1,104 @@
-"""What all tests share: parts a test needs, and an honest word at the end about what was skipped."""
+"""Fixtures shared by all kinds of tests: databases, real where the machine has them."""
 
 from __future__ import annotations
 
-import glob
-import os
 import shutil
-from collections import Counter
-from collections.abc import Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from sqlalchemy import create_engine, inspect, text
 
-REQUIRE_PARTS = os.environ.get("POSTHOUSE_REQUIRE_PARTS") == "1"
-"""Set where everything is installed (.ci/run): a test that would be skipped fails then. Reasons that begin
-with "only on" name another system, and stay skips."""
+sys.path.insert(0, str(Path(__file__).parent / "doubles"))
 
-PROGRAMS = {
-    "dovecot": ("dovecot", "/usr/sbin/dovecot"),
-    "mariadb": ("mariadbd", "/usr/sbin/mariadbd"),
-    "postgresql": ("initdb", "/usr/lib/postgresql/*/bin/initdb"),
-    "postfix": ("postfix", "/usr/sbin/postfix"),
-    "node": ("node", "nodejs"),
-}
-"""Where a part is looked for, if not by its own name on the path."""
+from servers import Absent, MariadbServer, PostgresqlServer
+
+from posthouse.database.contract import Database
+from posthouse.database.migrate import migrate
+from posthouse.database.open import open_database
+from posthouse.database.urls import parse, sqlite_url
 
 
-def missing_part(part: str) -> str:
-    """Why a part cannot be used here; "" when it is there."""
-    for place in PROGRAMS.get(part, (part,)):
-        if shutil.which(place) or glob.glob(place):
-            return ""
-    return f"needs {part}: not installed"
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file; copy it for each test."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(sqlite_url(path))
+    return path
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests marked ``needs`` whose part is absent."""
-    for marker in item.iter_markers("needs"):
-        for part in marker.args:
-            reason = missing_part(part)
-            if reason:
-                pytest.skip(reason)
+@pytest.fixture
+def sqlite_database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of an empty, migrated SQLite database of this test's own."""
+    path = tmp_path / "posthouse.db"
+    shutil.copy(sqlite_template, path)
+    return sqlite_url(path)
 
 
-def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    if not REQUIRE_PARTS or report.outcome != "skipped" or hasattr(report, "wasxfail"):
-        return
-    reason = _reason(report)
-    if not reason.startswith("only on"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped although every part must be here (POSTHOUSE_REQUIRE_PARTS=1): {reason}"
+def _migrated(kind: type[PostgresqlServer] | type[MariadbServer]) -> Iterator[str]:
+    try:
+        server = kind()
+    except Absent as absent:
+        pytest.skip(str(absent))
+    try:
+        url = server.make()
+        migrate(url)
+        yield url
+    finally:
+        server.close()
 
 
-def _reason(report: Any) -> str:
-    if isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2]).removeprefix("Skipped: ")
-    return str(report.longrepr)
+@pytest.fixture(scope="session")
+def postgresql_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database on a private PostgreSQL."""
+    yield from _migrated(PostgresqlServer)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
-    """Turn skips into failures where everything must run."""
-    report = yield
-    _refuse_skip(report)
-    return report
+@pytest.fixture(scope="session")
+def mariadb_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database on a private MariaDB."""
+    yield from _migrated(MariadbServer)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Iterator[None]:
-    """The same for modules that skip themselves."""
-    report = yield
-    _refuse_skip(report)
-    return report
+def empty(url: str) -> None:
+    """Delete every row that a test before left."""
+    engine = create_engine(parse(url))
+    with engine.begin() as connection:
+        names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"TRUNCATE {', '.join(names)} CASCADE"))
+        else:
+            connection.execute(text("SET foreign_key_checks = 0"))
+            for name in names:
+                connection.execute(text(f"DELETE FROM {name}"))
+    engine.dispose()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what was not tried and why, once per reason."""
-    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
-    terminalreporter.section("what was skipped, and why")
-    if not reasons:
-        terminalreporter.write_line("nothing")
-    for reason, count in sorted(reasons.items()):
-        terminalreporter.write_line(f"{count:4} x {reason}")
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request: Any) -> str:
+    """An empty, migrated database on each engine in turn."""
+    if request.param == "sqlite":
+        found: str = request.getfixturevalue("sqlite_database_url")
+        return found
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    empty(url)
+    return url
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The open database of contract tests, on each engine in turn."""
+    opened = await open_database(database_url, threads=6, upgrade=False)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def sqlite_database(sqlite_database_url: str) -> AsyncIterator[Database]:
+    """An open SQLite database for tests that need just one."""
+    opened = await open_database(sqlite_database_url, threads=2, upgrade=False)
+    yield opened
+    await opened.close()

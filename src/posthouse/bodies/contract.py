@@ -1,6 +1,7 @@
 """Message bodies: raw RFC 5322 bytes, kept once under the SHA-256 of their content.
 
-``Durability`` is the seam between "plain" (bodies synced on threads, then the commit) and, later, the journal.
+``Durability`` is the seam between "plain" (bodies synced on threads, then the commit) and, later, the
+journal.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Body(Protocol):
         """Length in bytes."""
 
     def buffer(self) -> Buffer:
-        """The whole content: bytes when small, else a read-only memory map (cached; closed by ``discard``)."""
+        """The whole content: bytes when small, else a read-only memory map (cached; closed by
+        ``discard``)."""
 
     def discard(self) -> None:
         """Drop the temporary file if no commit took it. Harmless otherwise, and twice."""
@@ -61,13 +63,14 @@ class Bodies(Protocol):
         """Begin a new body."""
 
     def claim(self, tx: Transaction, digest: str, size: int) -> None:
-        """Within the unit that will refer to a body: make its row live (insert, or un-condemn) and check under the
-        write lock that its file is there. Every op that refers to a body calls this first. Raises BodyMissing when the
-        file went meanwhile; :meth:`Durability.commit` catches that, keeps the body again and re-runs the op."""
+        """Within the unit that will refer to a body: make its row live (insert, or un-condemn) and check
+        under the write lock that its file is there. Every op that refers to a body calls this first. Raises
+        BodyMissing when the file went meanwhile; :meth:`Durability.commit` catches that, keeps the body again
+        and re-runs the op."""
 
     def read(self, digest: str) -> Buffer:
-        """The content of a kept body: bytes up to 256 KiB, else a memory map. Blocking but short (page cache);
-        small recently used bodies come from memory. Raises BodyMissing."""
+        """The content of a kept body: bytes up to 256 KiB, else a memory map. Blocking but short (page
+        cache); small recently used bodies come from memory. Raises BodyMissing."""
 
     def read_range(self, digest: str, start: int, length: int) -> bytes:
         """A slice of a kept body; shorter at its end. Raises BodyMissing."""
@@ -87,9 +90,10 @@ class Durability(Protocol):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Keep ``bodies`` (file synced, directory entry synced), run ``op`` as one unit, return its result once all is
-        durable. If this raises, no row refers to the bodies; a file that stayed behind is removed by the removal job.
-        With no bodies it is ``database.run``. The caller still owns the Body objects and discards them afterwards."""
+        """Keep ``bodies`` (file synced, directory entry synced), run ``op`` as one unit, return its result
+        once all is durable. If this raises, no row refers to the bodies; a file that stayed behind is removed
+        by the removal job. With no bodies it is ``database.run``. The caller still owns the Body objects and
+        discards them afterwards."""
 
 
 class BodyMissing(Exception):

@@ -7,6 +7,7 @@ the operating system drops it when the process dies, however that happens.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,10 @@ _NETWORK = frozenset(
     )
 )  # fmt: skip
 """File systems (by the names mount uses) whose locks and flushes are not those of a local disk."""
+
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+"""How mount tables write a blank, a tab, a newline or a backslash in a path."""
 
 
 class DataFolderError(Exception):
@@ -43,8 +48,8 @@ class DataFolder:
         kind = file_system(self.path)
         if kind in _NETWORK:
             raise DataFolderError(
-                f"data folder {self.path} is on a network file system ({kind}), where locks and flushes cannot
-                be " "relied on: put it on a local disk (setting 'data' in posthouse.toml)"
+                f"data folder {self.path} is on a network file system ({kind}), where locks and flushes "
+                "cannot be relied on: put it on a local disk (setting 'data' in posthouse.toml)"
             )
         self._lock()
         try:
@@ -72,10 +77,14 @@ class DataFolder:
             if create:
                 self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
             if not self.path.is_dir():
-                raise DataFolderError(f"data folder {self.path} does not exist: start the server once, or name the "
-                                      "right folder with --data")
+                raise DataFolderError(
+                    f"data folder {self.path} does not exist: start the server once, or name the "
+                    "right folder with --data"
+                )
         except OSError as error:
-            raise DataFolderError(f"data folder {self.path} cannot be made: {error.strerror or error}") from error
+            raise DataFolderError(
+                f"data folder {self.path} cannot be made: {error.strerror or error}"
+            ) from error
 
     def _lock(self) -> None:
         name = self.path / "posthouse.lock"
@@ -89,8 +98,8 @@ class DataFolder:
             holder = _holder(self._descriptor)
             self.close()
             raise DataFolderError(
-                f"data folder {self.path} is in use by another posthouse{holder}: stop that one first, or talk
-                to it " "over its control socket"
+                f"data folder {self.path} is in use by another posthouse{holder}: stop that one first, or "
+                "talk to it over its control socket"
             )
         _write_holder(self._descriptor)
 
@@ -105,12 +114,17 @@ class DataFolder:
             raise DataFolderError(f"{marker} cannot be read: {error}") from error
         number = text.removeprefix(_MARKER).strip()
         if not text.startswith(_MARKER) or not number.isdigit():
-            raise DataFolderError(f"{marker} is not a posthouse format marker: is {self.path} the right folder?")
+            raise DataFolderError(
+                f"{marker} is not a posthouse format marker: is {self.path} the right folder?"
+            )
         if int(number) != FORMAT:
             raise DataFolderError(
                 f"data folder {self.path} has format {number}, this posthouse knows format {FORMAT}: "
-                + ("install a newer posthouse" if int(number) > FORMAT else "install the version that converts
-                it")
+                + (
+                    "install a newer posthouse"
+                    if int(number) > FORMAT
+                    else "install the version that converts it"
+                )
             )
 
 
@@ -133,8 +147,7 @@ def kind_from_mounts(lines: list[str], path: str) -> str:
         fields = line.split(" ")
         if len(fields) < 3:
             continue
-        # octal escapes: blank, tab, newline, backslash
-        place = fields[1].encode("utf-8", "surrogateescape").decode("unicode_escape") if "\\" in line else fields[1]
+        place = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[1])
         inside = path == place or path.startswith(place.rstrip("/") + "/")
         if inside and len(place) >= len(best):
             best, kind = place, fields[2]
@@ -173,7 +186,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int) -> str:
-    """", process N)" when the holder wrote its number."""
+    """ ", process N)" when the holder wrote its number."""
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
         number = os.read(descriptor, 20).decode("ascii").strip()

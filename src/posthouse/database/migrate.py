@@ -51,8 +51,8 @@ def current(url: str) -> str:
     version = _sqlite_version(made) if made.get_backend_name() == "sqlite" else _server_version(made)
     if version and version not in migrations.VERSIONS:
         raise SchemaTooNew(
-            f"the database has schema version {version}, this posthouse knows versions up to
-            {migrations.HEAD}: " "install the posthouse that made it, or a newer one"
+            f"the database has schema version {version}, this posthouse knows versions up "
+            f"to {migrations.HEAD}: install the posthouse that made it, or a newer one"
         )
     return version
 
@@ -65,7 +65,9 @@ def _sqlite_version(url: URL) -> str:
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(5000)
-            known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchall()
+            known = connection.execute(
+                "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'"
+            ).fetchall()
             rows = connection.execute("SELECT version_num FROM alembic_version").fetchall() if known else []
         finally:
             connection.close()
@@ -87,7 +89,9 @@ def _server_version(url: URL) -> str:
                 return ""
             row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
     except SQLAlchemyError as error:
-        raise DatabaseUnavailable(f"cannot reach the database: {getattr(error, 'orig', None) or error}") from error
+        raise DatabaseUnavailable(
+            f"cannot reach the database: {getattr(error, 'orig', None) or error}"
+        ) from error
     finally:
         engine.dispose()
     return str(row[0]) if row else ""
@@ -95,8 +99,12 @@ def _server_version(url: URL) -> str:
 
 def _migrate_in_child(url: str) -> None:
     made = parse(url)
-    fresh = made.get_backend_name() == "sqlite" and bool(made.database) and not os.path.exists(made.database or "")
-    done = subprocess.run(  # noqa: S603
+    fresh = (
+        made.get_backend_name() == "sqlite"
+        and bool(made.database)
+        and not os.path.exists(made.database or "")
+    )
+    done = subprocess.run(
         [sys.executable, "-m", "posthouse.database.migrate"],
         env={**os.environ, _URL_VARIABLE: made.render_as_string(hide_password=False)},
         stdin=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Op = Callable[..., Any]
 
-ATTEMPTS = 8
+ATTEMPTS = 16
 """How often a unit that lost a deadlock or its connection is run before the caller is told."""
 
 log = logger("database.server")
@@ -181,7 +181,7 @@ class ServerDatabase:
     def _unit(self, writing: bool, op: Op, args: Any, kwargs: Any) -> Any:
         for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311
+                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 7)))  # noqa: S311
             try:
                 return self._attempt(writing, op, args, kwargs)
             except _Again as again:

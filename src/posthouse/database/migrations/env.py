@@ -3,8 +3,10 @@ time."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import context
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from posthouse.database.schema import metadata
 
@@ -22,15 +24,31 @@ def _exclusive(connection: Connection) -> None:
     elif engine == "mssql":
         connection.execute(
             text(
-                f"EXEC sp_getapplock @Resource='posthouse.{LOCK}', @LockMode='Exclusive', @LockOwner='Session'"
+                f"EXEC sp_getapplock @Resource='posthouse.{LOCK}', @LockMode='Exclusive', "
+                f"@LockOwner='Session'"
             )
         )
     connection.commit()
 
 
+def _make_transactional(engine: Engine) -> None:
+    """Let SQLite's driver neither begin nor commit by itself, so that a migration is all or nothing there
+    too."""
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def _run() -> None:
     url = context.config.attributes["url"]
     engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        _make_transactional(engine)
     with engine.connect() as connection:
         _exclusive(connection)
         context.configure(

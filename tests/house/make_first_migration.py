@@ -1,0 +1,120 @@
+"""Write ``database/migrations/versions/0001_first.py`` from the tables as declared: ``python
+tests/house/make_first_migration.py``.
+
+Only until the first release: a released migration is never edited.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+
+from posthouse.database import migrations, schema
+
+OWNERS = ("cluster", "bodies", "store", "directory", "queue", "manage")
+"""The folders that own tables, each in its ``records.py``."""
+
+TARGET = Path(migrations.__file__).parent / "versions" / "0001_first.py"
+
+HEADER = '''"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from posthouse.database import schema
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make every table of the first release."""
+'''
+
+
+def load() -> None:
+    """Import every module that declares tables."""
+    for owner in OWNERS:
+        importlib.import_module(f"posthouse.{owner}.records")
+
+
+def render() -> str:
+    """The text of the migration."""
+    load()
+    return HEADER + "".join(_table(table) for table in schema.metadata.sorted_tables)
+
+
+def _table(table: Table) -> str:
+    lines = [f'    op.create_table(\n        "{table.name}",\n']
+    lines += [f"        {_column(column)},\n" for column in table.columns]
+    lines += [f"        {_constraint(each)},\n" for each in sorted(table.constraints, key=_order)]
+    own = {key: value for key, value in table.dialect_kwargs.items() if key not in schema.OPTIONS}
+    lines += [f"        {key}={value!r},\n" for key, value in sorted(own.items())]
+    lines += ["        **schema.OPTIONS,\n    )\n"]
+    for index in sorted(table.indexes, key=lambda each: str(each.name)):
+        columns = [column.name for column in index.columns]
+        lines.append(
+            f'    op.create_index("{index.name}", "{table.name}", {columns!r}, unique={index.unique})\n'
+        )
+    return "".join(lines)
+
+
+def _column(column: Column) -> str:
+    parts = [repr(column.name), column.type._posthouse_source]
+    if column.primary_key and column.autoincrement is not True and not _assigned(column):
+        parts.append("autoincrement=False")
+    if column.server_default is not None:
+        parts.append(f"server_default={str(column.server_default.arg)!r}")
+    parts.append(f"nullable={column.nullable}")
+    return f"sa.Column({', '.join(parts)})"
+
+
+def _assigned(column: Column) -> bool:
+    return column.table.autoincrement_column is column
+
+
+def _order(constraint: object) -> tuple[str, str]:
+    return type(constraint).__name__, str(constraint.name)
+
+
+def _constraint(constraint: object) -> str:
+    names = ", ".join(repr(column.name) for column in constraint.columns)
+    if isinstance(constraint, PrimaryKeyConstraint):
+        return f"sa.PrimaryKeyConstraint({names}, name=op.f({str(constraint.name or _pk(constraint))!r}))"
+    if isinstance(constraint, UniqueConstraint):
+        return f"sa.UniqueConstraint({names}, name=op.f({_name(constraint)!r}))"
+    if isinstance(constraint, ForeignKeyConstraint):
+        targets = [element.target_fullname for element in constraint.elements]
+        own = [column.name for column in constraint.columns]
+        return f"sa.ForeignKeyConstraint({own!r}, {targets!r}, name=op.f({_name(constraint)!r}))"
+    if isinstance(constraint, CheckConstraint):
+        return f"sa.CheckConstraint({str(constraint.sqltext)!r}, name=op.f({_name(constraint)!r}))"
+    raise TypeError(f"no rule to write {constraint!r}")
+
+
+def _pk(constraint: PrimaryKeyConstraint) -> str:
+    return f"pk_{constraint.table.name}"
+
+
+def _name(constraint: object) -> str:
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.sql import naming  # noqa: F401  (registers the naming convention)
+
+    return sqlite.dialect().identifier_preparer.format_constraint(constraint)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render())
