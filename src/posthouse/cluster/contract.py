@@ -13,12 +13,13 @@ Listener = Callable[[str, int, int], None]
 
 
 class Feed(Protocol):
-    """Topics in use: ``"mailbox"`` (key = mailbox id, version = its modseq), ``"account"`` (key = account id: its
-    set of mailboxes, subscriptions or quota changed), ``"directory"`` (key 0: domains, accounts, aliases,
+    """Topics in use: ``"mailbox"`` (key = mailbox id, version = its modseq), ``"account"`` (key = account id:
+    its set of mailboxes, subscriptions or quota changed), ``"directory"`` (key 0: domains, accounts, aliases,
     passwords), ``"settings"`` (key 0), ``"queue"`` (key 0: something became due)."""
 
     def publish(self, topic: str, key: int, version: int) -> None:
         """Tell everyone. Thread-safe (ops' after_commit calls it from the writer thread); returns at once."""
 
     def subscribe(self, topic: str, key: int | None, listener: Listener) -> Callable[[], None]:
-        """Hear a topic (key None: all its keys). Returns the call that ends the subscription. Event loop only."""
+        """Hear a topic (key None: all its keys). Returns the call that ends the subscription. Event loop
+        only."""

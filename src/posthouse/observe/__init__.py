@@ -1,1 +1,2 @@
-"""(to be described)"""
+"""What the server says about itself: log lines (``log``, set up by ``logging_setup``) and named write steps
+(``steps``)."""

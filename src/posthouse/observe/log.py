@@ -1,7 +1,7 @@
 """Log lines: an event word and fields, through structlog onto the standard library's handlers.
 
-Field names in use: ``trace``, ``session``, ``peer``, ``login``, ``account``, ``protocol``, ``mailbox``, ``reason``.
-Passwords, SASL responses and message content are never logged.
+Field names in use: ``trace``, ``session``, ``peer``, ``login``, ``account``, ``protocol``, ``mailbox``,
+``reason``. Passwords, SASL responses and message content are never logged.
 """
 
 from __future__ import annotations
@@ -12,5 +12,6 @@ import structlog
 
 
 def logger(name: str) -> Any:
-    """The logger of one part, e.g. ``logger("receive.smtp")``; call ``log.info("message.accepted", trace=…)``."""
+    """The logger of one part, e.g. ``logger("receive.smtp")``; call ``log.info("message.accepted",
+    trace=…)``."""
     return structlog.stdlib.get_logger(name)

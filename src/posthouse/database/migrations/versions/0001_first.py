@@ -78,6 +78,14 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
+        "leases",
+        sa.Column("name", schema.ascii_text(64), autoincrement=False, nullable=False),
+        sa.Column("holder", schema.ascii_text(64), nullable=False),
+        sa.Column("until", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "mailboxes",
         sa.Column("id", schema.ident(), nullable=False),
         sa.Column("account_id", schema.big(), nullable=False),
