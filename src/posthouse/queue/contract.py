@@ -75,9 +75,10 @@ class Queue(Protocol):
     def free(self, tx: Transaction, owner: str, now: float) -> int:
         """Give back every lease of ``owner``: for a worker that stops, or starts after it died."""
 
-    def settle(self, tx: Transaction, lease: Lease, note: str) -> bool:
-        """The row is done: remove it (and its message with the last row) and trace ``note``. False if the
-        lease was lost meanwhile: then the caller's unit must not take effect (raise)."""
+    def settle(self, tx: Transaction, lease: Lease, note: str, message_id: int = 0) -> bool:
+        """The row is done: remove it (and its message with the last row) and trace ``note``, with the
+        store's message id where a copy was made. False if the lease was lost meanwhile: then the caller's
+        unit must not take effect (raise)."""
 
     def retry(self, tx: Transaction, lease: Lease, due_at: float, reason: str) -> bool:
         """Give the row back, due later, and trace ``reason``. False if the lease was lost."""

@@ -71,14 +71,14 @@ class QueueService:
         """Give back every lease of ``owner``."""
         return tx.change(records.FREE_OWNER, {"owner": owner, "now": now})
 
-    def settle(self, tx: Transaction, lease: Lease, note: str) -> bool:
+    def settle(self, tx: Transaction, lease: Lease, note: str, message_id: int = 0) -> bool:
         """The row is done; the message goes with its last row."""
         # Two last rows settled at once would each see the other still there: they take turns at the message.
         tx.lock(records.LOCK_MESSAGE, {"of_id": lease.message_id})
         if not tx.change(records.DELETE_RECIPIENT, {"of_id": lease.id, "token": lease.lease_token}):
             return False
         tx.change(records.DELETE_MESSAGE, {"of_id": lease.message_id})
-        self._trace(tx, lease, note)
+        self._trace(tx, lease, note, message_id)
         return True
 
     def retry(self, tx: Transaction, lease: Lease, due_at: float, reason: str) -> bool:
@@ -108,9 +108,10 @@ class QueueService:
             self._trace(tx, lease, f"held: {reason}" if held else f"not delivered yet: {reason}")
         return bool(changed)
 
-    def _trace(self, tx: Transaction, lease: Lease, text: str) -> None:
+    def _trace(self, tx: Transaction, lease: Lease, text: str, message_id: int = 0) -> None:
         entry = ("deliver", f"<{lease.recipient.recipient}> {text}")
-        traces.write(tx, [traces.TraceRow(lease.message.trace, time(), (entry,), queue_id=lease.message_id)])
+        row = traces.TraceRow(lease.message.trace, time(), (entry,), lease.message_id, message_id)
+        traces.write(tx, [row])
 
 
 def _message_values(message: QueuedMessage) -> dict[str, object]:

@@ -1,0 +1,153 @@
+"""The moment of the 250 (``receive.contract.Acceptance``): everything in one unit of work, durable before
+it returns.
+
+Recipients that lead to a mailbox get their copy at once, all others become queue rows, and the trace is
+written, in the same transaction. A crash before the reply leaves nothing, after it everything.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from time import time
+
+from posthouse.bodies.contract import Bodies, Body, Durability, Spool
+from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of
+from posthouse.deliver.plan import Copy, Plan, plan_for
+from posthouse.deliver.unit import AcceptanceUnit, AppendFailed
+from posthouse.mail.envelope import Envelope, Origin
+from posthouse.mail.outcome import Outcome
+from posthouse.mail.refusal import Refusal, our_fault
+from posthouse.observe.log import logger
+from posthouse.observe.steps import step
+from posthouse.queue.contract import Queue
+from posthouse.queue.refusals import Refusals
+from posthouse.route.quota import full
+from posthouse.route.resolve import Router
+from posthouse.settings.contract import CurrentSettings, Setting
+from posthouse.store.contract import Appender, Facts
+
+_log = logger("deliver.acceptance")
+
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+class AcceptanceDesk:
+    """Accepts messages. ``free_space`` is the setting of how many bytes must stay free where bodies are kept,
+    ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970."""
+
+    def __init__(
+        self,
+        *,
+        durability: Durability,
+        database: Database,
+        appender: Appender,
+        queue: Queue,
+        router: Router,
+        bodies: Bodies,
+        refusals: Refusals,
+        facts: FactsOf,
+        settings: CurrentSettings,
+        free_space: Setting[int],
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self._durability = durability
+        self._database = database
+        self._appender = appender
+        self._router = router
+        self._bodies = bodies
+        self._refusals = refusals
+        self._facts = facts
+        self._settings = settings
+        self._free_space = free_space
+        self._clock = clock
+        self._unit = AcceptanceUnit(appender, queue, bodies)
+
+    def spool(self) -> Spool:
+        """Begin a body. Raises Refusal when the disk is nearly full."""
+        if self._bodies.free_space() < self._settings.now[self._free_space]:
+            raise _disk_full("free space is below the limit")
+        return self._bodies.spool()
+
+    async def accept(self, envelope: Envelope, body: Body, *, per_recipient: bool = False) -> list[Outcome]:
+        """Accept a message as one durable unit; one outcome per recipient, in order."""
+        try:
+            outcomes = await self._accept(envelope, body, per_recipient)
+        except DatabaseUnavailable as problem:
+            raise our_fault(str(problem)) from problem
+        except OSError as problem:
+            if problem.errno in _NO_ROOM:
+                raise _disk_full(str(problem)) from problem
+            raise
+        step("accept.reply")
+        return outcomes
+
+    async def refused(self, origin: Origin, stage: str, text: str) -> None:
+        """Note a refusal in the trace, best effort."""
+        self._refusals.note(origin.trace, stage, text)
+
+    async def _accept(self, envelope: Envelope, body: Body, per_recipient: bool) -> list[Outcome]:
+        facts = await facts_of(self._facts, body)
+        plan = await plan_for(self._router, envelope)
+        self._break_loops(plan, body, facts, per_recipient)
+        if per_recipient:
+            await self._check_room(plan, body.size)
+        if plan.pending:
+            await self._commit(plan, body, facts)
+        return plan.outcomes()
+
+    def _break_loops(self, plan: Plan, body: Body, facts: Facts, per_recipient: bool) -> None:
+        """Refuse what has been in the same mailbox too often. SMTP has one answer for all recipients: there
+        the message is refused only when it goes in circles for every one of them."""
+        passes = delivered_before(body, facts)
+        if not passes:
+            return
+        circles = [copy for copy in plan.copies if passes.get(copy.account.address, 0) >= MAX_PASSES]
+        if not circles:
+            return
+        refusal = Refusal(554, "5.4.6", "Mail loop: this message was delivered to this mailbox before")
+        if per_recipient:
+            for copy in circles:
+                plan.refuse(copy, refusal)
+        elif len(circles) == len(plan.copies) and not plan.waiting:
+            raise refusal
+
+    async def _check_room(self, plan: Plan, size: int) -> None:
+        for copy in list(plan.copies):
+            if copy.account.quota:
+                used = await self._database.read(self._appender.used_in, copy.account.id)
+                refusal = full(used, copy.account.quota, size)
+                if refusal is not None:
+                    plan.refuse(copy, refusal)
+
+    async def _commit(self, plan: Plan, body: Body, facts: Facts) -> None:
+        """Run the unit. A mailbox that does not take its copy makes that recipient a queue row, never a
+        refusal: whatever the recipients were told at RCPT stands."""
+        while True:
+            try:
+                await self._durability.commit([body], self._unit.run, plan, body, facts, self._clock())
+                return
+            except AppendFailed as failure:
+                self._postpone(plan, failure.copy, failure.reason)
+            except (DatabaseUnavailable, OSError):
+                raise
+            except Exception as failure:
+                if not plan.copies:
+                    raise
+                _log.exception("accept.express_failed", trace=plan.envelope.origin.trace)
+                for copy in list(plan.copies):
+                    self._postpone(plan, copy, f"not delivered at once ({type(failure).__name__})")
+
+    def _postpone(self, plan: Plan, copy: Copy, reason: str) -> None:
+        _log.warning(
+            "accept.postponed",
+            trace=plan.envelope.origin.trace,
+            account=copy.account.address,
+            reason=reason,
+        )
+        plan.postpone(copy, reason)
+
+
+def _disk_full(cause: str) -> Refusal:
+    return Refusal(452, "4.3.1", "Not enough disk space here, please try again later", cause=cause)

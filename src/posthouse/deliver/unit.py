@@ -1,0 +1,108 @@
+"""The unit of work of acceptance: copies, queue rows and trace in the caller's transaction.
+
+It may run more than once and leaves nothing behind but rows and the plan's ``queue_id``.
+"""
+
+from __future__ import annotations
+
+from posthouse.bodies.contract import Bodies, Body
+from posthouse.database.contract import Transaction
+from posthouse.deliver.copy import new_copy
+from posthouse.deliver.plan import Copy, Plan
+from posthouse.queue import traces
+from posthouse.queue.contract import Queue, QueuedMessage
+from posthouse.queue.traces import TraceRow
+from posthouse.store.contract import Appender, Facts, StoreRefusal
+
+
+class AppendFailed(Exception):
+    """A mailbox did not take its copy; the unit was rolled back. ``reason`` is for the queue and the
+    trace."""
+
+    def __init__(self, copy: Copy, reason: str) -> None:
+        super().__init__(reason)
+        self.copy = copy
+        self.reason = reason
+
+
+class AcceptanceUnit:
+    """The op that accepts one message."""
+
+    def __init__(self, appender: Appender, queue: Queue, bodies: Bodies) -> None:
+        self._appender = appender
+        self._queue = queue
+        self._bodies = bodies
+
+    def run(self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float) -> None:
+        """Deliver the copies, put the queue rows, write the trace. Raises AppendFailed."""
+        rows = self._deliver(tx, plan, body, facts, now)
+        if plan.waiting:
+            self._bodies.claim(tx, body.digest, body.size)
+            plan.queue_id = self._queue.put(tx, _queued_message(plan, body), plan.queued())
+        traces.write(tx, _story(plan, body, facts, rows, now))
+
+    def _deliver(
+        self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float
+    ) -> list[tuple[Copy, int, int]]:
+        """Append each copy, mailboxes in id order; returns (copy, message id, uid)."""
+        received_at = plan.envelope.received_at or now
+        inboxes = []
+        for copy in plan.copies:
+            inboxes.append((self._appender.inbox_in(tx, copy.account.id), copy))
+        inboxes.sort(key=lambda inbox: inbox[0])
+        delivered = []
+        for mailbox_id, copy in inboxes:
+            new = new_copy(body, facts, plan.sender, copy.account, received_at)
+            try:
+                (appended,) = self._appender.append_in(tx, mailbox_id, [new])
+            except StoreRefusal as refusal:
+                raise AppendFailed(copy, str(refusal)) from refusal
+            delivered.append((copy, appended.message_id, appended.uid))
+        return delivered
+
+
+def _queued_message(plan: Plan, body: Body) -> QueuedMessage:
+    envelope = plan.envelope
+    return QueuedMessage(
+        trace=envelope.origin.trace,
+        body=body.digest,
+        size=body.size,
+        sender=plan.sender,
+        received_at=envelope.received_at,
+        ret=envelope.ret,
+        envid=envelope.envid,
+        smtputf8=envelope.smtputf8,
+        body_type=envelope.body,
+    )
+
+
+def _story(
+    plan: Plan, body: Body, facts: Facts, delivered: list[tuple[Copy, int, int]], now: float
+) -> list[TraceRow]:
+    """The trace of this unit: one row, and one more for each further copy, because a row names one message
+    id."""
+    envelope, origin = plan.envelope, plan.envelope.origin
+    who = f", signed in as {origin.login}" if origin.login else ""
+    source = f"from <{plan.sender}> over {origin.protocol} by {origin.address}{who}"
+    entries = [*envelope.trace_notes, ("accept", f"{body.size} bytes {source}, body {body.digest}")]
+    for waiting in plan.waiting:
+        names = " ".join(f"<{plan.recipient(place).address}>" for place in waiting.places)
+        entries.append(("queue", f"{names} queued as {plan.queue_id}: {waiting.reason}"))
+    for place, refusal in plan.refusals.items():
+        entries.append(("accept", f"<{plan.recipient(place).address}> refused: {refusal}"))
+    first = 0
+    if delivered:
+        entries.append(_delivery(plan, delivered[0]))
+        first = delivered[0][1]
+    trace, header_id = origin.trace, facts.message_id
+    rows = [TraceRow(trace, now, entries, plan.queue_id, first, header_id)]
+    rows.extend(
+        TraceRow(trace, now, (_delivery(plan, each),), 0, each[1], header_id) for each in delivered[1:]
+    )
+    return rows
+
+
+def _delivery(plan: Plan, delivered: tuple[Copy, int, int]) -> tuple[str, str]:
+    copy, _, uid = delivered
+    names = " ".join(f"<{plan.recipient(place).address}>" for place in copy.places)
+    return "deliver", f"{names} delivered to INBOX of {copy.account.address} as UID {uid}"
