@@ -328,3 +328,17 @@ class Appender(Protocol):
 
     def used_in(self, tx: Transaction, account_id: int) -> int:
         """Bytes used by an account."""
+
+
+class Keeping(Protocol):
+    """What administration needs of the store, beside :class:`Store`. The ``_in`` methods join the caller's unit."""
+
+    def provision_in(self, tx: Transaction, account_id: int) -> None:
+        """As ``Store.provision``, within the unit that makes the account."""
+
+    def usage_in(self, tx: Transaction) -> dict[int, tuple[int, int]]:
+        """(bytes, messages) by account id, from the mailboxes' counters; accounts without mailboxes are absent."""
+
+    async def remove_account(self, account_id: int) -> None:
+        """Remove every mailbox and subscription of an account that was removed, in units of bounded size. Harmless when
+        repeated; open views find their mailbox gone."""
