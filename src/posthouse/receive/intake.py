@@ -1,0 +1,147 @@
+"""A message on its way in: line rule, size, header gate, spool; piece by piece, never held whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from posthouse.mail.refusal import Refusal
+from posthouse.observe.log import logger
+from posthouse.receive.contract import Body, Spool
+from posthouse.receive.header import HeaderFacts, HeaderGate, examine, without
+from posthouse.settings import smtp
+from posthouse.settings.contract import Settings
+from posthouse.wire.smtp import LineRule, Normaliser
+
+log = logger("receive.intake")
+
+
+class Intake:
+    """Takes the pieces of one message. Problems never interrupt it: the first is kept in ``problem`` and raised by
+    ``finish``, and what still comes is dropped and counted in ``surplus``.
+
+    ``fields`` makes the new fields for the top of the message from what its header was found to hold.
+    """
+
+    __slots__ = ("_fields", "_gate", "_hostname", "_normaliser", "_rule", "_settings", "_spool", "facts",
+                 "problem", "size", "surplus")  # fmt: skip
+
+    def __init__(
+        self, spool: Spool, settings: Settings, hostname: str, fields: Callable[[HeaderFacts], bytes]
+    ) -> None:
+        self._spool = spool
+        self._settings = settings
+        self._hostname = hostname
+        self._fields = fields
+        self._rule = LineRule(settings[smtp.MAX_TEXT_LINE])
+        self._normaliser = Normaliser() if settings[smtp.BARE_NEWLINES] == "normalise" else None
+        self._gate: HeaderGate | None = HeaderGate(settings[smtp.MAX_HEADER_SIZE])
+        self.facts = HeaderFacts()
+        self.problem: Refusal | None = None
+        self.size = 0
+        self.surplus = 0
+
+    def write(self, data: bytes) -> None:
+        """The next piece, dots removed."""
+        if self.problem is not None:
+            self.surplus += len(data)
+            return
+        try:
+            self._take(data)
+        except Refusal as refusal:
+            self._fail(refusal)
+
+    def finish(self) -> Body:
+        """The message is complete. Raises Refusal when something was wrong with it."""
+        if self.problem is None:
+            try:
+                return self._complete()
+            except Refusal as refusal:
+                self._fail(refusal)
+        assert self.problem is not None
+        raise self.problem
+
+    def discard(self) -> None:
+        """Drop what was spooled; harmless after ``finish``."""
+        self._spool.discard()
+
+    def _take(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self._settings[smtp.MAX_MESSAGE_SIZE]:
+            raise too_large(self._settings[smtp.MAX_MESSAGE_SIZE])
+        if self._normaliser is not None:
+            data = self._normaliser.feed(data)
+        rule = self._rule
+        rule.check(data)
+        if rule.bare or rule.nul or rule.long:
+            raise self._broken(rule)
+        self._pass_on(data)
+
+    def _broken(self, rule: LineRule) -> Refusal:
+        if rule.bare:
+            return _bare()
+        if rule.nul:
+            return Refusal(550, "5.6.0", "The message has a NUL octet; it was not accepted")
+        limit = self._settings[smtp.MAX_TEXT_LINE]
+        return Refusal(554, "5.6.0", f"The message has a line longer than {limit} bytes")
+
+    def _pass_on(self, data: bytes) -> None:
+        gate = self._gate
+        if gate is None:
+            self._spool_write(data)
+        elif gate.feed(data):
+            self._open_gate(gate)
+
+    def _complete(self) -> Body:
+        if self._normaliser is not None:
+            self._pass_on(self._normaliser.end())
+        self._rule.end()
+        if self._rule.bare:
+            raise _bare()
+        if self._gate is not None:
+            self._gate.finish()
+            self._open_gate(self._gate)
+        try:
+            return self._spool.finish()
+        except OSError as error:
+            raise _no_space(error) from error
+
+    def _open_gate(self, gate: HeaderGate) -> None:
+        self._gate = None
+        settings = self._settings
+        facts = self.facts = examine(gate.header, self._hostname)
+        if facts.fields > settings[smtp.MAX_HEADER_FIELDS]:
+            raise Refusal(554, "5.3.4", f"More than {settings[smtp.MAX_HEADER_FIELDS]} header fields")
+        if (
+            facts.received > settings[smtp.MAX_RECEIVED]
+            or facts.own_received > settings[smtp.MAX_OWN_RECEIVED]
+        ):
+            raise Refusal(554, "5.4.6", "Too many Received fields: the message goes round in circles")
+        header = without(gate.header, facts.foreign_paths) if facts.foreign_paths else gate.header
+        self._spool_write(b"".join((self._fields(facts), header, gate.rest)))
+
+    def _spool_write(self, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            self._spool.write(data)
+        except OSError as error:
+            raise _no_space(error) from error
+
+    def _fail(self, refusal: Refusal) -> None:
+        self.problem = refusal
+        self._gate = None
+        self._spool.discard()
+
+
+def too_large(limit: int) -> Refusal:
+    """The refusal of a message over the size limit, declared or found."""
+    return Refusal(552, "5.3.4", f"Message larger than {limit} bytes")
+
+
+def _bare() -> Refusal:
+    return Refusal(550, "5.6.11", "CR and LF may only come together; the message was not accepted")
+
+
+def _no_space(error: OSError) -> Refusal:
+    log.error("spool.failed", reason=str(error))
+    return Refusal(452, "4.3.1", "Not enough storage, please try again later", cause=str(error))

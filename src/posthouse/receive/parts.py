@@ -1,0 +1,45 @@
+"""What a session is built from, and the three kinds of session there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from posthouse.directory.contract import Account, ScramKeys, SignIn
+from posthouse.receive.contract import Acceptance, Reception
+from posthouse.receive.trace import new_trace
+from posthouse.settings.contract import CurrentSettings
+
+
+class Doorkeeper(Protocol):
+    """The part of :class:`posthouse.directory.contract.Directory` that checks passwords."""
+
+    async def sign_in(self, login: str, password: str, *, peer: str, protocol: str) -> SignIn: ...
+    async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]: ...
+    async def record_scram(
+        self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
+    ) -> SignIn: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every receiving session shares. ``hostname`` is our name in greetings and Received lines."""
+
+    hostname: str
+    settings: CurrentSettings
+    acceptance: Acceptance
+    reception: Reception
+    directory: Doorkeeper
+    clock: Callable[[], float] = time.time
+    trace: Callable[[], str] = new_trace
+
+
+class Kind(Enum):
+    """The listener's protocol, as ``posthouse.toml`` names it."""
+
+    MX = "smtp"
+    SUBMISSION = "submission"
+    LMTP = "lmtp"
