@@ -1,0 +1,100 @@
+"""Fifty IMAP sessions on one mailbox, over two workers, while mail arrives: all end up seeing one state."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import smtplib
+import time
+from pathlib import Path
+
+import pytest
+from imap_model import ModelClient
+from running import PASSWORD, RunningServer
+
+USER = "crowd@posthouse.test"
+SESSIONS = 50
+SECONDS = 8.0
+
+
+def deliver(port: int, count: int, pause: float) -> None:
+    """Send messages one after the other."""
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        for number in range(count):
+            client.sendmail("a@example.org", [USER], f"Subject: crowd {number}\r\n\r\nbody {number}\r\n")
+            time.sleep(pause)
+
+
+async def act(client: ModelClient, rng: random.Random, until: float) -> None:
+    """Do what mail programs do, at random."""
+    while time.monotonic() < until:
+        count = len(client.uids)
+        pick = rng.random()
+        if count < 3 or pick < 0.2:
+            await client.idle(rng.uniform(0.05, 0.5))
+            continue
+        one = rng.randint(1, count)
+        some = f"{one}:{min(count, one + rng.randint(0, 4))}"
+        sign = rng.choice("+-")
+        flag = rng.choice(("\\Seen", "\\Flagged", "$Work", "\\Answered"))
+        # A message that another session expunged meanwhile may make these answer NO (RFC 2180): not a lie.
+        if pick < 0.45:
+            await client.command(f"STORE {some} {sign}FLAGS ({flag})", may_fail=True)
+        elif pick < 0.6:
+            uid = client.uids[one - 1]
+            if uid is not None:
+                await client.command(f"UID STORE {uid} {sign}FLAGS ({flag})", may_fail=True)
+        elif pick < 0.68:
+            await client.command(f"STORE {one} +FLAGS (\\Deleted)", may_fail=True)
+            await client.command("EXPUNGE")
+        elif pick < 0.74:
+            await client.command(f"MOVE {one} Archive", may_fail=True)
+        elif pick < 0.85:
+            await client.command(f"FETCH {some} (UID FLAGS)", may_fail=True)
+        elif pick < 0.92:
+            await client.command("SEARCH UNSEEN")
+        else:
+            await client.command("NOOP")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_fifty_sessions_converge(tmp_path: Path, workers: int) -> None:
+    """Storing, moving, expunging and idling at once: no sequence number ever lies, all see the same at the end."""
+    server = RunningServer(tmp_path, workers=workers)
+    await asyncio.to_thread(server.start)
+    try:
+        await asyncio.to_thread(server.add_domain)
+        await asyncio.to_thread(server.add_account, USER)
+        await asyncio.to_thread(deliver, server.smtp, 60, 0.0)
+        clients = [ModelClient(server.imap) for _ in range(SESSIONS)]
+        for client in clients:
+            await client.open(USER, PASSWORD)
+        until = time.monotonic() + SECONDS
+        mail = asyncio.to_thread(deliver, server.smtp, 150, SECONDS / 160)
+        await asyncio.gather(
+            mail, *(act(client, random.Random(number), until) for number, client in enumerate(clients))
+        )
+        states = []
+        for client in clients:
+            await settle(client, clients[0])
+            await client.command("FETCH 1:* (UID FLAGS)")
+            states.append([(uid, client.flags[uid or 0]) for uid in client.uids])
+        assert len(states[0]) > 10
+        assert all(state == states[0] for state in states)
+        for client in clients:
+            await client.close()
+    finally:
+        status = await asyncio.to_thread(server.stop)
+    assert status == 0
+    assert "Traceback" not in server.log, server.log[-3000:]
+
+
+async def settle(client: ModelClient, reference: ModelClient) -> None:
+    """Let a session hear what other workers did: a notice may take a moment, and at most a second."""
+    for _ in range(30):
+        await client.command("NOOP")
+        await reference.command("NOOP")
+        if len(client.uids) == len(reference.uids):
+            return
+        await asyncio.sleep(0.1)
