@@ -5,10 +5,10 @@ handler writes its untagged data, then ends with exactly one of ``ok``, ``no`` a
 first tell the client what happened to the selected mailbox meanwhile (``View.sync``), in the form its ENABLEs
 ask for.
 
-Errors a handler may simply raise, and what the session answers: :class:`BadSequence` and :class:`BadCommand` →
-BAD; :class:`No` → NO; ``StoreRefusal`` → NO with its code; ``DatabaseUnavailable`` → NO [UNAVAILABLE];
-``ConnectionError`` → the connection is gone, nothing is answered. Anything else is our fault: logged with its
-traceback, NO [SERVERBUG].
+Errors a handler may simply raise, and what the session answers: :class:`BadSequence` and
+:class:`BadCommand` → BAD; :class:`No` → NO; ``StoreRefusal`` → NO with its code; ``DatabaseUnavailable`` →
+NO [UNAVAILABLE]; ``ConnectionError`` → the connection is gone, nothing is answered. Anything else is our
+fault: logged with its traceback, NO [SERVERBUG].
 
 Before a handler of a selected-state command runs, the session has refreshed the view; a handler that changed
 the selected mailbox calls ``await session.refresh()`` before ``ok``.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from posthouse.directory.contract import Account, Directory
 from posthouse.settings.contract import CurrentSettings
@@ -35,7 +35,8 @@ class BadCommand(Exception):
 
 
 class No(Exception):
-    """The command is declined with NO. ``code`` is a response code without brackets, e.g. ``b"TRYCREATE"``."""
+    """The command is declined with NO. ``code`` is a response code without brackets, e.g.
+    ``b"TRYCREATE"``."""
 
     def __init__(self, text: str, code: bytes = b"") -> None:
         super().__init__(text)
@@ -113,7 +114,9 @@ class ImapSession(Protocol):
         """Load changes of the selected mailbox (nothing is told yet)."""
 
 
-Handler = Callable[[ImapSession, Command], Awaitable[None]]
+Handler = Callable[[Any, Command], Awaitable[None]]
+"""A command's ``run``. The session is an :class:`ImapSession`, or the whole ``Session`` for commands that change its
+state."""
 
 NOT_AUTHENTICATED = "not authenticated"
 AUTHENTICATED = "authenticated"

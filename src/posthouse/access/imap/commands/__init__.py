@@ -1,1 +1,2 @@
-"""(to be described)"""
+"""The commands of IMAP, one module each: ``async def run(session, command) -> None`` (see
+``access.imap.contract``)."""

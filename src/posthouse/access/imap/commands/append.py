@@ -1,0 +1,74 @@
+"""APPEND (RFC 9051 6.3.12), with MULTIAPPEND (RFC 3502), BINARY (RFC 3516) and UTF8 (RFC 6855).
+
+The octets are kept as they came: no line ending is touched, so that what is fetched is what was appended. Only a
+NUL cannot stay, since BODY[] could not show it: parts that were sent as ``binary`` are then kept as base64.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posthouse.access.imap.contract import BadCommand, No
+from posthouse.access.imap.flags import parse_flags
+from posthouse.access.imap.mailboxes import find
+from posthouse.access.imap.unbinary import without_nul
+from posthouse.access.imap.upload import Upload
+from posthouse.bodies.contract import Body
+from posthouse.observe.steps import step
+from posthouse.store.contract import NewMessage
+from posthouse.wire.imap.response import number_set
+from posthouse.wire.imap.syntax import Append, AppendMessage, Command
+
+if TYPE_CHECKING:
+    from posthouse.access.imap.session import Session
+
+
+async def run(session: Session, command: Command) -> None:
+    """Keep all of the messages, or none. The spools are let go of by whoever called, in any case."""
+    arguments = command.arguments
+    assert isinstance(arguments, Append)
+    mailbox = await find(session, arguments.mailbox, b"TRYCREATE")
+    made: list[Body] = []
+    try:
+        messages = [await _message(session, message, made) for message in arguments.messages]
+        kept = await session.store.append(mailbox.id, messages)
+    finally:
+        for body in made:
+            body.discard()
+    if session.view is not None and session.view.mailbox.id == mailbox.id:
+        await session.refresh()
+    step("append.reply")
+    uids = number_set(one.uid for one in kept)
+    session.ok(command, "APPEND completed", b"APPENDUID %d %s" % (kept[0].uidvalidity, uids))
+
+
+async def _message(session: Session, message: AppendMessage, made: list[Body]) -> NewMessage:
+    if message.utf8 and not session.state.utf8:
+        raise BadCommand("UTF8 was not enabled")
+    flags, keywords = parse_flags(word for word in message.flags if word.lower() != "\\recent")
+    date, zone = message.date if message.date is not None else (None, 0)
+    upload = message.data
+    assert isinstance(upload, Upload)
+    assert upload.body is not None
+    body = upload.body
+    if upload.has_nul:
+        body = await _fit(session, message, upload)
+        made.append(body)
+    return NewMessage(body, flags=flags, keywords=keywords, internal_date=date, zone=zone)
+
+
+async def _fit(session: Session, message: AppendMessage, upload: Upload) -> Body:
+    """A body without NUL that means the same."""
+    if not message.binary:
+        raise No("The message contains NUL characters")
+    assert upload.body is not None
+    spool = session.service.spool()
+    try:
+        await without_nul(upload.body.buffer(), spool)
+        return spool.finish()
+    except ValueError as problem:
+        spool.discard()
+        raise No(str(problem), b"UNKNOWN-CTE") from None
+    except BaseException:
+        spool.discard()
+        raise

@@ -1,0 +1,20 @@
+"""CLOSE (RFC 9051 6.4.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posthouse.wire.imap.syntax import Command
+
+if TYPE_CHECKING:
+    from posthouse.access.imap.session import Session
+
+
+async def run(session: Session, command: Command) -> None:
+    """Expunge without a word, and leave the mailbox. A read-only mailbox is only left."""
+    mailbox = session.selected.mailbox
+    writable = session.writable
+    session.close_view()
+    if writable and mailbox.deleted:
+        await session.store.expunge(mailbox.id)
+    session.ok(command, "CLOSE completed")

@@ -1,0 +1,26 @@
+"""COPY and UID COPY (RFC 9051 6.4.7)."""
+
+from __future__ import annotations
+
+from posthouse.access.imap.contract import ImapSession
+from posthouse.access.imap.mailboxes import find
+from posthouse.access.imap.writing import copy_code, demand_present
+from posthouse.wire.imap.syntax import Command, Copy
+
+
+async def run(session: ImapSession, command: Command) -> None:
+    """Copy all of the messages, or none."""
+    arguments = command.arguments
+    assert isinstance(arguments, Copy)
+    uids = [uid for _, uid in session.resolve(arguments.messages, command.uid)]
+    if not command.uid:
+        demand_present(session, uids)
+    target = await find(session, arguments.mailbox, b"TRYCREATE")
+    if not uids:
+        session.ok(command, "There was nothing to copy")
+        return
+    source = session.selected.mailbox.id
+    outcome = await session.store.copy(source, uids, target.id)
+    if target.id == source:
+        await session.refresh()
+    session.ok(command, "COPY completed", copy_code(outcome))

@@ -1,0 +1,56 @@
+"""What all IMAP sessions of a process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from posthouse.access.imap.session import Session
+from posthouse.bodies.contract import Spool
+from posthouse.directory.contract import Directory
+from posthouse.net.door import OPEN_DOOR, Door
+from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.imap import MAX_SESSIONS
+from posthouse.store.contract import Store
+
+
+class ImapService:
+    """Makes sessions, and counts them by account.
+
+    ``hostname`` is named in the greeting. ``spool`` begins the body of an APPEND; it raises Refusal when the
+    disk is nearly full, before it is, and OSError when it refuses.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        directory: Directory,
+        spool: Callable[[], Spool],
+        settings: CurrentSettings,
+        hostname: str = "",
+    ) -> None:
+        self.store = store
+        self.directory = directory
+        self.spool = spool
+        self.settings = settings
+        self.hostname = hostname
+        self._sessions: dict[int, int] = {}
+
+    def session(self, door: Door = OPEN_DOOR) -> Session:
+        """A protocol for one new connection of a listener."""
+        return Session(self, door)
+
+    def enter(self, account_id: int) -> bool:
+        """Count a session of this account; False (and not counted) when it has as many as it may."""
+        count = self._sessions.get(account_id, 0)
+        limit = self.settings.now[MAX_SESSIONS]
+        if limit and count >= limit:
+            return False
+        self._sessions[account_id] = count + 1
+        return True
+
+    def leave(self, account_id: int) -> None:
+        """A counted session ended."""
+        count = self._sessions.pop(account_id) - 1
+        if count:
+            self._sessions[account_id] = count

@@ -1,0 +1,60 @@
+"""The end of LOGIN and AUTHENTICATE: the same for both, whatever proved the password."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from posthouse.access.imap.capability import capabilities
+from posthouse.access.imap.contract import No
+from posthouse.directory.contract import SignIn
+from posthouse.observe.log import logger
+from posthouse.settings.imap import IDLE_TIMEOUT, MAX_FAILURES
+from posthouse.wire.imap.response import tagged
+from posthouse.wire.imap.syntax import Command
+
+if TYPE_CHECKING:
+    from posthouse.access.imap.session import Session
+
+log = logger("access.imap")
+
+PROTOCOL = "imap"
+
+
+def demand_privacy(session: Session) -> None:
+    """Raise No where passwords may not be sent: no TLS, and not from this machine (RFC 9051 6.2.3, 11.2)."""
+    if not session.secure:
+        raise No("Begin TLS before you sign in", b"PRIVACYREQUIRED")
+
+
+async def conclude(session: Session, command: Command, result: SignIn) -> None:
+    """Answer a finished sign-in attempt, and enter the authenticated state if it was good."""
+    if result.delay > 0:
+        session.push()
+        await asyncio.sleep(result.delay)
+    if session.closing:
+        raise ConnectionAbortedError("closed while signing in")
+    account = result.account
+    if account is None:
+        _refuse(session, command, result)
+        return
+    if not session.service.enter(account.id):
+        log.info("imap.too_many_sessions", account=account.address, peer=session.peer.address)
+        raise No("Too many sessions of this account", b"LIMIT")
+    session.signed_in(account)
+    session.set_deadline(session.settings.now[IDLE_TIMEOUT])
+    session.ok(command, "Signed in", b"CAPABILITY " + capabilities(session))
+
+
+def _refuse(session: Session, command: Command, result: SignIn) -> None:
+    if result.temporary:
+        raise No("Signing in is not possible at the moment", b"UNAVAILABLE")
+    count_failure(session, command)
+
+
+def count_failure(session: Session, command: Command) -> None:
+    """Answer a failed sign-in; the last one a connection may have is followed by BYE."""
+    session.failures += 1
+    session.write(tagged(command.tag, b"NO", "The name or the password is wrong", b"AUTHENTICATIONFAILED"))
+    if session.failures >= session.settings.now[MAX_FAILURES]:
+        session.bye("Too many failed sign-ins")
