@@ -2,4 +2,26 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from posthouse.manage import (
+    accounts,
+    aliases,
+    audit,
+    demo,
+    domains,
+    messages,
+    queues,
+    settings,
+    status,
+)
+
+__all__ = [
+    "accounts",
+    "aliases",
+    "audit",
+    "demo",
+    "domains",
+    "messages",
+    "queues",
+    "settings",
+    "status",
+]

@@ -12,9 +12,10 @@ import msgspec
 from posthouse.bodies.contract import Bodies
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database
+from posthouse.directory.passwords import Passwords
 from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
-from posthouse.store.contract import Store
+from posthouse.store.contract import Keeping, Store
 
 Right = Literal["view", "change", "read_mail"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
@@ -75,6 +76,8 @@ class Context:
     config: Config
     database: Database
     store: Store
+    mail: Keeping
+    passwords: Passwords
     bodies: Bodies
     settings: CurrentSettings
     feed: Feed

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from posthouse.database.contract import DatabaseUnavailable
+from posthouse.directory.errors import DirectoryError
 from posthouse.manage.context import Actor, Context, Right
 from posthouse.manage.errors import ManageError
 from posthouse.observe.log import logger
@@ -122,6 +123,8 @@ async def perform(
         return await found.body(Call(context, actor, emit), wanted)
     except (ManageError, ConnectionError):
         raise
+    except DirectoryError as error:
+        raise ManageError(error.kind, _sentence(error.text), _sentence(error.mend)) from None
     except DatabaseUnavailable as error:
         log.warning("manage.unavailable", use=name, reason=str(error))
         raise ManageError(
@@ -136,3 +139,9 @@ async def perform(
         raise ManageError(
             "failed", f"{name} failed inside the server.", "The server's log has the details."
         ) from None
+
+
+def _sentence(text: str) -> str:
+    """A clause as a sentence; an address or a domain at its start keeps its case."""
+    first = text.split(" ", 1)[0]
+    return (text[:1].upper() + text[1:] if first.isalpha() else text).rstrip(".") + "."

@@ -1,0 +1,76 @@
+"""The commands together, and the way errors leave the program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from posthouse import __version__
+from posthouse.cli.commands import demo, serve, server
+from posthouse.cli.commands.account import account
+from posthouse.cli.commands.alias import alias
+from posthouse.cli.commands.audit import audit
+from posthouse.cli.commands.domain import domain
+from posthouse.cli.commands.message import message
+from posthouse.cli.commands.queue import queue
+from posthouse.cli.commands.serve import ServeRunner
+from posthouse.cli.commands.setting import setting
+from posthouse.cli.errors import CommandError
+from posthouse.cli.session import Session
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="posthouse", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Posthouse, a mail server.
+
+    Commands work on the running server of a data folder, or on the folder itself while the server is stopped.
+    """
+
+
+for _group in (domain, account, alias, queue, message, setting, audit, demo.demo):
+    cli.add_command(_group)
+server.add_to(cli)
+serve.add_to(cli)
+
+
+def main(serve_runner: ServeRunner, arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return the exit code. ``serve_runner`` is what ``serve`` calls: it is
+    handed in because this folder may not know the server."""
+    session = Session()
+    session.serve_runner = serve_runner
+    try:
+        result = cli.main(args=arguments, obj=session, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except CommandError as error:
+        _tell(session, error.kind, error.what, error.mend, error.problems)
+        return error.exit_code
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        usage = f"See `{context.command_path} --help`." if context else "See `posthouse --help`."
+        _tell(session, "invalid", error.format_message(), usage, ())
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader (a pager, head) has gone: nothing is left to say, also not by the interpreter at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _tell(session: Session, kind: str, what: str, mend: str, problems: tuple[str, ...]) -> None:
+    from posthouse.cli.show import safe
+
+    if session.as_json:
+        error = {"kind": kind, "what": what, "mend": mend, "problems": problems}
+        click.echo(msgspec.json.encode({"error": error}).decode(), err=True)
+        return
+    for problem in problems:
+        click.echo(safe(problem), err=True)
+    click.echo(f"posthouse: {safe(what)}", err=True)
+    click.echo(f"  {safe(mend)}", err=True)

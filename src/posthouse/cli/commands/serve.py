@@ -1,0 +1,140 @@
+"""``posthouse serve``: run the server, for real or as a demo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from posthouse.cli import demo_ports, passwords, show
+from posthouse.cli.command import command
+from posthouse.cli.errors import CommandError
+from posthouse.cli.session import Session
+
+if TYPE_CHECKING:
+    from posthouse.manage.context import LiveState
+    from posthouse.settings.config import Config
+
+OnReady = Callable[["LiveState"], None]
+ServeRunner = Callable[["Config", OnReady], int]
+"""Runs the server until it is told to stop and returns the exit code. Calls the second argument once, when
+every listener takes connections. Raises ManageError when it cannot start (the data folder is in use, a
+port is taken …)."""
+
+DEMO_DOMAIN = "posthouse.test"
+DEMO_ADDRESS = f"demo@{DEMO_DOMAIN}"
+
+
+def add_to(group: click.Group) -> None:
+    """Declare ``serve``."""
+    declare = command(group, "serve", "demo.prepare")
+    declare(
+        click.option("--demo", is_flag=True, help="Make a demo account and say how to try the server.")(serve)
+    )
+
+
+def serve(session: Session, demo: bool) -> int:
+    """Run the server in the foreground until it is told to stop (Ctrl-C, SIGTERM).
+
+    With --demo a domain and an account to play with are made at the first start, and ports are chosen that
+    are free.
+    """
+    from posthouse.manage.errors import ManageError
+
+    if session.serve_runner is None:
+        raise CommandError(
+            "failed", "This program was started without a server.", "Run `python -m posthouse serve`."
+        )
+    config = session.config
+    password = ""
+    try:
+        if demo:
+            config = demo_ports.choose(config)
+            password = _prepare(config)
+        return session.serve_runner(config, lambda live: _ready(session, live, demo, password))
+    except ManageError as error:
+        raise CommandError(error.kind, error.what, error.mend, error.problems) from None
+
+
+def _prepare(config: Config) -> str:
+    """Make the demo account unless it is there; its password if it was made now."""
+    from posthouse.manage.offline import run_offline
+
+    password = passwords.generate()
+    wanted = {"domain": DEMO_DOMAIN, "address": DEMO_ADDRESS, "password": password}
+    return password if run_offline(config, "demo.prepare", wanted, lambda value: None)["made"] else ""
+
+
+def _ready(session: Session, live: LiveState, demo: bool, password: str) -> None:
+    if session.as_json:
+        listeners = [{"protocol": row.protocol, "tls": row.tls, "where": row.where} for row in live.listeners]
+        ready = {"ready": True, "listeners": listeners, "certificates": live.certificates}
+        if demo:
+            ready |= {"address": DEMO_ADDRESS, "password": password or None}
+        sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
+    else:
+        _banner(live)
+        if demo:
+            _demo_banner(session, password)
+    sys.stdout.flush()
+
+
+def _banner(live: LiveState) -> None:
+    show.line("Posthouse is ready.")
+    show.line()
+    rows: dict[tuple[str, str], list[str]] = {}
+    for listener in live.listeners:
+        rows.setdefault((listener.protocol, _tls_words(listener.tls)), []).append(listener.where)
+    for (protocol, tls), places in rows.items():
+        show.line(f"  {protocol:11}{tls:10}{', '.join(places)}")
+    for host, fingerprint in live.certificates.items():
+        show.line()
+        show.line(f"  Certificate of {host}, SHA-256:")
+        show.line(f"  {fingerprint}")
+    show.line()
+
+
+def _tls_words(tls: str) -> str:
+    return {"none": "no TLS", "starttls": "STARTTLS", "implicit": "TLS"}[tls]
+
+
+def _demo_banner(session: Session, password: str) -> None:
+    program = _program()
+    place = f" --data {_quoted(session.config.data)}"
+    if session.config_path:
+        place += f" --config {_quoted(session.config_path)}"
+    show.line(f"  Demo address   {DEMO_ADDRESS}")
+    if password:
+        show.line(f"  Password       {password}   (shown this once)")
+    else:
+        show.line("  Password       as shown at the first start; a new one:")
+        show.line(f"                 {program} account password {DEMO_ADDRESS} --generate{place}")
+    show.line()
+    show.line("  Send a first message and see it arrive (in another terminal):")
+    known = f"POSTHOUSE_PASSWORD={password} " if password else ""
+    show.line(f"  {known}{program} demo send{place}")
+    show.line()
+    show.line("  Ctrl-C stops the server.")
+
+
+def _program() -> str:
+    """How the user can call us again, from any folder."""
+    import os
+    import shutil
+
+    called = sys.argv[0]
+    if os.path.basename(called).startswith("posthouse"):
+        found = shutil.which(called)
+        if shutil.which("posthouse") == found:
+            return "posthouse"
+        return _quoted(os.path.abspath(found or called))
+    return f"{_quoted(sys.executable)} -m posthouse"
+
+
+def _quoted(text: Any) -> str:
+    import shlex
+
+    return shlex.quote(str(text))

@@ -1,0 +1,71 @@
+"""What every command shares: the configuration it speaks about, how to run a use, and how to print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from posthouse.cli.client import ControlClient, NotRunning
+from posthouse.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from posthouse.cli.commands.serve import ServeRunner
+    from posthouse.settings.config import Config
+
+
+class Session:
+    """The context of one command line. ``as_json``: print results as JSON for programs."""
+
+    def __init__(self) -> None:
+        self.config_path: str | None = None
+        self.data: str | None = None
+        self.as_json = False
+        self.serve_runner: ServeRunner | None = None
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration in force. Raises CommandError."""
+        from posthouse.settings.load import ConfigError, load_config
+
+        try:
+            return load_config(self.config_path, self.data)
+        except ConfigError as error:
+            raise CommandError("invalid", f"{error}.", error.mend) from None
+
+    def call(
+        self, use: str, parameters: dict[str, Any] | None = None, emitted: Callable[[Any], None] | None = None
+    ) -> Any:
+        """Run a use on the running server, or on the data folder when none runs; the result as lists and
+        dicts."""
+        config = self.config
+        wanted = {key: value for key, value in (parameters or {}).items() if value is not None}
+        listen = emitted or (lambda value: None)
+        try:
+            client = ControlClient(config.data, config.control)
+        except NotRunning:
+            return self._offline(use, wanted, listen)
+        try:
+            return client.call(use, wanted, listen)
+        finally:
+            client.close()
+
+    def _offline(self, use: str, parameters: dict[str, Any], emitted: Callable[[Any], None]) -> Any:
+        from posthouse.manage.errors import ManageError
+        from posthouse.manage.offline import run_offline
+
+        try:
+            return run_offline(self.config, use, parameters, emitted)
+        except ManageError as error:
+            raise CommandError(error.kind, error.what, error.mend, error.problems) from None
+
+    def show(self, result: Any, words: Callable[[Any], None]) -> None:
+        """Print a result: as JSON if asked, else by ``words``."""
+        if self.as_json:
+            sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            words(result)

@@ -1,0 +1,110 @@
+"""The CSV file of an account import: read and checked whole, every problem with its line number.
+
+Columns are ``address,password`` and, if wanted, ``quota`` (``2G``; empty or ``none`` for no limit). A
+first line that names the columns may put them in another order.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from posthouse.directory.errors import DirectoryError
+from posthouse.directory.names import own_address
+from posthouse.directory.saslprep import prepare
+from posthouse.settings.values import parse_size
+
+COLUMNS = ("address", "password", "quota")
+MAX_LINES = 100_000
+MAX_PROBLEMS = 200
+"""Problems reported one by one; a file with more is the wrong file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One account to add. ``quota`` in bytes, 0 = none; ``domain`` of the address, ``number`` of the
+    file's line."""
+
+    number: int
+    address: str
+    domain: str
+    password: str
+    quota: int
+
+
+def parse_quota(text: str) -> int:
+    """Bytes from ``2G``; 0 from ``none`` and the empty text. Raises ValueError with a plain reason."""
+    if text.strip().lower() in ("", "none"):
+        return 0
+    try:
+        return parse_size(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no size: write it like 2G or 500M, or none") from None
+
+
+def read_accounts(text: str) -> tuple[list[Line], list[str]]:
+    """The file's accounts and its problems (``line 7: …``). Passwords never appear in a problem."""
+    lines: list[Line] = []
+    problems: list[str] = []
+    seen: dict[str, int] = {}
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    order: list[int] | None = None
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return lines, problems
+        except csv.Error as error:
+            return lines, [*problems, f"line {number}: {error}; the rest was not read"]
+        if not row or not any(cell.strip() for cell in row):
+            continue
+        if order is None:
+            unknown = _unknown(row)
+            if unknown:
+                return lines, [f"line {number}: unknown column {unknown!r}; there are {', '.join(COLUMNS)}"]
+            order = _header(row)
+            if order is not None:
+                continue
+            order = list(range(len(COLUMNS)))
+        if len(lines) >= MAX_LINES or len(problems) >= MAX_PROBLEMS:
+            return lines, [*problems, f"line {number}: too many lines or problems; the rest was not read"]
+        try:
+            line = _line(number, row, order)
+            if line.address in seen:
+                raise ValueError(f"{line.address} stands in line {seen[line.address]} already")
+        except ValueError as error:
+            problems.append(f"line {number}: {error}")
+            continue
+        seen[line.address] = number
+        lines.append(line)
+
+
+def _header(row: list[str]) -> list[int] | None:
+    """Where each column of COLUMNS stands in the file (-1: nowhere); None when the row is no header."""
+    names = [cell.strip().lower() for cell in row]
+    if "address" not in names or "password" not in names:
+        return None
+    return [names.index(column) if column in names else -1 for column in COLUMNS]
+
+
+def _unknown(row: list[str]) -> str:
+    """The first column of a header that has no meaning here: ignoring it in silence could surprise."""
+    if _header(row) is None:
+        return ""
+    return next((cell for cell in row if cell.strip().lower() not in COLUMNS), "")
+
+
+def _line(number: int, row: list[str], order: list[int]) -> Line:
+    if len(row) > len(COLUMNS) and order == list(range(len(COLUMNS))):
+        raise ValueError(f"{len(row)} columns; quote a password that holds a comma")
+    address, password, quota = (row[place] if 0 <= place < len(row) else "" for place in order)
+    try:
+        parsed = own_address(address)
+    except DirectoryError as error:
+        raise ValueError(error.text) from None
+    if not password:
+        raise ValueError(f"{address.strip()} has no password")
+    prepare(password)
+    return Line(number, parsed.key, parsed.domain, password, parse_quota(quota))

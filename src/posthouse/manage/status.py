@@ -1,0 +1,105 @@
+"""Status: what runs, what it holds, what waits."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import msgspec
+
+from posthouse import __version__
+from posthouse.database.contract import Transaction
+from posthouse.directory import admin
+from posthouse.manage.use import Call, Nothing, use
+from posthouse.queue import view
+
+
+class Listening(msgspec.Struct, frozen=True):
+    """One open listener; ``where`` for people, ``address`` and ``port`` or ``path`` for programs."""
+
+    protocol: str
+    tls: str
+    where: str
+    address: str
+    port: int
+    path: str
+
+
+class QueueCounts(msgspec.Struct, frozen=True):
+    """What waits; ``held`` recipients wait for an administrator."""
+
+    messages: int
+    recipients: int
+    held: int
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """``uptime`` in seconds, sizes in bytes. ``running`` False: asked of a stopped server's data folder,
+    and then there are no listeners and sessions. ``certificates``: host name to SHA-256 fingerprint."""
+
+    version: str
+    running: bool
+    uptime: float
+    workers: int
+    data: str
+    database: str
+    disk_free: int
+    listeners: list[Listening]
+    sessions: dict[str, int]
+    certificates: dict[str, str]
+    domains: int
+    accounts: int
+    aliases: int
+    messages: int
+    used: int
+    queue: QueueCounts
+
+
+@use("status", right="view")
+async def status(call: Call, wanted: Nothing) -> Status:
+    """Show whether the server runs, what listens, how much it holds and how much waits."""
+    context = call.context
+    live = await context.live()
+
+    def op(tx: Transaction) -> tuple[int, int, int, int, int, QueueCounts]:
+        domains = admin.list_domains(tx)
+        usage = context.mail.usage_in(tx).values()
+        return (
+            len(domains),
+            sum(domain.accounts for domain in domains),
+            sum(domain.aliases for domain in domains),
+            sum(messages for _, messages in usage),
+            sum(used for used, _ in usage),
+            QueueCounts(*view.count_queue(tx)),
+        )
+
+    domains, accounts, aliases, messages, used, queue = await context.database.scan(op)
+    return Status(
+        version=__version__,
+        running=context.running,
+        uptime=max(0.0, time.time() - context.started_at) if context.running else 0.0,
+        workers=live.workers,
+        data=context.config.data,
+        database=_engine(context.config.database_url),
+        disk_free=shutil.disk_usage(context.config.data).free,
+        listeners=[
+            Listening(row.protocol, row.tls, row.where, row.address, row.port, row.path)
+            for row in live.listeners
+        ],
+        sessions=live.sessions,
+        certificates=live.certificates,
+        domains=domains,
+        accounts=accounts,
+        aliases=aliases,
+        messages=messages,
+        used=used,
+        queue=queue,
+    )
+
+
+def _engine(url: str) -> str:
+    """The kind of database and its host; never the user or the password."""
+    if not url:
+        return "SQLite in the data folder"
+    scheme, _, rest = url.partition("://")
+    return f"{scheme} on {rest.rpartition('@')[2].partition('?')[0]}"
