@@ -18,9 +18,9 @@ _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[wdhms])+", re.IGNORECASE)
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[wdhms])+", re.IGNORECASE)
+_PIECE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])", re.IGNORECASE)
 
 
 class SettingError(ValueError):
@@ -58,7 +58,7 @@ def parse_duration(text: str) -> float:
     text = text.strip()
     if _DURATION.fullmatch(text):
         return sum(float(number) * _SECONDS[unit.lower()] for number, unit in _PIECE.findall(text))
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)
     raise ValueError(f"{text!r} is no duration")
 
