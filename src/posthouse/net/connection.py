@@ -219,6 +219,13 @@ class Connection(asyncio.Protocol):
             return
         self._arm(seconds)
 
+    def consumed(self) -> None:
+        """The running handler took what was collected and waits for more from the peer: read on. Without this
+        call a handler that takes more than ``backlog_limit`` in all (a literal, a long exchange) would wait
+        for ever."""
+        self._collected = 0
+        self._steer_reading()
+
     def hold_reading(self, hold: bool) -> None:
         """Stop (or again allow) reading from the peer, for sessions that must not take more just now."""
         self._reading_held = hold

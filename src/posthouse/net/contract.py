@@ -47,8 +47,17 @@ class ConnectionApi(Protocol):
     """What ``net.connection.Connection`` offers to sessions (documented here, implemented there).
 
     Sessions override: ``opened()`` (peer known, after PROXY header and implicit TLS), ``received(data)``,
-    ``closed()``, ``deadline()`` (the time set by ``set_deadline`` passed), ``going_down()`` (the server
-    stops: say 421 or BYE and close), ``tls_started()``, ``peer_finished()`` (EOF from the peer).
+    ``resume()`` (no longer busy: go on with what was collected), ``peer_finished()`` (EOF from the peer;
+    called again each time the session is idle after that), ``tls_started()``, ``deadline()`` (the time set by
+    ``set_deadline`` passed), ``going_down()`` (the server stops: say 421 or BYE and close; comes after the
+    running handler has ended, or at once when the session set ``interruptible``), ``closed()`` (gone; a
+    handler may still run), ``finished()`` (gone, and no handler runs: release everything), ``failed(error)``
+    (a handler raised something else than ConnectionError).
+
+    ``busy`` is also true while the peer does not read its answers (``choked``), so a session that only starts
+    commands while it is not busy is never asked faster than it is listened to. A handler that waits for more
+    from the peer calls ``consumed()`` before it waits. ``closing``, ``secure`` (TLS, or a loopback peer),
+    ``can_start_tls`` and ``hold_reading(hold)`` are there as well.
     """
 
     peer: Peer
