@@ -133,7 +133,9 @@ def running_dovecot(location: str = "maildir") -> Iterator[Dovecot]:
         mail = pwd.getpwnam("mail")
         os.chown(root / "mail", mail.pw_uid, mail.pw_gid)
         imap_port, pop3_port = _free_port(), _free_port()
-        has_pop3 = any(Path(folder, "pop3").exists() for folder in ("/usr/lib/dovecot", "/usr/libexec/dovecot"))
+        has_pop3 = any(
+            Path(folder, "pop3").exists() for folder in ("/usr/lib/dovecot", "/usr/libexec/dovecot")
+        )
         config = root / "dovecot.conf"
         config.write_text(
             CONFIG.format(
