@@ -1,9 +1,9 @@
 """The crash campaign: kill -9 under load, at random and at every named write step, then count what is there.
 
 ``make crash`` runs the long form, 200 kills; the suite runs a short one. A round:
-start the server, told to kill itself at the Nth reach of a step (or killed from here at a random time), load it from
-24 SMTP and 4 IMAP sessions, wait until it is dead. In between, a clean start: every acknowledged message must be
-there, readable and once, and ``posthouse verify`` must find nothing.
+start the server, told to kill itself at the Nth reach of a step (or killed from here at a random time), load
+it from 24 SMTP and 4 IMAP sessions, wait until it is dead. In between, a clean start: every acknowledged
+message must be there, readable and once, and ``posthouse verify`` must find nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The client side of the crash campaign: it sends, and remembers for itself what was acknowledged.
 
-Each message carries a token nobody else uses; nothing is ever sent twice, so a token found twice is our duplicate.
+Each message carries a token nobody else uses; nothing is ever sent twice, so a token found twice is our
+duplicate.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ IMAP_SESSIONS = 4
 
 @dataclass
 class Ledger:
-    """What this client knows: ``sent`` token → SHA-256 of the message's text, ``acknowledged`` tokens, and how many
-    were sent but unanswered at each kill (``in_flight_at_kill``)."""
+    """What this client knows: ``sent`` token → SHA-256 of the message's text, ``acknowledged`` tokens, and
+    how many were sent but unanswered at each kill (``in_flight_at_kill``)."""
 
     sent: dict[str, str] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)

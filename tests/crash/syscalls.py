@@ -1,7 +1,7 @@
 """What a system-call trace says about durability: which flushes had returned when a reply was written.
 
-``strace -f -y`` output is read into completed calls in the order of completion (a flush counts when it *returns*, a
-reply when it is *begun*), and :func:`unkept_promises` lists every reply that came too early.
+``strace -f -y`` output is read into completed calls in the order of completion (a flush counts when it
+*returns*, a reply when it is *begun*), and :func:`unkept_promises` lists every reply that came too early.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 @dataclass(frozen=True)
 class Event:
-    """One step that matters: ``kind`` is synced, renamed, made, logged (write to the commit log) or replied."""
+    """One step that matters: ``kind`` is synced, renamed, made, logged (write to the commit log) or
+    replied."""
 
     kind: str
     path: str
@@ -83,9 +84,9 @@ def _end(events: list[Event], name: str, args: str) -> None:
 def unkept_promises(events: list[Event], promise: re.Pattern[str]) -> list[str]:
     """Complaints, one for each reply matching ``promise`` that was begun before what it promises was on disk.
 
-    Demanded before the Nth such reply: N bodies whose file was synced, renamed into place, and whose folder (and any
-    folder made for it) was synced after that; and a sync of the commit log after the last write to it, at least one
-    per reply that is not covered by an earlier commit.
+    Demanded before the Nth such reply: N bodies whose file was synced, renamed into place, and whose folder
+    (and any folder made for it) was synced after that; and a sync of the commit log after the last write to
+    it, at least one per reply that is not covered by an earlier commit.
     """
     complaints: list[str] = []
     synced_files: set[str] = set()

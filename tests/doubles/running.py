@@ -34,6 +34,7 @@ class RunningServer:
     database_url: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     prefix_command: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ("-m", "posthouse")
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
