@@ -1,0 +1,71 @@
+"""One SASL exchange (RFC 5034), between the mechanism and the directory."""
+
+from __future__ import annotations
+
+from posthouse.directory.contract import Account, Directory, SignIn
+from posthouse.wire import sasl
+from posthouse.wire.sasl.contract import Challenge, CheckPassword, Failed, Mechanism, Proven, Step, WantKeys
+
+PROTOCOL = "pop3"
+
+
+class Malformed(Exception):
+    """The client's response is none of this mechanism; it counts as an error, not as a failed sign-in."""
+
+
+class Exchange:
+    """Feed it the client's responses until it answers with a SignIn. Raises DatabaseUnavailable or
+    Malformed."""
+
+    __slots__ = ("_account", "_asked", "_directory", "_mechanism", "_peer", "_proven")
+
+    def __init__(self, mechanism: Mechanism, directory: Directory, peer: str) -> None:
+        self._mechanism = mechanism
+        self._directory = directory
+        self._peer = peer
+        self._asked = ""
+        self._account: Account | None = None
+        self._proven = False
+
+    async def start(self, initial: bytes | None) -> bytes | SignIn:
+        """Begin; the next challenge, or the outcome."""
+        return await self._follow(self._mechanism.start(initial))
+
+    async def respond(self, data: bytes) -> bytes | SignIn:
+        """The client's next response; the next challenge, or the outcome."""
+        if self._proven:
+            # RFC 5802 5: the server's signature went out as a last challenge, this is the empty answer to it.
+            return await self._directory.record_scram(
+                self._asked, self._account, self._account is not None, peer=self._peer, protocol=PROTOCOL
+            )
+        return await self._follow(self._mechanism.respond(data))
+
+    async def _follow(self, step: Step) -> bytes | SignIn:
+        while True:
+            match step:
+                case Challenge(data):
+                    return data
+                case CheckPassword(login, password):
+                    return await self._directory.sign_in(login, password, peer=self._peer, protocol=PROTOCOL)
+                case WantKeys(login):
+                    step = await self._keys(login)
+                case Proven(_, data):
+                    self._proven = True
+                    return data
+                case Failed():
+                    return await self._failed(step)
+
+    async def _keys(self, login: str) -> Step:
+        self._asked = login
+        self._account, keys = await self._directory.scram_keys(login)
+        assert isinstance(self._mechanism, sasl.ScramSha256)
+        return self._mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
+
+    async def _failed(self, step: Failed) -> SignIn:
+        if step.malformed:
+            raise Malformed(step.reason)
+        if not self._asked:
+            return SignIn(None, step.reason)
+        return await self._directory.record_scram(
+            self._asked, self._account, False, peer=self._peer, protocol=PROTOCOL
+        )
