@@ -55,7 +55,7 @@ def hand_over(server: RunningServer) -> None:
             client.sendmail(
                 "a@example.org",
                 [USER],
-                f"Subject: {number}\r\n\r\n" + ("word %05d\r\n" % number) * (size // 12),
+                f"Subject: {number}\r\n\r\n" + f"word {number:05}\r\n" * (size // 12),
             )
     with smtplib.LMTP("127.0.0.1", server.lmtp) as client:
         for number in range(2):
