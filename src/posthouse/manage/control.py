@@ -77,6 +77,7 @@ class ControlServer:
         if self._server is None:
             return
         self._server.close()
+        await asyncio.sleep(0.01)  # a connection just accepted has its task by then
         if self._clients:
             await asyncio.wait(self._clients, timeout=CLOSE_SECONDS)
         for client in self._clients:
@@ -105,19 +106,21 @@ class ControlServer:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         actor = self._admit(writer)
-        if actor is None:
-            await self._send(writer, _error("refused", "You may not control this server.", _WHO))
-            return
-        if len(self._clients) > MAX_CLIENTS:
-            await self._send(
-                writer, _error("unavailable", "Too many commands run at once.", "Try again in a moment.")
-            )
-            return
+        crowded = len(self._clients) > MAX_CLIENTS
         while True:
+            # A refusal comes after the request was read: closing on unread bytes would reset the connection,
+            # and the client might never see the reason.
             try:
                 line = await asyncio.wait_for(reader.readuntil(b"\n"), REQUEST_SECONDS)
             except asyncio.LimitOverrunError:
                 await self._send(writer, _error("invalid", "The request is too large.", "Send it in parts."))
+                return
+            if actor is None:
+                await self._send(writer, _error("refused", "You may not control this server.", _WHO))
+                return
+            if crowded:
+                what = "Too many commands run at once."
+                await self._send(writer, _error("unavailable", what, "Try again in a moment."))
                 return
             await self._send(writer, await self._answer(line, actor, writer))
 
