@@ -1,0 +1,142 @@
+"""Durability layout 1, "plain": bodies are flushed as files of their own on threads, then the unit is
+committed.
+
+Whatever is kept at the same time is flushed side by side, and the units that follow share a commit on SQLite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Concatenate, ParamSpec, TypeVar
+
+from posthouse.bodies.contract import Body, BodyMissing
+from posthouse.bodies.files import FileBodies
+from posthouse.database.contract import Database, Transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 16
+"""Bodies flushed side by side: a disk takes many flushes at once in little more than the time of one."""
+
+ATTEMPTS = 5
+"""How often a body that the removal job took away meanwhile is kept again."""
+
+
+class PlainDurability:
+    """The Durability of contract.py over :class:`FileBodies`."""
+
+    def __init__(self, database: Database, bodies: FileBodies, *, threads: int = THREADS) -> None:
+        self._database = database
+        self._keepers = _Keepers(bodies, threads)
+
+    async def commit(
+        self,
+        bodies: Sequence[Body],
+        op: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        wanted = {body.digest: body for body in bodies}
+        missing = list(wanted.values())
+        attempt = 0
+        while True:
+            if len(missing) == 1:
+                await self._keepers.keep(missing[0])
+            elif missing:
+                await self._keep_all(missing)
+            try:
+                return await self._database.run(op, *args, **kwargs)
+            except BodyMissing as error:
+                attempt += 1
+                body = wanted.get(error.args[0])
+                if body is None or attempt >= ATTEMPTS:
+                    raise
+                missing = [body]
+
+    async def close(self) -> None:
+        """Finish what is being kept, then end the threads."""
+        await asyncio.to_thread(self._keepers.close)
+
+    async def _keep_all(self, bodies: Sequence[Body]) -> None:
+        """Keep several; when one fails, wait for the others before saying so: nobody may discard a body in
+        use."""
+        results = await asyncio.gather(*map(self._keepers.keep, bodies), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+
+class _Keepers:
+    """Threads that keep bodies. Results go back to the loop in batches: a wake-up costs more than a
+    rename."""
+
+    def __init__(self, bodies: FileBodies, threads: int) -> None:
+        self._bodies = bodies
+        self._loop = asyncio.get_running_loop()
+        self._wanted: SimpleQueue[tuple[Body, asyncio.Future[None]] | None] = SimpleQueue()
+        self._done: deque[tuple[asyncio.Future[None], BaseException | None]] = deque()
+        self._told = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"posthouse-keeper-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def keep(self, body: Body) -> None:
+        """Keep one body; returns when it is durable. A cancelled caller waits for the thread all the same,
+        because it is about to discard the body."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._wanted.put((body, future))
+        cancelled: asyncio.CancelledError | None = None
+        while not future.done():
+            try:
+                await asyncio.shield(future)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            except Exception:
+                break
+        if cancelled is not None:
+            with suppress(Exception):
+                future.result()
+            raise cancelled
+        future.result()
+
+    def close(self) -> None:
+        """End the threads once all is kept."""
+        for _ in self._threads:
+            self._wanted.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (item := self._wanted.get()) is not None:
+            body, future = item
+            error: BaseException | None = None
+            try:
+                self._bodies.keep(body)
+            except BaseException as failure:
+                error = failure
+            self._done.append((future, error))
+            if not self._told:
+                self._told = True
+                with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        self._told = False
+        while self._done:
+            future, error = self._done.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
