@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import time
 
 from posthouse.cluster.contract import Feed
-from posthouse.database.contract import Transaction
+from posthouse.database.contract import DuplicateKey, Transaction
 from posthouse.directory import records
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
@@ -54,9 +54,13 @@ class NewAccount:
 def add_domain(tx: Transaction, name: str, *, feed: Feed | None = None) -> int:
     """Make a domain ours; returns its id."""
     name = domain_name(name)
+    known = DirectoryError(f"domain {name} exists already", "list domains to see it", "exists")
     if tx.execute(records.SELECT_DOMAIN, {"name": name}):
-        raise DirectoryError(f"domain {name} exists already", "list domains to see it", "exists")
-    domain_id = tx.insert(records.INSERT_DOMAIN, {"name": name, "created_at": time()})
+        raise known
+    try:
+        domain_id = tx.insert(records.INSERT_DOMAIN, {"name": name, "created_at": time()})
+    except DuplicateKey:
+        raise known from None  # someone else added it at this very moment
     bump(tx, DIRECTORY, feed)
     return domain_id
 
