@@ -196,7 +196,10 @@ class _Keys:
             return Key(name, cursor.messages())
         if name in ("KEYWORD", "UNKEYWORD"):
             cursor.space()
-            return Key(name, cursor.flag())
+            keyword = cursor.flag()
+            if keyword.startswith("\\"):
+                raise Bad("System flags have search keys of their own")
+            return Key(name, keyword)
         if name == "HEADER":
             cursor.space()
             field = self._text()

@@ -400,6 +400,7 @@ BAD = [
     b"FETCH 1 PREVIEW (EAGER)",
     b"SEARCH",
     b"SEARCH FOO",
+    b"SEARCH KEYWORD \\Seen",
     b"SEARCH ()",
     b"SEARCH NOT",
     b"SEARCH OR SEEN",

@@ -1,0 +1,289 @@
+"""Answering FETCH (RFC 9051 6.4.5): the messages in order, some at a time.
+
+A message that another session expunged meanwhile is left out. UID FETCH then ends with OK, as it does for any
+UID that names nothing; FETCH by sequence number ends with NO [EXPUNGEISSUED] after all that could be had (RFC
+2180 4.1.2), since the client was told that the message is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from posthouse.access.imap.contract import ImapSession
+from posthouse.access.imap.fetch_render import FACTS, SIMPLE, Renderer, heads, hot_lines
+from posthouse.access.imap.fetch_section import (
+    Large,
+    LargeBinary,
+    Piece,
+    UnknownEncoding,
+    large_octets,
+    section_pieces,
+)
+from posthouse.access.imap.fetch_source import Source
+from posthouse.access.imap.pace import Pace
+from posthouse.observe.log import logger
+from posthouse.store.contract import SEEN, Facts, FlagChange, Message
+from posthouse.wire.imap.response import string
+from posthouse.wire.imap.syntax import STAR, Fetch, FetchItem, Section
+
+log = logger("access.imap")
+
+_HOT_CHUNK = 2000
+_SIMPLE_CHUNK = 500
+_FACTS_CHUNK = 50
+_DRAIN_AT = 65536
+_PREVIEWS = ("PREVIEW", "PREVIEW.LAZY")
+_EVERYTHING = ((1, STAR),)
+_HOT = {"UID", "FLAGS"}
+
+
+def plan(arguments: Fetch, uid: bool) -> tuple[FetchItem, ...]:
+    """The items to answer with: UID comes with the UID form (RFC 9051 6.4.9), MODSEQ with CHANGEDSINCE (RFC
+    7162 3.1.4.1)."""
+    items = arguments.items
+    if arguments.changed_since is not None and "MODSEQ" not in items:
+        items = (*items, "MODSEQ")
+    if uid and "UID" not in items:
+        items = ("UID", *items)
+    return items
+
+
+def marks_seen(items: Sequence[FetchItem]) -> bool:
+    """Whether an item sets \\Seen: content that was asked without PEEK."""
+    return any(isinstance(item, Section) and not item.peek for item in items)
+
+
+class Fetching:
+    """One FETCH command. ``missing``: a message was gone; ``unknown_encoding``: a BINARY could not be
+    decoded."""
+
+    __slots__ = (
+        "_arguments",
+        "_items",
+        "_pace",
+        "_seen",
+        "_session",
+        "_uid",
+        "_waiting",
+        "missing",
+        "unknown_encoding",
+    )
+
+    def __init__(self, session: ImapSession, arguments: Fetch, uid: bool) -> None:
+        self._session = session
+        self._arguments = arguments
+        self._uid = uid
+        self._items = plan(arguments, uid)
+        self._seen = session.writable and marks_seen(self._items)
+        self._pace = Pace()
+        self._waiting = 0
+        self.missing = False
+        self.unknown_encoding = False
+
+    async def run(self) -> None:
+        """Send the untagged answers."""
+        if set(self._items) == _HOT and self._arguments.messages == _EVERYTHING:
+            await self._hot()
+        elif all(type(item) is str and item in SIMPLE for item in self._items):
+            await self._simple()
+        else:
+            await self._content()
+
+    async def _sent(self, octets: int) -> None:
+        """Give the client time to read after so many octets."""
+        self._waiting += octets
+        if self._waiting >= _DRAIN_AT:
+            self._waiting = 0
+            await self._session.drain()
+
+    # UID and FLAGS of the whole mailbox
+
+    async def _hot(self) -> None:
+        session = self._session
+        rows = list(session.selected.rows())
+        numbers = heads(len(rows))
+        for start in range(0, len(rows), _HOT_CHUNK):
+            chunk = rows[start : start + _HOT_CHUNK]
+            whole = [row for row in chunk if row is not None]
+            if not whole:
+                self.missing = True
+                continue
+            if len(whole) == len(chunk) and not session.is_recent(whole[-1].uid):
+                data = hot_lines(islice(numbers, start, start + len(chunk)), whole)
+            else:
+                data = self._lines(
+                    [(start + index, row) for index, row in enumerate(chunk, 1) if row is not None],
+                    [SIMPLE["UID"], SIMPLE["FLAGS"]],
+                )
+                self.missing = self.missing or len(whole) < len(chunk)
+            session.write(data)
+            await self._sent(len(data))
+            await self._pace.breathe()
+
+    # items that are in the view
+
+    def _lines(self, messages: Sequence[tuple[int, Message]], renderers: Sequence[Renderer]) -> bytes:
+        session = self._session
+        if len(renderers) == 1:
+            (only,) = renderers
+            return b"".join(
+                [b"* %d FETCH (%s)\r\n" % (number, only(session, message)) for number, message in messages]
+            )
+        return b"".join(
+            [
+                b"* %d FETCH (%s)\r\n"
+                % (number, b" ".join([render(session, message) for render in renderers]))
+                for number, message in messages
+            ]
+        )
+
+    async def _simple(self) -> None:
+        renderers = [SIMPLE[item] for item in self._items if type(item) is str]
+        messages = self._messages()
+        for start in range(0, len(messages), _SIMPLE_CHUNK):
+            data = self._lines(messages[start : start + _SIMPLE_CHUNK], renderers)
+            self._session.write(data)
+            await self._sent(len(data))
+            await self._pace.breathe()
+
+    def _messages(self) -> list[tuple[int, Message]]:
+        """The messages asked for that are still there and pass CHANGEDSINCE, with their sequence numbers."""
+        view = self._session.selected
+        since = self._arguments.changed_since or 0
+        found: list[tuple[int, Message]] = []
+        if self._arguments.messages == _EVERYTHING:
+            rows = view.rows()
+            self.missing = None in rows
+            return [
+                (number, row) for number, row in enumerate(rows, 1) if row is not None and row.modseq > since
+            ]
+        for number, uid in self._session.resolve(self._arguments.messages, self._uid):
+            message = view.get(uid)
+            if message is None:
+                self.missing = True
+            elif message.modseq > since:
+                found.append((number, message))
+        return found
+
+    # items that need facts or content
+
+    async def _content(self) -> None:
+        needs_facts = any(
+            (type(item) is str and item not in SIMPLE) or (isinstance(item, Section) and item.path)
+            for item in self._items
+        )
+        chosen = self._messages()
+        for start in range(0, len(chosen), _FACTS_CHUNK):
+            messages = self._still_there(chosen[start : start + _FACTS_CHUNK])
+            if not messages:
+                continue
+            changed: list[Message] = []
+            if self._seen:
+                messages, changed = await self._mark_seen(messages)
+            facts: Sequence[Facts | None] = [None] * len(messages)
+            if needs_facts:
+                facts = await self._session.store.facts([message for _, message in messages])
+            told = {message.uid for message in changed}
+            for (number, message), known in zip(messages, facts, strict=True):
+                await self._answer(number, message, known, message.uid in told)
+                await self._pace.breathe()
+            self._session.selected.mute(changed)
+
+    def _still_there(self, messages: Sequence[tuple[int, Message]]) -> list[tuple[int, Message]]:
+        """The newest state of messages that were chosen before an earlier part of the answer was sent."""
+        get = self._session.selected.get
+        found = [(number, get(message.uid)) for number, message in messages]
+        present = [(number, message) for number, message in found if message is not None]
+        self.missing = self.missing or len(present) < len(found)
+        return present
+
+    async def _mark_seen(
+        self, messages: Sequence[tuple[int, Message]]
+    ) -> tuple[list[tuple[int, Message]], list[Message]]:
+        """Set \\Seen in the store; returns the messages as they are now, and those that changed."""
+        unseen = [message.uid for _, message in messages if not message.flags & SEEN]
+        if not unseen:
+            return list(messages), []
+        session = self._session
+        outcome = await session.store.flags(
+            session.selected.mailbox.id, unseen, FlagChange("add", flags=SEEN)
+        )
+        now = {message.uid: message for message in outcome.changed}
+        gone = set(outcome.gone)
+        if gone:
+            self.missing = True
+        present = [
+            (number, now.get(message.uid, message)) for number, message in messages if message.uid not in gone
+        ]
+        return present, outcome.changed
+
+    async def _answer(self, number: int, message: Message, facts: Facts | None, told: bool) -> None:
+        """One message's line. ``told``: \\Seen was set just now, so its flags are told along."""
+        session = self._session
+        source = Source(session.store, message, facts)
+        pieces: list[Piece] = []
+        for item in (*self._items, *self._changed(told)):
+            if isinstance(item, Section):
+                try:
+                    pieces += [b" ", *await section_pieces(source, item, self._pace)]
+                except UnknownEncoding:
+                    self.unknown_encoding = True
+            else:
+                pieces += [b" ", await self._word(item, source)]
+        if not pieces:
+            return
+        pieces[0] = b"* %d FETCH (" % number
+        pieces.append(b")\r\n")
+        await self._write(source, pieces)
+
+    def _changed(self, told: bool) -> tuple[str, ...]:
+        """What else to tell of a message whose \\Seen was set by this command."""
+        if not told:
+            return ()
+        wanted = ("FLAGS", "MODSEQ") if self._session.condstore else ("FLAGS",)
+        return tuple(word for word in wanted if word not in self._items)
+
+    async def _word(self, item: str, source: Source) -> bytes:
+        simple = SIMPLE.get(item)
+        if simple is not None:
+            return simple(self._session, source.message)
+        if item in _PREVIEWS:
+            return b"PREVIEW " + string(await source.preview(), self._session.state.utf8)
+        return FACTS[item](await source.facts())
+
+    async def _write(self, source: Source, pieces: Sequence[Piece]) -> None:
+        """Send a line; large pieces a slice at a time."""
+        session = self._session
+        held: list[bytes] = []
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                held.append(piece)
+                continue
+            session.write(b"".join(held))
+            held.clear()
+            await self._write_large(source, piece)
+        data = b"".join(held)
+        session.write(data)
+        await self._sent(len(data))
+
+    async def _write_large(self, source: Source, piece: Large | LargeBinary) -> None:
+        session = self._session
+        left = piece.length
+        try:
+            async for data in large_octets(source, piece):
+                session.write(data)
+                left -= len(data)
+                await session.drain()
+                await self._pace.breathe()
+        except ConnectionError:
+            raise
+        except Exception as error:
+            # The literal's length was announced: nothing but the end of the connection can say that it is not
+            # whole.
+            log.error("imap.content_failed", message=source.message.id, reason=str(error))
+            raise ConnectionAbortedError("the content of a message could not be read to its end") from error
+        if left:
+            log.error("imap.content_short", message=source.message.id, missing=left)
+            raise ConnectionAbortedError("the content of a message is shorter than announced")
+        self._waiting = 0
