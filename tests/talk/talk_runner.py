@@ -25,8 +25,9 @@ class Harness(Protocol):
     """One server for one talk. Construct it with ``talk.given``; the runner never closes it."""
 
     def session(self, options: dict[str, str]) -> asyncio.Protocol:
-        """A new server-side protocol object. ``options`` are those of ``connect:``. With ``proxied=yes`` the
-        connection begins with a PROXY v1 header from 127.0.0.1: how a foreign address is shown on a socket."""
+        """A new server-side protocol object. ``options`` are those of ``connect:``. With ``proxied=yes``
+        the connection begins with a PROXY v1 header from 127.0.0.1: how a foreign address is shown on a
+        socket."""
 
     async def do(self, text: str) -> None:
         """Carry out a ``do:`` line. Raises ValueError for one it does not know."""

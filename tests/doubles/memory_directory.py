@@ -1,0 +1,54 @@
+"""A directory of a few accounts with plain passwords."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
+from posthouse.mail.address import Address
+
+
+class MemoryDirectory:
+    """Accounts by address. ``down`` makes it unable to answer; ``delay`` is what failures cost."""
+
+    def __init__(self, passwords: dict[str, str]) -> None:
+        self.passwords = passwords
+        self.accounts = {
+            address: Account(number, 1, address, 0) for number, address in enumerate(passwords, 1)
+        }
+        self.down = False
+        self.delay = 0.0
+
+    async def sign_in(self, login: str, password: str, *, peer: str, protocol: str) -> SignIn:
+        if self.down:
+            return SignIn(None, "down", temporary=True)
+        if self.passwords.get(login.lower()) == password:
+            return SignIn(self.accounts[login.lower()])
+        return SignIn(None, "wrong", self.delay)
+
+    async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        salt = b"0123456789abcdef"
+        password = self.passwords.get(login, "made up " + login)
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 4096)
+        client = hmac.digest(salted, b"Client Key", "sha256")
+        server = hmac.digest(salted, b"Server Key", "sha256")
+        keys = ScramKeys(salt, 4096, hashlib.sha256(client).digest(), server)
+        return self.accounts.get(login), keys
+
+    async def record_scram(
+        self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
+    ) -> SignIn:
+        return SignIn(account) if ok else SignIn(None, "wrong", self.delay)
+
+    async def target(self, address: Address) -> Target:
+        raise NotImplementedError
+
+    async def postmaster(self, domain: str) -> Account | None:
+        raise NotImplementedError
+
+    async def account(self, account_id: int) -> Account | None:
+        return next((one for one in self.accounts.values() if one.id == account_id), None)
+
+    async def is_local_domain(self, domain: str) -> bool:
+        return any(address.endswith("@" + domain) for address in self.accounts)
