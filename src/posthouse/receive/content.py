@@ -36,14 +36,7 @@ def data(session: Session, argument: str) -> None:
         raise Refusal(501, "5.5.4", "DATA takes no argument")
     transaction = session.transaction
     assert transaction is not None
-    try:
-        transaction.intake = _intake(session, transaction)
-    except Refusal as refusal:
-        # A client that did not wait for 354 sends its message now; it must not be taken for commands.
-        session.refuse(refusal, counts=False)
-        if session.reader.buffered:
-            session.close()
-        return
+    transaction.intake = _intake(session, transaction)
     session.reader.begin_data()
     session.write(_GO_AHEAD)
 

@@ -223,23 +223,30 @@ class Session(Connection):
             if verb == "BDAT":
                 # Its octets follow whether it may come or not.
                 content.bdat(self, argument)
-                return
-            refused = out_of_place(verb, self.state, lmtp=self.kind is Kind.LMTP)
-            if refused is not None:
-                self._out_of_place(verb, refused)
+            elif verb == "DATA":
+                self._data(argument)
             else:
-                commands.HANDLERS[verb](self, argument)
+                self._plain_command(verb, argument)
         except Refusal as refusal:
             self.refuse(refusal)
 
-    def _out_of_place(self, verb: str, refused: bytes) -> None:
-        if verb in _BROWSERS:
+    def _plain_command(self, verb: str, argument: str) -> None:
+        refused = out_of_place(verb, self.state, lmtp=self.kind is Kind.LMTP)
+        if refused is None:
+            commands.HANDLERS[verb](self, argument)
+        elif verb in _BROWSERS:
             self.say_and_close(reply(554, "5.5.1", "This is a mail server"))
-        elif verb == "DATA" and self.reader.buffered:
-            # The client did not wait for 354: what follows is a message, and must not be taken for commands.
-            self.refuse_with(refused, close=True)
         else:
             self.refuse_with(refused)
+
+    def _data(self, argument: str) -> None:
+        try:
+            self._plain_command("DATA", argument)
+        except Refusal as refusal:
+            self.refuse(refusal)
+        if self.reader.buffered and not self.reader.in_content:
+            # The client did not wait for 354: what follows is a message, and must not be taken for commands.
+            self.close()
 
     def _fault(self, fault: Fault) -> None:
         if fault is Fault.BARE_LF:

@@ -53,6 +53,11 @@ class Reader:
         """Bytes held."""
         return len(self._buffer) - self._at + sum(map(len, self._arrived))
 
+    @property
+    def in_content(self) -> bool:
+        """Whether what follows is a message or chunk, not lines."""
+        return self._decoder is not None
+
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
         if self._at == len(self._buffer) and not self._arrived:
