@@ -39,7 +39,8 @@ IMAP = [
     b"a UID EXPUNGE 1:*", b"a COPY 1:* Nowhere", b"a MOVE 1 INBOX", b"a SORT (SUBJECT) UTF-8 ALL", b"a ENABLE QRESYNC",
     b"a THREAD REFERENCES UTF-8 ALL", b"a SELECT INBOX (QRESYNC (1 1 1:5 (1:3 1:3)))", b"a COMPRESS X", b"a CHECK",
     b"\"", b"a \"\\", b"{", b"a {1}", b"(((((((((((((((", b"a SEARCH " + b"NOT " * 300 + b"ALL", b"a NAMESPACE",
-    b"a FETCH 1 BINARY.PEEK[1]<0.10>", b"a GETQUOTAROOT INBOX", b"a SETQUOTA \"\" (STORAGE 1)", b"a CLOSE", b"a UNSELECT",
+    b"a FETCH 1 BINARY.PEEK[1]<0.10>", b"a GETQUOTAROOT INBOX", b"a SETQUOTA \"\" (STORAGE 1)", b"a CLOSE",
+    b"a UNSELECT",
 ]  # fmt: skip
 POP3 = [
     b"CAPA", b"USER fuzz@posthouse.test", b"PASS x", b"AUTH PLAIN", b"AUTH", b"*", b"STLS", b"STAT", b"LIST", b"LIST 0",
