@@ -6,6 +6,8 @@
 The seed is fixed, so that the folder changes only when this file does.
 """
 
+# ruff: noqa: E501, B023
+
 from __future__ import annotations
 
 import base64
@@ -70,7 +72,10 @@ def nesting(rng: random.Random) -> Messages:
         body = TEXT
         for level in range(depth):
             boundary = b"level%d." % level
-            body = b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n%b' % (boundary, multipart(boundary, body, HTML))
+            body = b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n%b' % (
+                boundary,
+                multipart(boundary, body, HTML),
+            )
         yield f"nested-{depth}", head(f"nested {depth}").removesuffix(CRLF) + body
     body = TEXT
     for level in range(6):
@@ -85,7 +90,11 @@ def nesting(rng: random.Random) -> Messages:
     ):
         nested = b'Content-Type: multipart/alternative; boundary="%b"\r\n\r\n' % inner
         nested += multipart(inner, TEXT, HTML)
-        yield name, head(name, b'Content-Type: multipart/mixed; boundary="%b"' % outer) + multipart(outer, nested, TEXT)
+        yield (
+            name,
+            head(name, b'Content-Type: multipart/mixed; boundary="%b"' % outer)
+            + multipart(outer, nested, TEXT),
+        )
 
 
 @family
@@ -137,12 +146,15 @@ def boundaries(rng: random.Random) -> Messages:
         "upper-name": b"BOUNDARY=bb",
         "unterminated-quote": b'boundary="bb',
     }.items():
-        value = {"spaces": b"b b", "equals": b"b=b", "long": b"b" * 100, "parenthesis": b"b(b)b"}.get(name, b"bb")
+        value = {"spaces": b"b b", "equals": b"b=b", "long": b"b" * 100, "parenthesis": b"b(b)b"}.get(
+            name, b"bb"
+        )
         if name == "unquoted-special":
             value = b"b=b:b"
         yield (
             f"parameter-{name}",
-            head(f"parameter {name}", b"Content-Type: multipart/mixed; " + field) + multipart(value, TEXT, HTML),
+            head(f"parameter {name}", b"Content-Type: multipart/mixed; " + field)
+            + multipart(value, TEXT, HTML),
         )
 
 
@@ -175,7 +187,8 @@ def content_types(rng: random.Random) -> Messages:
         "unknown-type": b"Content-Type: whatever/x-odd; a=b",
         "text-odd": b"Content-Type: text/x-odd",
         "multipart-odd": b"Content-Type: multipart/x-odd; boundary=bb",
-        "many-parameters": b"Content-Type: text/plain" + b"".join(b";\r\n p%d=v%d" % (n, n) for n in range(40)),
+        "many-parameters": b"Content-Type: text/plain"
+        + b"".join(b";\r\n p%d=v%d" % (n, n) for n in range(40)),
         "long-parameter": b'Content-Type: text/plain; name="' + b"n" * 1500 + b'"',
         "tab-separated": b"Content-Type:\ttext/plain;\tcharset=utf-8",
         "space-before-colon": b"Content-Type : text/html",
@@ -210,7 +223,8 @@ def rfc2231(rng: random.Random) -> Messages:
         part = b"Content-Type: text/plain\r\nContent-Disposition: attachment; " + value + b"\r\n\r\nx"
         yield (
             f"rfc2231-{name}",
-            head(f"rfc2231 {name}", b"Content-Type: multipart/mixed; boundary=bb") + multipart(b"bb", TEXT, part),
+            head(f"rfc2231 {name}", b"Content-Type: multipart/mixed; boundary=bb")
+            + multipart(b"bb", TEXT, part),
         )
 
 
@@ -239,7 +253,8 @@ def dispositions(rng: random.Random) -> Messages:
         part = field + b"\r\nContent-Type: application/octet-stream\r\n\r\nQUJD"
         yield (
             f"field-{name}",
-            head(f"field {name}", b"Content-Type: multipart/mixed; boundary=bb") + multipart(b"bb", part, TEXT),
+            head(f"field {name}", b"Content-Type: multipart/mixed; boundary=bb")
+            + multipart(b"bb", part, TEXT),
         )
 
 
@@ -253,18 +268,26 @@ def embedded(rng: random.Random) -> Messages:
     yield "embedded-plain", head("embedded plain", mixed) + multipart(b"bb", TEXT, rfc822 + inner)
     yield "embedded-root", head("embedded root").removesuffix(CRLF) + rfc822 + inner
     yield "embedded-multipart", head("embedded multipart", mixed) + multipart(b"bb", rfc822 + alternative)
-    yield "embedded-same-boundary", (
-        head("embedded same boundary", mixed)
-        + multipart(b"bb", rfc822 + head("inner", mixed) + multipart(b"bb", TEXT), TEXT)
+    yield (
+        "embedded-same-boundary",
+        (
+            head("embedded same boundary", mixed)
+            + multipart(b"bb", rfc822 + head("inner", mixed) + multipart(b"bb", TEXT), TEXT)
+        ),
     )
     yield "embedded-empty", head("embedded empty", mixed) + multipart(b"bb", rfc822, TEXT)
-    yield "embedded-header-only", head("embedded header only", mixed) + multipart(b"bb", rfc822 + b"Subject: x")
-    yield "embedded-no-header", head("embedded no header", mixed) + multipart(b"bb", rfc822 + CRLF + b"text")
-    yield "embedded-unterminated", (
-        head("embedded unterminated", mixed) + multipart(b"bb", rfc822 + alternative[:-20], close=False)
+    yield (
+        "embedded-header-only",
+        head("embedded header only", mixed) + multipart(b"bb", rfc822 + b"Subject: x"),
     )
-    coded = rfc822.replace(CRLF, CRLF + b"Content-Transfer-Encoding: base64" + CRLF, 1) + base64.encodebytes(inner)
-    yield "embedded-base64", head("embedded base64", mixed) + multipart(b"bb", coded.replace(b"\n", CRLF))
+    yield "embedded-no-header", head("embedded no header", mixed) + multipart(b"bb", rfc822 + CRLF + b"text")
+    yield (
+        "embedded-unterminated",
+        (head("embedded unterminated", mixed) + multipart(b"bb", rfc822 + alternative[:-20], close=False)),
+    )
+    coded = rfc822.replace(CRLF, CRLF + b"Content-Transfer-Encoding: base64" + CRLF, 1)
+    coded += base64.encodebytes(inner).replace(b"\n", CRLF)
+    yield "embedded-base64", head("embedded base64", mixed) + multipart(b"bb", coded)
     quoted = rfc822.replace(CRLF, CRLF + b"Content-Transfer-Encoding: quoted-printable" + CRLF, 1) + inner
     yield "embedded-quoted-printable", head("embedded quoted", mixed) + multipart(b"bb", quoted)
     digest = b"Content-Type: multipart/digest; boundary=bb"
@@ -274,14 +297,26 @@ def embedded(rng: random.Random) -> Messages:
     for depth in range(12):
         chain = head(f"forward {depth}", b"Content-Type: message/rfc822") + chain
     yield "embedded-chain", chain
-    yield "embedded-partial", (
-        head("partial", b'Content-Type: message/partial; id="a@b"; number=1; total=2') + inner
+    yield (
+        "embedded-partial",
+        (head("partial", b'Content-Type: message/partial; id="a@b"; number=1; total=2') + inner),
     )
-    yield "embedded-external", (
-        head("external", b'Content-Type: message/external-body; access-type=URL; URL="http://x/"') + b"Content-Type: image/png\r\n\r\n"
+    yield (
+        "embedded-external",
+        (
+            head("external", b'Content-Type: message/external-body; access-type=URL; URL="http://x/"')
+            + b"Content-Type: image/png\r\n\r\n"
+        ),
     )
-    yield "embedded-status", head("status", b"Content-Type: multipart/report; report-type=delivery-status; boundary=bb") + multipart(
-        b"bb", TEXT, b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\n", rfc822 + inner
+    yield (
+        "embedded-status",
+        head("status", b"Content-Type: multipart/report; report-type=delivery-status; boundary=bb")
+        + multipart(
+            b"bb",
+            TEXT,
+            b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\n",
+            rfc822 + inner,
+        ),
     )
 
 
@@ -301,21 +336,31 @@ def headers(rng: random.Random) -> Messages:
         "control": b"Subject: a\x01b\x7fc\x1bd\r\n" + body,
         "nul": b"Subject: a\x00b\r\nTo: \x00\r\n" + body,
         "bare-cr": b"Subject: a\rb\r\nTo: a@b\r\n" + body,
-        "duplicates": b"Subject: one\r\nSubject: two\r\nFrom: a@b\r\nFrom: c@d\r\nDate: x\r\nDate: y\r\nTo: \r\nTo: e@f\r\n" + body,
-        "empty-values": b"Subject:\r\nFrom:\r\nTo:\r\nDate:\r\nMessage-ID:\r\nIn-Reply-To:\r\nSender:\r\nReply-To:\r\n" + body,
+        "duplicates": b"Subject: one\r\nSubject: two\r\nFrom: a@b\r\nFrom: c@d\r\nDate: x\r\nDate: y\r\nTo: \r\nTo: e@f\r\n"
+        + body,
+        "empty-values": b"Subject:\r\nFrom:\r\nTo:\r\nDate:\r\nMessage-ID:\r\nIn-Reply-To:\r\nSender:\r\nReply-To:\r\n"
+        + body,
         "blank-values": b"Subject:  \r\nFrom: \r\n\t\r\nTo:\t\r\nDate: \r\n" + body,
         "space-before-colon": b"Subject : spaced\r\nFrom\t: a@b\r\n" + body,
         "no-space": b"Subject:tight\r\nFrom:a@b\r\nTo:<c@d>\r\n" + body,
         "blanks-in-subject": b"Subject:   many   blanks\t\there   \r\n" + body,
         "folds-in-subject": b"Subject: a\r\n b\r\n\tc\r\n  d\r\n \r\n e\r\n" + body,
         "quotes-in-subject": b'Subject: "a" \\ "b\\"" c\r\n' + body,
-        "encoded": b"Subject: =?utf-8?q?=C3=A4_b?=\r\n =?utf-8?b?w7Y=?= c =?x-odd?q?d?= =?utf-8?q?bad=ZZ?=\r\n" + body,
-        "encoded-name": b'From: =?iso-8859-1?q?J=F6rg?= <j@x>, "=?utf-8?q?no?=" <k@x>, =?utf-8?b?broken <l@x>\r\n' + body,
+        "encoded": b"Subject: =?utf-8?q?=C3=A4_b?=\r\n =?utf-8?b?w7Y=?= c =?x-odd?q?d?= =?utf-8?q?bad=ZZ?=\r\n"
+        + body,
+        "encoded-name": b'From: =?iso-8859-1?q?J=F6rg?= <j@x>, "=?utf-8?q?no?=" <k@x>, =?utf-8?b?broken <l@x>\r\n'
+        + body,
         "huge-field": b"Subject: " + b"long " * 6000 + b"\r\n" + body,
         "huge-folded": b"Subject: x" + b"\r\n folded line of a long subject" * 500 + b"\r\n" + body,
         "many-fields": b"".join(b"X-Field-%d: value %d\r\n" % (n, n) for n in range(600)) + body,
-        "many-recipients": b"To: " + b",\r\n ".join(b"user%d@example.org" % n for n in range(400)) + b"\r\n" + body,
-        "many-references": b"References: " + b"\r\n ".join(b"<r%d@x>" % n for n in range(150)) + b"\r\nMessage-ID: <m@x>\r\n" + body,
+        "many-recipients": b"To: "
+        + b",\r\n ".join(b"user%d@example.org" % n for n in range(400))
+        + b"\r\n"
+        + body,
+        "many-references": b"References: "
+        + b"\r\n ".join(b"<r%d@x>" % n for n in range(150))
+        + b"\r\nMessage-ID: <m@x>\r\n"
+        + body,
         "mbox-from": b"From someone Tue Feb  3 04:05:06 2026\r\nSubject: mbox\r\n" + body,
         "colon-first": b": no name\r\nSubject: x\r\n" + body,
         "odd-names": b"X Y: z\r\nSubject\x00: nul\r\n\xe4: umlaut\r\nSubject: x\r\n" + body,
@@ -325,7 +370,8 @@ def headers(rng: random.Random) -> Messages:
         "nul-body": b"Subject: nul body\r\n\r\n\x00\x00text\x00\r\n",
         "sender-differs": b"From: a@b\r\nSender: c@d\r\nReply-To: e@f, g@h\r\nCc: i@j\r\nBcc: k@l\r\n" + body,
         "sender-empty-list": b"From: a@b\r\nSender: ,\r\nReply-To: ;\r\n" + body,
-        "in-reply-to-words": b"In-Reply-To: Your message of Monday <a@b>\r\nReferences: junk <c@d>junk<e@f>\r\n" + body,
+        "in-reply-to-words": b"In-Reply-To: Your message of Monday <a@b>\r\nReferences: junk <c@d>junk<e@f>\r\n"
+        + body,
         "message-id-odd": b'Message-ID: <"a b"@[1.2.3.4]> trailing\r\n' + body,
     }
     for name, message in cases.items():
@@ -363,7 +409,10 @@ def addresses(rng: random.Random) -> Messages:
         b"mailto:a@b",
     ]
     for number, value in enumerate(groups):
-        yield f"address-{number:02}", lines(b"From: s@example.org", b"To: " + value, b"Subject: address", b"", b"body")
+        yield (
+            f"address-{number:02}",
+            lines(b"From: s@example.org", b"To: " + value, b"Subject: address", b"", b"body"),
+        )
 
 
 @family
@@ -384,15 +433,23 @@ def dates(rng: random.Random) -> Messages:
             b"Thu, 1 Jan 1970 00:00:00 +1400",
         ]
     ):
-        yield f"date-{number:02}", lines(b"From: s@example.org", b"Date: " + value, b"Subject: date %d" % number, b"", b"body")
+        yield (
+            f"date-{number:02}",
+            lines(b"From: s@example.org", b"Date: " + value, b"Subject: date %d" % number, b"", b"body"),
+        )
 
 
 @family
 def bodies(rng: random.Random) -> Messages:
     def one(encoding: bytes, body: bytes, charset: bytes = b"utf-8") -> bytes:
-        return head(
-            "body", b"Content-Type: text/plain; charset=" + charset, b"Content-Transfer-Encoding: " + encoding
-        ) + body
+        return (
+            head(
+                "body",
+                b"Content-Type: text/plain; charset=" + charset,
+                b"Content-Transfer-Encoding: " + encoding,
+            )
+            + body
+        )
 
     yield "base64-good", one(b"base64", base64.encodebytes(words(rng, 80)).replace(b"\n", CRLF))
     yield "base64-junk", one(b"base64", b"SGVs*bG8g\r\n d29y\tbGQ=\r\ntrailing junk!\r\n")
@@ -411,12 +468,13 @@ def bodies(rng: random.Random) -> Messages:
     yield "charset-iso2022", one(b"7bit", "日本語のメール\r\n".encode("iso-2022-jp"), b"iso-2022-jp")
     yield "charset-big5", one(b"8bit", "郵件\r\n".encode("big5"), b"big5")
     yield "charset-utf7", one(b"7bit", b"Hi Mom +Jjo-!\r\n", b"utf-7")
-    yield "charset-utf16", one(b"base64", base64.encodebytes("wide text\r\n".encode("utf-16")), b"utf-16").replace(b"\n", CRLF).replace(b"\r\r", b"\r")
+    wide = base64.encodebytes("wide text\r\n".encode("utf-16-be")).replace(b"\n", CRLF)
+    yield "charset-utf16", one(b"base64", wide, b"utf-16be")
     yield "binary-encoding", one(b"binary", bytes(range(1, 256)) + CRLF)
     yield "dots", one(b"7bit", b".\r\n..\r\n.leading dot\r\n")
     yield "only-newlines", one(b"7bit", CRLF * 50)
     for number in range(8):
-        junk = bytes(rng.choice(b"-=:;\"() \tabcxyz\r\n<>@\\/,.") for _ in range(600))
+        junk = bytes(rng.choice(b'-=:;"() \tabcxyz\r\n<>@\\/,.') for _ in range(600))
         yield (
             f"junk-{number}",
             head(f"junk {number}", b"Content-Type: multipart/mixed; boundary=a").removesuffix(CRLF)
@@ -436,9 +494,14 @@ def combined(rng: random.Random) -> Messages:
                 name = next(boundary_names).encode()
                 kind = rng.choice([b"mixed", b"alternative", b"related", b"digest", b"signed"])
                 children = [tree(level + 1) for _ in range(rng.randrange(0, 4))]
-                return b'Content-Type: multipart/%b; boundary="%b"\r\n\r\n' % (kind, name) + multipart(name, *children)
+                return b'Content-Type: multipart/%b; boundary="%b"\r\n\r\n' % (kind, name) + multipart(
+                    name, *children
+                )
             if level < 4 and choice < 0.5:
-                return b"Content-Type: message/rfc822\r\n\r\nSubject: level %d\r\n%b" % (level, tree(level + 1))
+                return b"Content-Type: message/rfc822\r\n\r\nSubject: level %d\r\n%b" % (
+                    level,
+                    tree(level + 1),
+                )
             return rng.choice([TEXT, HTML, CRLF + b"bare", b"Content-Type: image/png\r\n\r\niVBORw0KGgo="])
 
         message = head(f"combined {number}").removesuffix(CRLF) + tree(0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import NamedTuple, TypeAlias
 
-from posthouse.mail.parameters import merged, parse_token_and_parameters, tokens
+from posthouse.mail.parameters import merged, parse_disposition, parse_token_and_parameters, tokens
 
 Buffer: TypeAlias = bytes | mmap
 """A whole message: bytes for small ones, a memory map for files. Scanners use find, slices and regexes only."""
@@ -129,7 +129,7 @@ class _Scanner:
                 hit = self._next_boundary(body, self.size)
         elif part.type == "message" and part.subtype in _MESSAGE_SUBTYPES:
             part.message = Part(body, body, body)
-        part.end = self.size if hit is None else max(hit.content_end, body)
+        part.end = self.size if hit is None else max(hit.content_end, _inner_end(part))
         if part.type == "text" or part.message is not None:
             part.lines = self._lines(part.body, part.end)
         return part, hit
@@ -231,6 +231,14 @@ class _Scanner:
         )
 
 
+def _inner_end(part: Part) -> int:
+    """Where what a part contains ends. A header cut off by a boundary line keeps the line end before it, so this can
+    lie behind the end of the content proper."""
+    if part.message is not None:
+        return part.message.end
+    return part.children[-1].end if part.children else part.body
+
+
 def _boundary(part: Part) -> bytes:
     """A multipart's boundary, cut to what is compared; empty if it has none."""
     for name, value in merged(part.params):
@@ -240,11 +248,12 @@ def _boundary(part: Part) -> bytes:
 
 
 def _read_fields(part: Part, header: bytes) -> None:
-    """Fill in what the Content-* fields say; of repeated fields the first one counts."""
+    """Fill in what the Content-* fields say; of repeated fields the first one counts (of Content-Disposition the last,
+    which is where the file name is found in practice)."""
     seen: set[bytes] = set()
     for name, value in _CONTENT_FIELD.findall(header):
         key = name.lower()
-        if key in seen:
+        if key in seen and key != b"disposition":
             continue
         seen.add(key)
         if b"\n" in value:
@@ -268,9 +277,7 @@ def _read_encoding(part: Part, value: bytes) -> None:
 
 
 def _read_disposition(part: Part, value: bytes) -> None:
-    words, params = parse_token_and_parameters(value)
-    if words is not None:
-        part.disposition, part.disposition_params = words, params
+    part.disposition, part.disposition_params = parse_disposition(value)
 
 
 def _read_language(part: Part, value: bytes) -> None:

@@ -7,12 +7,12 @@ is skipped, a quoted string that never ends takes its parameter with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 MAX_PARAMETERS = 200
 """Parameters of one field that are kept; no honest field has more."""
 
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]++"
+_UNNAMED = re.compile(rb"[^;]*+(?=;)")
 _TYPE = re.compile(rb"[ \t\r]*+(" + _TOKEN + rb")[ \t\r]*+/[ \t\r]*+(" + _TOKEN + rb")[ \t\r]*+(?=;|\Z)")
 _WORD = re.compile(rb"[ \t\r]*+(" + _TOKEN + rb")[ \t\r]*+(?=;|\Z)")
 _PARAMETER = re.compile(
@@ -22,8 +22,8 @@ _PARAMETER = re.compile(
 )
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _LEXEME = re.compile(rb"\"(?:[^\"\\]|\\.)*+\"?|\\.|[()]|[^\"\\()]++|\\", re.DOTALL)
-_LIST_ITEM = re.compile(rb"[ \t\r]*+(" + _TOKEN + rb")[ \t\r]*+(?:,|\Z)")
-_PIECE = re.compile(r"(.+?)\*(0|[1-9][0-9]{0,3})(\*?)")
+_LIST_ITEM = re.compile(rb"[ \t\r]*+(" + _TOKEN + rb")[ \t\r]*+(,|)")
+_PIECE = re.compile(r"(.+?)\*([0-9]{1,4})(\*?)")
 _ATTRIBUTE_UNSAFE = re.compile(rb"[^!#$&+\-.^_`{|}~0-9A-Za-z]")
 
 Parameters = list[tuple[str, bytes]]
@@ -44,6 +44,18 @@ def parse_token_and_parameters(
     if not parameters or found.end() == len(value):
         return words, []
     return words, _parameters(value, found.end())
+
+
+def parse_disposition(value: bytes) -> tuple[str | None, Parameters]:
+    """Content-Disposition. Without a readable type but with parameters it is an attachment (RFC 2183 2.8)."""
+    words, params = parse_token_and_parameters(value)
+    if words is None:
+        if b"(" in value:
+            value = without_comments(value)
+        found = _UNNAMED.match(value)
+        params = _parameters(value, found.end()) if found is not None else []
+        return ("attachment" if params else None), params
+    return words, params
 
 
 def _parameters(value: bytes, start: int) -> Parameters:
@@ -68,6 +80,8 @@ def tokens(value: bytes) -> list[bytes]:
     at = 0
     while len(found) < MAX_PARAMETERS and (item := _LIST_ITEM.match(value, at)):
         found.append(item[1])
+        if not item[2]:
+            break
         at = item.end()
     return found
 
@@ -107,7 +121,8 @@ def merged(params: Parameters) -> Parameters:
     """Parameters with RFC 2231 continuations joined (RFC 2231 8 asks this of IMAP's BODYSTRUCTURE).
 
     ``name*0=a; name*1=b`` becomes ``name=ab``. When a piece is in extended syntax the result is too: ``name*`` with the
-    charset in front and every other piece percent-encoded. Joined parameters come after the plain ones.
+    charset in front and every other piece percent-encoded. Joined parameters come after the plain ones, extended ones
+    last. Pieces that do not count up from 0 stay as they are.
     """
     if not any("*" in name for name, _ in params):
         return params
@@ -124,17 +139,27 @@ def merged(params: Parameters) -> Parameters:
             plain.append((name, value))
     for name, numbered in pieces.items():
         joined = _join(name, numbered)
-        (extended if joined[0].endswith("*") else plain).append(joined)
-    return plain + extended
+        if joined is None:
+            plain.extend((key, value) for key, value in params if _belongs(key, name))
+        else:
+            (extended if joined[0].endswith("*") else plain).append(joined)
+    return plain + sorted(extended)
 
 
-def _join(name: str, numbered: dict[int, tuple[bool, bytes]]) -> tuple[str, bytes]:
-    """One parameter from its pieces, in the order of their numbers; pieces after a gap are taken as well."""
-    ordered: Iterable[tuple[bool, bytes]] = [numbered[number] for number in sorted(numbered)]
+def _belongs(key: str, name: str) -> bool:
+    found = _PIECE.fullmatch(key)
+    return found is not None and found[1] == name
+
+
+def _join(name: str, numbered: dict[int, tuple[bool, bytes]]) -> tuple[str, bytes] | None:
+    """One parameter from its pieces; None when they are not numbered from 0 without a gap."""
+    if max(numbered) != len(numbered) - 1:
+        return None
+    ordered = [numbered[number] for number in range(len(numbered))]
     if not any(extended for extended, _ in ordered):
-        return name, b"".join(value for _, value in ordered)
+        return name, b"".join([value for _, value in ordered])
     written = [value if extended else _percent(value) for extended, value in ordered]
-    if not numbered[min(numbered)][0]:
+    if not ordered[0][0]:
         written.insert(0, b"''")
     return name + "*", b"".join(written)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from posthouse.mail.addresses import Mailbox, parse_addresses
 from posthouse.mail.headers import values
 from posthouse.mail.mime import Buffer, Part
-from posthouse.mail.parameters import merged
+from posthouse.mail.parameters import Parameters, merged
 from posthouse.mail.threads import ThreadNode
 
 _PLAIN = re.compile(rb'[^\x00\r\n"\\\x80-\xff]*+')
@@ -125,7 +125,7 @@ def _multipart(buffer: Buffer, part: Part) -> tuple[bytes, bytes]:
         structures = b"(%b%b)" % (_EMPTY_TEXT, _NO_EXTENSIONS)
     return (
         b"(%b %b)" % (bodies, subtype),
-        b"(%b %b %b%b)" % (structures, subtype, _parameters(part.params), _common_extensions(part)),
+        b"(%b %b %b%b)" % (structures, subtype, _parameters(merged(part.params)), _common_extensions(part)),
     )
 
 
@@ -148,7 +148,7 @@ def _message(buffer: Buffer, part: Part, core: bytes) -> tuple[bytes, bytes]:
 
 def _basic(part: Part) -> bytes:
     """body-fields with the media type in front: type, subtype, parameters, id, description, encoding, octets."""
-    params = part.params
+    params = merged(part.params)
     if part.type == "text" and not any(name == "charset" for name, _ in params):
         params = [*params, ("charset", b"us-ascii")]
     return b"%b %b %b %b %b %b %d" % (
@@ -162,11 +162,11 @@ def _basic(part: Part) -> bytes:
     )
 
 
-def _parameters(params: list[tuple[str, bytes]]) -> bytes:
+def _parameters(params: Parameters) -> bytes:
     if not params:
         return b"NIL"
     return b"(%b)" % b" ".join(
-        [b"%b %b" % (string(name.encode("latin-1")), string(value)) for name, value in merged(params)]
+        [b"%b %b" % (string(name.encode("latin-1")), string(value)) for name, value in params]
     )
 
 
@@ -183,7 +183,7 @@ def _common_extensions(part: Part) -> bytes:
     if part.disposition is not None:
         disposition = b"(%b %b)" % (
             string(part.disposition.encode("latin-1")),
-            _parameters(part.disposition_params),
+            _parameters(merged(part.disposition_params)),
         )
     language = b"(%b)" % b" ".join(map(string, part.language)) if part.language else b"NIL"
     return b" %b %b %b" % (disposition, language, nstring(part.location))
