@@ -150,7 +150,7 @@ class Fetching:
     def _messages(self) -> list[tuple[int, Message]]:
         """The messages asked for that are still there and pass CHANGEDSINCE, with their sequence numbers."""
         view = self._session.selected
-        since = self._arguments.changed_since or 0
+        since = -1 if self._arguments.changed_since is None else self._arguments.changed_since
         found: list[tuple[int, Message]] = []
         if self._arguments.messages == _EVERYTHING:
             rows = view.rows()

@@ -6,12 +6,10 @@ Everything returned here is ready for the wire; lines include their CRLF.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Sequence
 
+from posthouse.mail.dates import format_internal_date
 from posthouse.wire.imap.names import encode_name
-
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
@@ -96,27 +94,7 @@ uid_set = number_set
 
 def internal_date(seconds: int, zone: int = 0) -> bytes:
     """A quoted date-time, e.g. ``"17-Jul-1996 02:44:25 -0700"``. ``zone`` in minutes east of UTC."""
-    if not -1439 <= zone <= 1439:
-        zone = 0
-    try:
-        moment = time.gmtime(seconds + zone * 60)
-    except (OverflowError, OSError, ValueError):
-        moment = time.gmtime(0)
-    if not 0 <= moment.tm_year <= 9999:
-        moment = time.gmtime(0)
-    sign = b"-" if zone < 0 else b"+"
-    hours, minutes = divmod(abs(zone), 60)
-    return b'"%2d-%s-%04d %02d:%02d:%02d %s%02d%02d"' % (
-        moment.tm_mday,
-        _MONTHS[moment.tm_mon - 1],
-        moment.tm_year,
-        moment.tm_hour,
-        moment.tm_min,
-        moment.tm_sec,
-        sign,
-        hours,
-        minutes,
-    )
+    return format_internal_date(seconds, zone if -1439 <= zone <= 1439 else 0)
 
 
 def public_text(text: str) -> bytes:

@@ -1,0 +1,23 @@
+"""Settings of searching in mailboxes."""
+
+from __future__ import annotations
+
+from posthouse.settings.contract import Setting
+
+SEARCH_SECONDS = Setting(
+    "search.seconds",
+    60,
+    "How long one IMAP SEARCH, SORT or THREAD may look into message texts before it is answered with NO [LIMIT].",
+    unit="seconds",
+    minimum=1,
+    maximum=3600,
+)
+
+SEARCH_CACHE = Setting(
+    "search.cache",
+    128 * 1024 * 1024,
+    "Memory one worker process may use to keep the decoded texts of messages that were searched, so that the next "
+    "search in the same mailbox is quick. It is given back when nobody has searched for ten minutes. 0: keep none.",
+    unit="bytes",
+    minimum=0,
+)
