@@ -73,6 +73,15 @@ class ServerContexts:
         return self._loaded[0].fingerprint
 
     @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 fingerprints of all certificates by the host names they answer to."""
+        found: dict[str, str] = {}
+        for loaded in self._loaded:
+            for host in loaded.hosts:
+                found.setdefault(host, loaded.fingerprint)
+        return found
+
+    @property
     def self_made(self) -> bool:
         """Whether the default certificate is the one the server made itself."""
         return self._own

@@ -1,0 +1,90 @@
+"""The middle of a node: what workers tell one another goes through here, in the supervisor.
+
+Messages from a worker: ``ready``; ``failed`` (kind, what, mend) instead of it; ``feed`` (notices); ``count``
+(connections by source, as changes); ``sessions`` (open sessions by protocol); ``ask`` (number), answered with
+``live`` (number, sessions of all workers by protocol). Messages to a worker: ``start``, ``stop``, ``feed``,
+``others`` (connections of the other workers by source).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from posthouse.cluster.link import Link, Message
+from posthouse.cluster.strangers import Tally
+
+TELL_SECONDS = 0.5
+"""How often changed counts are told to the workers."""
+
+
+class Hub:
+    """``ready`` and ``failed`` are called with the worker's number when it says so."""
+
+    def __init__(
+        self, ready: Callable[[int], None], failed: Callable[[int, tuple[str, str, str]], None]
+    ) -> None:
+        self._ready = ready
+        self._failed = failed
+        self._links: dict[int, Link] = {}
+        self._tally = Tally()
+        self._sessions: dict[int, dict[str, int]] = {}
+        self._telling: asyncio.TimerHandle | None = None
+
+    def add(self, worker: int, link: Link) -> None:
+        """A worker's link is up."""
+        self._links[worker] = link
+
+    def remove(self, worker: int) -> None:
+        """A worker is gone."""
+        self._links.pop(worker, None)
+        self._sessions.pop(worker, None)
+        self._tally.forget(worker)
+        self._tell_soon()
+
+    def send_all(self, *message: object) -> None:
+        """Say something to every worker."""
+        for link in self._links.values():
+            link.send(*message)
+
+    def close(self) -> None:
+        """End all links."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        for link in self._links.values():
+            link.close()
+
+    def receive(self, worker: int, message: Message) -> None:
+        """Act on a worker's message."""
+        match message:
+            case ["feed", list(notices)]:
+                for number, link in self._links.items():
+                    if number != worker:
+                        link.send("feed", notices)
+            case ["count", dict(deltas)]:
+                self._tally.change(worker, deltas)
+                self._tell_soon()
+            case ["sessions", dict(sessions)]:
+                self._sessions[worker] = sessions
+            case ["ask", int(number)]:
+                total: Counter[str] = Counter()
+                for sessions in self._sessions.values():
+                    total.update(sessions)
+                asker = self._links.get(worker)
+                if asker is not None:
+                    asker.send("live", number, dict(total))
+            case ["ready"]:
+                self._ready(worker)
+            case ["failed", str(kind), str(what), str(mend)]:
+                self._failed(worker, (kind, what, mend))
+
+    def _tell_soon(self) -> None:
+        if self._telling is None and len(self._links) > 1:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        for worker, link in self._links.items():
+            link.send("others", self._tally.others(worker))

@@ -1,0 +1,43 @@
+"""What one worker is started with."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from posthouse.settings.config import Config
+
+
+@dataclass(slots=True)
+class Share:
+    """What one worker is started with: its number among ``workers``, and the sockets of each configured
+    listener that it accepts on. ``files`` is the limit on open files."""
+
+    config: Config
+    number: int
+    workers: int
+    sockets: list[list[socket.socket]]
+    files: int | None
+
+    @staticmethod
+    def told(
+        config: Config, number: int, workers: int, sockets: list[list[int]], files: int | None
+    ) -> dict[str, Any]:
+        """As a message to a worker process."""
+        return {
+            "config": msgspec.to_builtins(config),
+            "number": number,
+            "workers": workers,
+            "sockets": sockets,
+            "files": files,
+        }
+
+    @classmethod
+    def received(cls, start: dict[str, Any]) -> Share:
+        """From that message; the sockets were inherited under the same numbers."""
+        sockets = [[socket.socket(fileno=number) for number in numbers] for numbers in start["sockets"]]
+        config = msgspec.convert(start["config"], Config)
+        return cls(config, start["number"], start["workers"], sockets, start["files"])
