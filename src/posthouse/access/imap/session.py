@@ -313,6 +313,7 @@ class Session(Connection):
                 self.push()
                 self._waiter = self._loop.create_future()
                 self.interruptible = True
+                self.consumed()
                 await self._waiter
         finally:
             self.interruptible = False
