@@ -162,9 +162,16 @@ async def test_members_are_told_plainly_that_sending_is_not_possible(scene: Scen
 @pytest.mark.parametrize("origin", [STRANGER, MEMBER], ids=["stranger", "member"])
 @pytest.mark.parametrize(
     "text",
-    """452 when it is full or would be, 552 when the message could never fit; without SIZE= only what is used counts."""
-     "alice+x%elsewhere.test@ours.test"],
-)  # fmt: skip
+    [
+        "alice@ours.test",
+        "ALICE+detail@ours.test",
+        '"alice"@ours.test',
+        "team@ours.test",
+        "postmaster",
+        "POSTMASTER@ours.test",
+        "alice+x%elsewhere.test@ours.test",
+    ],
+)
 async def test_local_recipients_are_accepted(scene: Scene, text: str, origin: Origin) -> None:
     """From anybody, and a detail is only a detail."""
     assert await scene.rcpt(text, origin) is None
