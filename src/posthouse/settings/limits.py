@@ -29,3 +29,12 @@ STOP_TIME = Setting(
     minimum=0,
     maximum=300,
 )
+
+FREE_SPACE = Setting(
+    "limits.free_space",
+    256 * 1024 * 1024,
+    "Space that must stay free on the disk that holds the messages: below it mail is refused for now (452, NO), "
+    "before the disk is full.",
+    unit="bytes",
+    minimum=0,
+)
