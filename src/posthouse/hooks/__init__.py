@@ -1,1 +1,5 @@
-"""(to be described)"""
+"""A few named moments at which an administrator's own code is asked: plugins, and the events webhooks tell
+of.
+
+Nothing here yet: it comes with plugins and webhooks. Built-in behaviour will use the same hooks.
+"""
