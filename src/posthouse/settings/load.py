@@ -31,7 +31,7 @@ TABLES: dict[str, tuple[str, type[msgspec.Struct]]] = {
 """TOML's arrays of tables and the Config fields they fill: ``[[listener]]`` reads better than
 ``[[listeners]]``."""
 
-SCHEMES = ("postgresql", "mysql", "mssql")
+SCHEMES = ("postgresql", "mysql", "mariadb", "mssql")
 
 STANDARD_LISTENERS: tuple[Listener, ...] = (
     Listener(protocol="smtp", port=25),

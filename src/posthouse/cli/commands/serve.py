@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,26 +50,38 @@ def serve(session: Session, demo: bool) -> int:
             "failed", "This program was started without a server.", "Run `python -m posthouse serve`."
         )
     config = session.config
-    password = ""
     try:
         if demo:
             config = demo_ports.choose(config)
-            password = _prepare(config)
-        return session.serve_runner(config, lambda live: _ready(session, live, demo, password))
+        return session.serve_runner(config, lambda live: _ready(session, live, demo))
     except ManageError as error:
         raise CommandError(error.kind, error.what, error.mend, error.problems) from None
 
 
-def _prepare(config: Config) -> str:
-    """Make the demo account unless it is there; its password if it was made now."""
-    from posthouse.manage.offline import run_offline
+def _ready(session: Session, live: LiveState, demo: bool) -> None:
+    """Called in the server's event loop once it listens."""
+    if demo:
+        # The demo's account is made through the control socket, as any other: in a thread, because the loop
+        # that answers there is the one that called us.
+        threading.Thread(target=_ready_demo, args=(session, live), name="demo", daemon=True).start()
+    else:
+        _announce(session, live, False, "")
 
+
+def _ready_demo(session: Session, live: LiveState) -> None:
     password = passwords.generate()
     wanted = {"domain": DEMO_DOMAIN, "address": DEMO_ADDRESS, "password": password}
-    return password if run_offline(config, "demo.prepare", wanted, lambda value: None)["made"] else ""
+    try:
+        made = session.call("demo.prepare", wanted)["made"]
+    except CommandError as error:
+        click.echo(
+            f"posthouse: no demo account: {show.safe(error.what)}\n  {show.safe(error.mend)}", err=True
+        )
+        return
+    _announce(session, live, True, password if made else "")
 
 
-def _ready(session: Session, live: LiveState, demo: bool, password: str) -> None:
+def _announce(session: Session, live: LiveState, demo: bool, password: str) -> None:
     if session.as_json:
         listeners = [{"protocol": row.protocol, "tls": row.tls, "where": row.where} for row in live.listeners]
         ready = {"ready": True, "listeners": listeners, "certificates": live.certificates}
