@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from posthouse.access.imap import notices
+from posthouse.access.imap import idling, notices
 from posthouse.access.imap.capability import capabilities
 from posthouse.access.imap.contract import AUTHENTICATED, LOGOUT, NOT_AUTHENTICATED, SELECTED
 from posthouse.access.imap.deflate import Compression
@@ -24,7 +24,7 @@ from posthouse.directory.contract import Account
 from posthouse.net.connection import Connection
 from posthouse.net.door import Door
 from posthouse.observe.log import logger
-from posthouse.settings.imap import IDLE_TIMEOUT, LOGIN_TIMEOUT, MAX_ERRORS, NOTICE_DELAY
+from posthouse.settings.imap import IDLE_TIMEOUT, LOGIN_TIMEOUT, MAX_ERRORS
 from posthouse.store.contract import Message, StoreRefusal, View
 from posthouse.wire.imap.reader import Reader
 from posthouse.wire.imap.response import tagged
@@ -58,7 +58,6 @@ class Session(Connection):
         "_compression",
         "_errors",
         "_inflated",
-        "_news",
         "_out",
         "_out_size",
         "_reader",
@@ -72,6 +71,7 @@ class Session(Connection):
         "first_recent",
         "idling",
         "logged_out",
+        "news",
         "qresync",
         "saved",
         "service",
@@ -106,7 +106,9 @@ class Session(Connection):
         self.expunges = True
         """Whether the command being carried out lets EXPUNGE be told at its end."""
         self.idling: Command | None = None
-        self._news: asyncio.TimerHandle | None = None
+        """The IDLE in progress."""
+        self.news: asyncio.TimerHandle | None = None
+        """Rings when gathered news are to be told to an idling client."""
         self._uploads = Uploads(self)
         self._reader = Reader(self.state, self._uploads)
         self._compression: Compression | None = None
@@ -196,7 +198,7 @@ class Session(Connection):
     def resume(self) -> None:
         """A command ended, or the client reads again."""
         if self.idling is not None and self.view is not None and self.view.pending():
-            self._arrange_news()
+            idling.arrange_news(self)
         self._go()
 
     def deadline(self) -> None:
@@ -212,9 +214,9 @@ class Session(Connection):
 
     def closed(self) -> None:
         """The connection is gone."""
-        if self._news is not None:
-            self._news.cancel()
-            self._news = None
+        if self.news is not None:
+            self.news.cancel()
+            self.news = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionResetError("the client is gone"))
         self._reader.clear()
@@ -257,7 +259,7 @@ class Session(Connection):
         if isinstance(event, ContinuationWanted):
             self.write(b"+ Ready for %d octets\r\n" % event.size)
         elif isinstance(event, SaslResponse):
-            self.perform(self._end_idle(event.line))
+            self.perform(idling.end(self, event.line))
         elif isinstance(event, SyntaxProblem):
             self._problem(event)
 
@@ -378,6 +380,10 @@ class Session(Connection):
             log.info("imap.too_many_errors", peer=self.peer.address)
             self.bye("Too many commands in error")
 
+    def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call in the event loop after this time."""
+        return self._loop.call_later(seconds, call)
+
     def bye(self, text: str, code: bytes = b"") -> None:
         """``* BYE``, then close."""
         if not self.closing:
@@ -431,47 +437,3 @@ class Session(Connection):
             self.close_view()
             self.bye("The selected mailbox was deleted")
             raise ConnectionAbortedError("mailbox deleted") from None
-
-    # ------------------------------------------------------------------ IDLE
-
-    def begin_idle(self, command: Command) -> None:
-        """Wait for DONE without a task; news come from the view."""
-        self.idling = command
-        self.state.raw_lines = True
-        self.write(b"+ idling\r\n")
-        if self.view is not None:
-            notices.notices(self, self.view, True)
-            self.view.on_change(self._arrange_news)
-
-    def _arrange_news(self) -> None:
-        """Something happened in the mailbox: tell it shortly, together with what comes meanwhile."""
-        if self._news is None and self.idling is not None:
-            self._news = self._loop.call_later(self.settings.now[NOTICE_DELAY], self._tell_news)
-
-    def _tell_news(self) -> None:
-        self._news = None
-        if self.idling is not None and not self.busy and not self.closing:
-            self.perform(self._news_now())
-
-    async def _news_now(self) -> None:
-        await self.refresh()
-        if self.view is not None and self.idling is not None:
-            notices.notices(self, self.view, True)
-        self.push()
-
-    async def _end_idle(self, line: bytes) -> None:
-        command, self.idling = self.idling, None
-        self.state.raw_lines = False
-        if self._news is not None:
-            self._news.cancel()
-            self._news = None
-        if self.view is not None:
-            self.view.on_change(None)
-        assert command is not None
-        if line.upper() != b"DONE":
-            self.bad(command, "IDLE ends with DONE")
-        else:
-            await self.refresh()
-            self.expunges = True
-            self.ok(command, "IDLE ended")
-        self.push()

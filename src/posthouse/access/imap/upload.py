@@ -54,7 +54,7 @@ class Uploads:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._open: set[Upload] = set()
+        self._open: list[Upload] = []
         self._total = 0
 
     def open(self, size: int, binary: bool) -> Upload | SyntaxProblem:
@@ -74,13 +74,14 @@ class Uploads:
         except (Refusal, OSError):
             return SyntaxProblem(b"", "The message cannot be stored now", "UNAVAILABLE", no=True)
         upload = Upload(spool, self)
-        self._open.add(upload)
+        self._open.append(upload)
         self._total += size
         return upload
 
     def forget(self, upload: Upload) -> None:
         """The upload ended."""
-        self._open.discard(upload)
+        if upload in self._open:
+            self._open.remove(upload)
         if not self._open:
             self._total = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from posthouse.access.imap import idling
 from posthouse.wire.imap.syntax import Command
 
 if TYPE_CHECKING:
@@ -12,4 +13,4 @@ if TYPE_CHECKING:
 
 async def run(session: Session, command: Command) -> None:
     """Wait for DONE, telling what happens meanwhile. Nothing runs while nothing happens; the session answers DONE."""
-    session.begin_idle(command)
+    idling.begin(session, command)
