@@ -6,6 +6,7 @@ from posthouse.bodies.contract import Bodies, BodyMissing, Durability
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import FactsOf, KeptBody, facts_of, new_copy
 from posthouse.directory.contract import Account
+from posthouse.directory.lookup import account_exists
 from posthouse.mail.address import Address, parse_address
 from posthouse.queue.contract import Lease, Queue
 from posthouse.route.resolve import Router
@@ -62,6 +63,8 @@ class LocalDelivery:
         return destination.account
 
     def _unit(self, tx: Transaction, lease: Lease, account: Account, new: NewMessage) -> None:
+        if not account_exists(tx, account.id):
+            raise Deferred("the account was removed meanwhile")
         mailbox_id = self._appender.inbox_in(tx, account.id)
         (appended,) = self._appender.append_in(tx, mailbox_id, [new])
         note = f"delivered to INBOX of {account.address} as UID {appended.uid}"

@@ -9,6 +9,7 @@ from posthouse.bodies.contract import Bodies, Body
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import new_copy
 from posthouse.deliver.plan import Copy, Plan
+from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
 from posthouse.queue.contract import Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
@@ -48,6 +49,9 @@ class AcceptanceUnit:
         received_at = plan.envelope.received_at or now
         inboxes = []
         for copy in plan.copies:
+            # It was looked up in a cache: mail must not make a mailbox for an account that was just removed.
+            if not account_exists(tx, copy.account.id):
+                raise AppendFailed(copy, "the account was removed meanwhile")
             inboxes.append((self._appender.inbox_in(tx, copy.account.id), copy))
         inboxes.sort(key=lambda inbox: inbox[0])
         delivered = []

@@ -34,6 +34,11 @@ def find_account(tx: Transaction, account_id: int) -> Account | None:
     return account_of(rows[0]) if rows else None
 
 
+def account_exists(tx: Transaction, account_id: int) -> bool:
+    """Whether an account is there and stays until this unit of work is over. Lock accounts in id order."""
+    return bool(tx.lock(records.SELECT_ACCOUNT_BY_ID, {"of_id": account_id}))
+
+
 def is_domain(tx: Transaction, domain: str) -> bool:
     """Whether a domain is ours."""
     return bool(tx.execute(records.SELECT_DOMAIN, {"name": domain}))

@@ -45,6 +45,15 @@ class ReceptionDesk:
             )
         raise _refusal(address, destination, origin)
 
+    async def may_send_as(self, account_id: int, address: Address) -> bool:
+        """Whether an account may use this address as its sender: everything that leads to its mailbox."""
+        try:
+            destination = await self._router.resolve(address)
+        except DatabaseUnavailable as problem:
+            raise our_fault(str(problem)) from problem
+        account = destination.account
+        return destination.kind == "local" and account is not None and account.id == account_id
+
     def release(self, origin: Origin) -> None:
         """The transaction ended: its promised space is free again."""
         self._reservations.release(origin.trace)

@@ -174,6 +174,16 @@ async def test_an_account_that_vanished_since_rcpt_makes_a_queue_row(scene: Scen
     assert outcome.summary == f"queued as {line.id}"
 
 
+async def test_an_account_removed_this_very_second_gets_no_mailbox(scene: Scene) -> None:
+    """The directory's cache may still know it; the unit of work looks again."""
+    await scene.accept("bob@ours.test")
+    await scene.database.run(admin.remove_account, "bob@ours.test")
+    first, second = await scene.accept("bob@ours.test", "alice@ours.test")
+    assert first.summary.startswith("queued")
+    assert second.summary == "delivered to mailbox"
+    assert len(scene.appender.of(scene.people["bob"].id)) == 1
+
+
 async def test_many_recipients_do_not_hold_the_writer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the express limit copies are queued in the same unit, due at once."""
     monkeypatch.setattr(plan_module, "EXPRESS", 3)

@@ -249,6 +249,21 @@ async def test_two_sessions_at_once_are_not_promised_the_same_space(scene: Scene
     assert sum(each is None for each in done) == 1
 
 
+async def test_whose_addresses_an_account_may_send_from(scene: Scene) -> None:
+    """Everything that leads to its mailbox, and nothing that leads elsewhere."""
+    for text, allowed in (
+        ("alice@ours.test", True),
+        ("Alice+lists@OURS.test", True),
+        ("sales@ours.test", True),
+        ("team@ours.test", True),
+        ("bob@ours.test", False),
+        ("nobody@ours.test", False),
+        ("away@ours.test", False),
+        ("alice@elsewhere.test", False),
+    ):
+        assert await scene.desk.may_send_as(scene.alice.id, parse_address(text)) is allowed, text
+
+
 async def test_a_database_that_is_away_is_a_temporary_refusal(scene: Scene) -> None:
     """451 and nothing about the cause in public."""
     scene.database.fail()
