@@ -207,12 +207,6 @@ async def _starttls(session: Session) -> None:
         log.error("starttls.failed", session=session.trace, peer=session.peer.address, exc_info=error)
         session.refuse(our_fault())
         session.close()
-        return
-    # What was learnt in clear is forgotten (RFC 3207 4.2).
-    session.reader.clear()
-    session.state = State.CONNECTED
-    session.hello = session.hello_verb = session.login = ""
-    session.account_id = None
 
 
 def _no_argument(verb: str, argument: str) -> None:

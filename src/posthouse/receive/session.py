@@ -83,14 +83,18 @@ class Session(Connection):
         self.ends_at = asyncio.get_running_loop().time() + self.settings.now[smtp.SESSION_TIMEOUT]
         self.note("connect", f"{self.peer.address}:{self.peer.port} to port {self.peer.local_port}")
         if self.tls is not None:
-            self.tls_started()
+            self._note_tls()
         word = "LMTP" if self.kind is Kind.LMTP else "ESMTP"
         self.write(reply(220, "", f"{self.parts.hostname} {word} Posthouse"))
         self.await_peer()
 
     def tls_started(self) -> None:
-        assert self.tls is not None
-        self.note("tls", f"{self.tls.version} {self.tls.cipher}")
+        # What was learnt in clear is forgotten (RFC 3207 4.2).
+        self.reader.clear()
+        self.state = State.CONNECTED
+        self.hello = self.hello_verb = self.login = ""
+        self.account_id = None
+        self._note_tls()
 
     def received(self, data: bytes) -> None:
         if not self._spoke:
@@ -103,8 +107,7 @@ class Session(Connection):
             self._work()
 
     def resume(self) -> None:
-        self.await_peer()
-        self._work()
+        self._work(resumed=True)
 
     def deadline(self) -> None:
         over = asyncio.get_running_loop().time() >= self.ends_at
@@ -198,9 +201,14 @@ class Session(Connection):
 
     # ------------------------------------------------------------------ inside
 
-    def _work(self) -> None:
-        """Take events until one has to wait or nothing more is there."""
-        heard = False
+    def _note_tls(self) -> None:
+        assert self.tls is not None
+        self.note("tls", f"{self.tls.version} {self.tls.cipher}")
+
+    def _work(self, *, resumed: bool = False) -> None:
+        """Take events until one has to wait or nothing more is there. The deadline moves with every event, and
+        after a handler, which had disarmed it."""
+        heard = resumed
         while not self.busy and not self.closing:
             event = self.reader.next_event()
             if event is None:
