@@ -44,7 +44,9 @@ class Tree:
     def listed(self, arguments: List, patterns: list[Pattern]) -> list[Listed]:
         """The answer to LIST, in the order of names with INBOX first."""
         chosen = self._chosen(arguments.selection)
-        above = self._above(chosen) if "RECURSIVEMATCH" in arguments.selection else {}
+        above: dict[str, tuple[str, ...]] = {}
+        if "RECURSIVEMATCH" in arguments.selection:
+            above = self._above(chosen, tuple(sorted(arguments.selection & {"SUBSCRIBED", "SPECIAL-USE"})))
         names = chosen | above.keys()
         found: list[Listed] = []
         for name in sorted(names, key=_order):
@@ -60,9 +62,9 @@ class Tree:
             names = frozenset(name for name in names if self._special(name))
         return names
 
-    def _above(self, chosen: frozenset[str]) -> dict[str, tuple[str, ...]]:
-        """CHILDINFO of RECURSIVEMATCH: every name above a chosen one."""
-        return {name: ("SUBSCRIBED",) for below in chosen for name in parents(below)}
+    def _above(self, chosen: frozenset[str], options: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """CHILDINFO of RECURSIVEMATCH: every name above a chosen one, with the options that chose it."""
+        return {name: options for below in chosen for name in parents(below)}
 
     def _special(self, name: str) -> str:
         mailbox = self.mailboxes.get(name)
