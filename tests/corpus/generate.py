@@ -78,7 +78,7 @@ def nesting(rng: random.Random) -> Messages:
             )
         yield f"nested-{depth}", head(f"nested {depth}").removesuffix(CRLF) + body
     body = TEXT
-    for level in range(6):
+    for _ in range(6):
         body = b"Content-Type: multipart/mixed; boundary=same\r\n\r\n" + multipart(b"same", body)
     yield "nested-same-boundary", head("nested same boundary").removesuffix(CRLF) + body
     for name, outer, inner in (

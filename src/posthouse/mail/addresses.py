@@ -51,8 +51,6 @@ _LEXEME = re.compile(
 )
 _COMMENT_STEP = re.compile(rb"[^()\\]++|\\.|[()\\]", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_NEXT = re.compile(rb"[,\"(]")
-_NEXT_IN_GROUP = re.compile(rb"[,;\"(]")
 
 
 def parse_addresses(value: bytes) -> list[Mailbox]:
@@ -75,7 +73,7 @@ class _Reader:
     """Reads a list the long way, one lexeme at a time. ``kind`` and ``text`` are the lexeme at hand; ``kind`` is
     empty at the end."""
 
-    __slots__ = ("at", "comment", "found", "kind", "lexeme_start", "space", "text", "value")
+    __slots__ = ("at", "comment", "found", "kind", "space", "text", "value")
 
     def __init__(self, value: bytes, at: int, found: list[Mailbox]) -> None:
         self.value = value
@@ -84,14 +82,12 @@ class _Reader:
         self.kind = ""
         self.text = b""
         self.space = False
-        self.lexeme_start = at
         self.comment: bytes | None = None
 
     def advance(self) -> None:
         """Move to the next lexeme; blanks and comments are passed over and remembered."""
         self.space = False
         while True:
-            self.lexeme_start = self.at
             found = _LEXEME.match(self.value, self.at)
             if found is None:
                 self.kind, self.text = "", b""
@@ -126,61 +122,47 @@ class _Reader:
         return False
 
     def read_list(self) -> None:
-        """Read entries to the end of the value."""
+        """Read entries up to the end of the value, or to something that should not follow an entry: no guess is made
+        about what comes after it."""
         self.advance()
         group = False
         while self.kind and len(self.found) < MAX_ADDRESSES:
-            if self.text == b"," and self.kind == "special":
+            if self.at_special(b","):
                 self.advance()
-            elif self.text == b";" and self.kind == "special" and group:
+                continue
+            if group and self.at_special(b";"):
                 self.found.append(_GROUP_END)
                 group = False
-                self.skip(group)
+                self.advance()
             else:
-                group = self._read_entry(group)
+                group, begun = self._read_entry(group), group
+                if group and not begun:
+                    continue
+            if not (self.at_special(b",") or (group and self.at_special(b";"))):
+                break
         if group:
             self.found.append(_GROUP_END)
 
-    def skip(self, group: bool) -> None:
-        """Go to the comma (in a group also the semicolon) that ends this entry."""
-        pattern = _NEXT_IN_GROUP if group else _NEXT
-        if self.kind == "special" and (self.text == b"," or (group and self.text == b";")):
-            return
-        at = self.lexeme_start
-        while found := pattern.search(self.value, at):
-            self.at = found.start()
-            if found[0] in b",;":
-                break
-            lexeme = _LEXEME.match(self.value, self.at)
-            assert lexeme is not None
-            self.at = at = lexeme.end()
-            if lexeme.lastgroup == "comment" and not self._read_comment():
-                break
-            if lexeme.lastgroup == "junk":  # a quoted string that never ends
-                self.at = len(self.value)
-                break
-            at = self.at
-        else:
-            self.at = len(self.value)
-        self.advance()
+    def at_special(self, char: bytes) -> bool:
+        """Whether the lexeme at hand is this special character."""
+        return self.kind == "special" and self.text == char
 
     def _read_entry(self, group: bool) -> bool:
         """Read a mailbox or the beginning of a group; returns whether a group is open now."""
         self.comment = None
         words, name, single = self._read_phrase()
-        if self.kind == "special" and self.text == b"<":
+        if self.at_special(b"<"):
             self._read_angle_address(name)
-        elif self.kind == "special" and self.text == b":" and not group and name is not None:
+        elif self.at_special(b":") and not group and name is not None:
             self.found.append(Mailbox(None, None, name, None))
             self.advance()
             return True
         elif not single:
             self.found.append(Mailbox(name, None, MISSING_MAILBOX, MISSING_DOMAIN))
-        elif words or (self.kind == "special" and self.text == b"@"):
+        elif words or self.at_special(b"@"):
             self._read_address(b"".join(words) if words else None)
-        elif self.kind:
+        else:
             self.found.append(Mailbox(None, None, MISSING_MAILBOX, MISSING_DOMAIN))
-        self.skip(group)
         return group
 
     def _read_phrase(self) -> tuple[list[bytes], bytes | None, bool]:
@@ -196,7 +178,7 @@ class _Reader:
                     phrase.append(b" ")
                 text = _unquote(self.text) if self.kind == "quoted" else self.text
                 after_word = True
-            elif self.kind == "special" and self.text == b".":
+            elif self.at_special(b"."):
                 text, after_word = b".", False
             else:
                 return words, b"".join(phrase) if phrase else None, single
@@ -206,7 +188,7 @@ class _Reader:
 
     def _read_address(self, local: bytes | None) -> None:
         """``@domain`` after a local part outside angle brackets; the comment after it is the name."""
-        host = self._read_domain() if self.kind == "special" and self.text == b"@" else None
+        host = self._read_domain() if self.at_special(b"@") else None
         comment = self.comment.strip(b" \t") if self.comment else b""
         self.found.append(
             Mailbox(
@@ -225,7 +207,7 @@ class _Reader:
         while self.kind == "atom":
             domain.append(self.text)
             self.advance()
-            if self.kind != "special" or self.text != b".":
+            if not self.at_special(b"."):
                 return b"".join(domain)
             domain.append(b".")
             self.advance()
@@ -234,19 +216,17 @@ class _Reader:
     def _read_angle_address(self, name: bytes | None) -> None:
         """``<route:local@domain>``."""
         self.advance()
-        route = self._read_route() if self.kind == "special" and self.text == b"@" else None
+        route = self._read_route() if self.at_special(b"@") else None
         local: list[bytes] = []
         after_word = False
-        while (self.kind in ("atom", "quoted") and not after_word) or (
-            self.kind == "special" and self.text == b"."
-        ):
+        while (self.kind in ("atom", "quoted") and not after_word) or (self.at_special(b".")):
             after_word = self.kind != "special"
             local.append(_unquote(self.text) if self.kind == "quoted" else self.text)
             self.advance()
         host: bytes | None = None
-        if self.kind == "special" and self.text == b"@":
+        if self.at_special(b"@"):
             host = self._read_domain()
-        if not (self.kind == "special" and self.text == b">"):
+        if not self.at_special(b">"):
             host = SYNTAX_ERROR
         self.found.append(
             Mailbox(
@@ -267,7 +247,7 @@ class _Reader:
             if domain is None:
                 return INVALID_ROUTE
             domains.append(b"@" + domain)
-        if self.kind == "special" and self.text == b":":
+        if self.at_special(b":"):
             self.advance()
             return b",".join(domains)
         return INVALID_ROUTE

@@ -144,6 +144,9 @@ class _Scanner:
         self._set_boundaries([*self.boundaries, boundary])
         hit = self._next_boundary(part.body, self.size)
         while hit is not None and hit.owner == mine and not hit.closing:
+            if hit.next == self.size and self.buffer[self.size - 1 :] != b"\n":
+                hit = None  # the delimiter itself is cut off: no part begins (RFC 2046 5.1.1 wants its CRLF)
+                break
             child, hit = self.part(hit.next, level + 1, default)
             part.children.append(child)
         self._set_boundaries(self.boundaries[:mine])
@@ -248,56 +251,63 @@ def _boundary(part: Part) -> bytes:
 
 
 def _read_fields(part: Part, header: bytes) -> None:
-    """Fill in what the Content-* fields say; of repeated fields the first one counts (of Content-Disposition the last,
-    which is where the file name is found in practice)."""
-    seen: set[bytes] = set()
+    """Fill in what the Content-* fields say; of repeated fields the first that can be understood counts (of
+    Content-Disposition the last, which is where the file name is found in practice)."""
+    settled: set[bytes] = set()
     for name, value in _CONTENT_FIELD.findall(header):
         key = name.lower()
-        if key in seen and key != b"disposition":
+        if key in settled:
             continue
-        seen.add(key)
         if b"\n" in value:
             value = _FOLD.sub(b"", value)
-        _FIELD_READERS[key](part, value.lstrip(b" \t").removesuffix(b"\r"))
+        if _FIELD_READERS[key](part, value.lstrip(b" \t").removesuffix(b"\r")):
+            settled.add(key)
 
 
-def _read_type(part: Part, value: bytes) -> None:
+def _read_type(part: Part, value: bytes) -> bool:
     words, params = parse_token_and_parameters(value, slash=True)
     if words is None:  # RFC 2045 5.2: what cannot be understood is text/plain in US-ASCII
         part.type, part.subtype = "text", "plain"
-        return
+        return False
     part.type, _, part.subtype = words.partition("/")
     part.params = params
+    return True
 
 
-def _read_encoding(part: Part, value: bytes) -> None:
+def _read_encoding(part: Part, value: bytes) -> bool:
     words, _ = parse_token_and_parameters(value, parameters=False)
-    if words is not None:
-        part.encoding = words
+    part.encoding = words or ""
+    return words is not None
 
 
-def _read_disposition(part: Part, value: bytes) -> None:
+def _read_disposition(part: Part, value: bytes) -> bool:
     part.disposition, part.disposition_params = parse_disposition(value)
+    return False
 
 
-def _read_language(part: Part, value: bytes) -> None:
+def _read_language(part: Part, value: bytes) -> bool:
     part.language = tokens(value)
+    return True
 
 
-def _read_id(part: Part, value: bytes) -> None:
+def _read_id(part: Part, value: bytes) -> bool:
     part.content_id = value
+    return True
 
 
-def _read_description(part: Part, value: bytes) -> None:
+def _read_description(part: Part, value: bytes) -> bool:
     part.description = value
+    return True
 
 
-def _read_md5(part: Part, value: bytes) -> None:
+def _read_md5(part: Part, value: bytes) -> bool:
     part.md5 = value
+    return True
 
 
-def _read_location(part: Part, value: bytes) -> None:
+def _read_location(part: Part, value: bytes) -> bool:
     part.location = value
+    return True
 
 
 _FIELD_READERS = {
