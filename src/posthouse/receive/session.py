@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,7 +13,7 @@ from posthouse.receive import authentication, commands, content
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.transaction import Transaction
 from posthouse.settings import smtp
-from posthouse.wire.smtp import Content, Fault, Reader, State, out_of_place, refusal_reply, reply
+from posthouse.wire.smtp import Content, Event, Fault, Reader, State, out_of_place, refusal_reply, reply
 from posthouse.wire.smtp.command import Chunk, parse_line
 
 log = logger("receive.session")
@@ -32,6 +31,7 @@ class Session(Connection):
 
     __slots__ = (
         "_spoke",
+        "_working",
         "account_id",
         "auth_failures",
         "chunk",
@@ -76,11 +76,12 @@ class Session(Connection):
         self.ends_at = 0.0
         self.reader = Reader(parts.settings.now[smtp.MAX_COMMAND_LINE])
         self._spoke = False
+        self._working = False
 
     # ------------------------------------------------------------------ what the connection tells us
 
     def opened(self) -> None:
-        self.ends_at = asyncio.get_running_loop().time() + self.settings.now[smtp.SESSION_TIMEOUT]
+        self.ends_at = self._loop.time() + self.settings.now[smtp.SESSION_TIMEOUT]
         self.note("connect", f"{self.peer.address}:{self.peer.port} to port {self.peer.local_port}")
         if self.tls is not None:
             self._note_tls()
@@ -107,10 +108,12 @@ class Session(Connection):
             self._work()
 
     def resume(self) -> None:
-        self._work(resumed=True)
+        # A handler that did not have to wait returns into ``_work``, which goes on by itself.
+        if not self._working:
+            self._work(resumed=True)
 
     def deadline(self) -> None:
-        over = asyncio.get_running_loop().time() >= self.ends_at
+        over = self._loop.time() >= self.ends_at
         why = "The session has lasted too long" if over else "Nothing came for too long"
         log.info("session.timeout", session=self.trace, peer=self.peer.address, reason=why)
         self.say_and_close(reply(421, "4.4.2", f"{self.parts.hostname} {why}, closing"))
@@ -163,7 +166,7 @@ class Session(Connection):
 
     def await_peer(self) -> None:
         """(Re)arm the deadline: the peer is to speak within the idle time and the session's own end."""
-        left = self.ends_at - asyncio.get_running_loop().time()
+        left = self.ends_at - self._loop.time()
         self.set_deadline(max(0.0, min(self.settings.now[smtp.IDLE_TIMEOUT], left)))
 
     def origin(self, trace: str, protocol: str = "") -> Origin:
@@ -209,21 +212,28 @@ class Session(Connection):
         """Take events until one has to wait or nothing more is there. The deadline moves with every event, and
         after a handler, which had disarmed it."""
         heard = resumed
-        while not self.busy and not self.closing:
-            event = self.reader.next_event()
-            if event is None:
-                break
-            heard = True
-            if isinstance(event, Content):
-                content.arrived(self, event)
-            elif isinstance(event, Fault):
-                self._fault(event)
-            elif self.exchange is not None:
-                authentication.response(self, event)
-            else:
-                self._command(event)
+        self._working = True
+        try:
+            while not self.busy and not self.closing:
+                event = self.reader.next_event()
+                if event is None:
+                    break
+                heard = True
+                self._handle(event)
+        finally:
+            self._working = False
         if heard and not self.busy:
             self.await_peer()
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Content):
+            content.arrived(self, event)
+        elif isinstance(event, Fault):
+            self._fault(event)
+        elif self.exchange is not None:
+            authentication.response(self, event)
+        else:
+            self._command(event)
 
     def _command(self, line: bytes) -> None:
         try:

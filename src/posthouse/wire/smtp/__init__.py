@@ -9,12 +9,13 @@ that uses them is ``posthouse.receive``.
 from __future__ import annotations
 
 from posthouse.wire.smtp.content import LineRule, Normaliser
-from posthouse.wire.smtp.reader import Content, Fault, Reader
+from posthouse.wire.smtp.reader import Content, Event, Fault, Reader
 from posthouse.wire.smtp.reply import refusal_reply, reply
 from posthouse.wire.smtp.states import State, out_of_place
 
 __all__ = [
     "Content",
+    "Event",
     "Fault",
     "LineRule",
     "Normaliser",
