@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class SideRecord:
     def note(self, line: dict[str, Any]) -> None:
         """Add one line (bytes values become Base64)."""
         self._lines.append(self._encode(line))
+
+    def notes(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Add several lines."""
+        self._lines.extend([self._encode(line) for line in lines])
 
     def close(self) -> None:
         """Write what is left and end the thread. May be called twice."""

@@ -1,8 +1,9 @@
 """What ``access``, ``deliver`` and ``manage`` may assume of the mail store.
 
-Two halves. The *functions with a transaction* (``append_in``) are composed by acceptance into its own unit. The
-:class:`Store` methods are whole units: when they return, what they did is durable (flag changes too, on this layout).
-Every change takes the mailbox's next modseq in its transaction and is published on the feed after commit.
+Two halves. The *functions with a transaction* (``append_in``) are composed by acceptance into its own unit.
+The :class:`Store` methods are whole units: when they return, what they did is durable (flag changes too, on
+this layout). Every change takes the mailbox's next modseq in its transaction and is published on the feed
+after commit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from posthouse.database.contract import Transaction
 from posthouse.mail.mime import Buffer
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
-"""System flags as bits of ``Message.flags`` (RFC 9051 2.3.2). \\Recent is not stored: see ``Mailbox.recent_from``."""
+"""System flags as bits of ``Message.flags`` (RFC 9051 2.3.2). \\Recent is not stored: see
+``Mailbox.recent_from``."""
 
 MAX_KEYWORDS = 64
 """Keywords per mailbox; a STORE or APPEND beyond it raises StoreRefusal LIMIT."""
@@ -26,8 +28,8 @@ MAX_KEYWORDS = 64
 class Mailbox:
     """A mailbox. ``name`` is Unicode NFC with ``/`` as separator; the inbox is exactly ``INBOX``.
 
-    ``object_id`` is RFC 8474's MAILBOXID. ``special_use`` is e.g. ``\\Sent`` or "". ``size`` in bytes. ``recent_from``:
-    messages with UID >= this are \\Recent to the next session that selects read-write.
+    ``object_id`` is RFC 8474's MAILBOXID. ``special_use`` is e.g. ``\\Sent`` or "". ``size`` in bytes.
+    ``recent_from``: messages with UID >= this are \\Recent to the next session that selects read-write.
     """
 
     id: int
@@ -51,9 +53,10 @@ class Mailbox:
 class Message:
     """One copy of a message in a mailbox. Treat as immutable: a flag change makes a new object.
 
-    ``internal_date`` in seconds since 1970, ``zone`` in minutes east as it was given. ``size`` = prefix + body (what
-    RFC822.SIZE says). ``body`` is the digest. ``email_id`` and ``thread_id`` are RFC 8474's. ``line`` is a place where
-    access keeps the finished end of this state's FETCH answer; the store never reads it.
+    ``internal_date`` in seconds since 1970, ``zone`` in minutes east as it was given. ``size`` = prefix +
+    body (what RFC822.SIZE says). ``body`` is the digest. ``email_id`` and ``thread_id`` are RFC 8474's.
+    ``line`` is a place where access keeps the finished end of this state's FETCH answer; the store never
+    reads it.
     """
 
     id: int
@@ -74,8 +77,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to append. ``prefix`` (at most 4 KiB, whole CRLF lines) stands before the shared body in this copy.
-    ``facts`` None: computed by the store from the body's buffer, off the loop when large."""
+    """A message to append. ``prefix`` (at most 4 KiB, whole CRLF lines) stands before the shared body in this
+    copy. ``facts`` None: computed by the store from the body's buffer, off the loop when large."""
 
     body: Body
     prefix: bytes = b""
@@ -101,14 +104,14 @@ class Appended:
 class Facts:
     """What a message looks like, computed once per body (offsets are into the body, without prefix).
 
-    ``envelope``, ``body_structure`` and ``body`` are finished IMAP bytes (RFC 9051 7.5.2): the parenthesised lists of
-    ENVELOPE, BODYSTRUCTURE (with extension data) and BODY. ``parts`` is the encoded part tree (``store.facts`` decodes
-    it to mail.mime.Part). The rest feeds SORT, THREAD and SEARCH: ``sent_date`` seconds since 1970 or None, ``sent_zone``
-    its zone in minutes east; ``base_subject`` by RFC 5256 2.1; ``sort_from``/``sort_to``/``sort_cc`` the first
-    mailbox's local part; ``display_from``/``display_to`` by RFC 5957 (these six folded by ``mail.casemap.fold``, ready to
-    compare); ``message_id`` and ``references`` normalised with angle brackets
-    (references end with the parent; In-Reply-To's first id when References is absent). ``header_size`` is the length
-    of the header with its blank line.
+    ``envelope``, ``body_structure`` and ``body`` are finished IMAP bytes (RFC 9051 7.5.2): the parenthesised
+    lists of ENVELOPE, BODYSTRUCTURE (with extension data) and BODY. ``parts`` is the encoded part tree
+    (``store.facts`` decodes it to mail.mime.Part). The rest feeds SORT, THREAD and SEARCH: ``sent_date``
+    seconds since 1970 or None, ``sent_zone`` its zone in minutes east; ``base_subject`` by RFC 5256 2.1;
+    ``sort_from``/``sort_to``/``sort_cc`` the first mailbox's local part; ``display_from``/``display_to`` by
+    RFC 5957 (these six folded by ``mail.casemap.fold``, ready to compare); ``message_id`` and ``references``
+    normalised with angle brackets (references end with the parent; In-Reply-To's first id when References is
+    absent). ``header_size`` is the length of the header with its blank line.
     """
 
     envelope: bytes
@@ -141,8 +144,9 @@ class FlagChange:
 
 @dataclass(slots=True)
 class FlagOutcome:
-    """``changed``: messages as they are now (also those whose flags were so already: their modseq did not move);
-    ``modified``: UIDs whose modseq was above UNCHANGEDSINCE (RFC 7162 3.1.3); ``gone``: UIDs already expunged."""
+    """``changed``: messages as they are now (also those whose flags were so already: their modseq did not
+    move); ``modified``: UIDs whose modseq was above UNCHANGEDSINCE (RFC 7162 3.1.3); ``gone``: UIDs already
+    expunged."""
 
     changed: list[Message] = field(default_factory=list)
     modified: list[int] = field(default_factory=list)
@@ -152,7 +156,8 @@ class FlagOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CopyOutcome:
-    """COPYUID data: source and target UIDs pair up in order (RFC 4315). ``modseq`` is the source's after a MOVE."""
+    """COPYUID data: source and target UIDs pair up in order (RFC 4315). ``modseq`` is the source's after a
+    MOVE."""
 
     uidvalidity: int
     source_uids: tuple[int, ...]
@@ -170,8 +175,8 @@ class Quota:
 
 
 class StoreRefusal(Exception):
-    """The store declines. ``code`` is IMAP's response code word (RFC 5530, 9051): NONEXISTENT, ALREADYEXISTS, OVERQUOTA,
-    LIMIT, CANNOT, NOPERM, TRYCREATE, HASCHILDREN, USEATTR, EXPUNGEISSUED. ``text`` is public."""
+    """The store declines. ``code`` is IMAP's response code word (RFC 5530, 9051): NONEXISTENT, ALREADYEXISTS,
+    OVERQUOTA, LIMIT, CANNOT, NOPERM, TRYCREATE, HASCHILDREN, USEATTR, EXPUNGEISSUED. ``text`` is public."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"[{code}] {text}")
@@ -181,9 +186,9 @@ class StoreRefusal(Exception):
 
 @dataclass(slots=True)
 class Sync:
-    """What a session must tell its client, in this order: ``expunged`` as (sequence number at that moment, uid) in an
-    order in which they can be sent one by one; ``exists`` the new count or None; ``changed`` as (sequence number,
-    message) after the expunges."""
+    """What a session must tell its client, in this order: ``expunged`` as (sequence number at that moment,
+    uid) in an order in which they can be sent one by one; ``exists`` the new count or None; ``changed`` as
+    (sequence number, message) after the expunges."""
 
     expunged: list[tuple[int, int]]
     exists: int | None
@@ -193,8 +198,8 @@ class Sync:
 class View(Protocol):
     """An open mailbox as one session sees it: a cursor over the state shared by all sessions of this process.
 
-    Sequence numbers are this session's; they move only in ``sync(expunges=True)``. All methods but ``refresh`` are
-    synchronous and cheap.
+    Sequence numbers are this session's; they move only in ``sync(expunges=True)``. All methods but
+    ``refresh`` are synchronous and cheap.
     """
 
     @property
@@ -211,11 +216,12 @@ class View(Protocol):
 
     @property
     def keywords(self) -> Sequence[str]:
-        """The keywords in use in this mailbox (those FLAGS and PERMANENTFLAGS name), sorted. Cheap: the same object as long
-        as nothing changed."""
+        """The keywords in use in this mailbox (those FLAGS and PERMANENTFLAGS name), sorted. Cheap: the same
+        object as long as nothing changed."""
 
     def get(self, uid: int) -> Message | None:
-        """The newest state of a message; None once it is expunged (even when the session was not told yet)."""
+        """The newest state of a message; None once it is expunged (even when the session was not told
+        yet)."""
 
     def sequence(self, uid: int) -> int | None:
         """The session's sequence number of a UID."""
@@ -224,24 +230,27 @@ class View(Protocol):
         """Those of ``uids`` that still exist, in the given order."""
 
     def rows(self) -> Sequence[Message | None]:
-        """The newest state of every message of ``uids``, in the same order; None where it is expunged. Cheap when nothing
-        changed (20,000 rows: a shared or copied list, no look-up each). Do not change it, nor keep it over an await."""
+        """The newest state of every message of ``uids``, in the same order; None where it is expunged. Cheap
+        when nothing changed (20,000 rows: a shared or copied list, no look-up each). Do not change it, nor
+        keep it over an await."""
 
     def pending(self) -> bool:
         """Whether sync has something to tell."""
 
     def sync(self, *, expunges: bool) -> Sync:
-        """Move the cursor to the newest loaded state. With expunges=False removed messages keep their numbers and stay
-        pending (RFC 9051 7.5.1: none during FETCH, STORE, SEARCH without UID)."""
+        """Move the cursor to the newest loaded state. With expunges=False removed messages keep their numbers
+        and stay pending (RFC 9051 7.5.1: none during FETCH, STORE, SEARCH without UID)."""
 
     def mute(self, messages: Iterable[Message]) -> None:
         """These states were (or, for .SILENT, need not be) told: sync must not report them again."""
 
     def on_change(self, call: object) -> None:
-        """Set ``call()`` (a callable or None), called in the event loop when something new was loaded (for IDLE)."""
+        """Set ``call()`` (a callable or None), called in the event loop when something new was loaded (for
+        IDLE)."""
 
     async def refresh(self) -> None:
-        """Load what changed since; cheap when nothing did. Raises StoreRefusal NONEXISTENT when the mailbox is gone."""
+        """Load what changed since; cheap when nothing did. Raises StoreRefusal NONEXISTENT when the mailbox
+        is gone."""
 
     def close(self) -> None:
         """Give the shared state back. May be called twice."""
@@ -255,7 +264,8 @@ class Store(Protocol):
     async def subscriptions(self, account_id: int) -> list[str]: ...
     async def find(self, account_id: int, name: str) -> Mailbox | None: ...
     async def create(self, account_id: int, name: str, special_use: str = "") -> Mailbox:
-        """Create it with any missing parents (RFC 9051 6.3.4). ALREADYEXISTS, CANNOT (bad name), LIMIT, USEATTR."""
+        """Create it with any missing parents (RFC 9051 6.3.4). ALREADYEXISTS, CANNOT (bad name), LIMIT,
+        USEATTR."""
 
     async def delete(self, account_id: int, name: str) -> None:
         """INBOX: CANNOT. With children: HASCHILDREN. Its UIDVALIDITY is never used again."""
@@ -265,10 +275,12 @@ class Store(Protocol):
 
     async def subscribe(self, account_id: int, name: str, subscribed: bool) -> None: ...
     async def provision(self, account_id: int) -> None:
-        """Make the mailboxes of a new account (INBOX, Drafts, Sent, Junk, Trash, Archive); nothing if they exist."""
+        """Make the mailboxes of a new account (INBOX, Drafts, Sent, Junk, Trash, Archive); nothing if they
+        exist."""
 
     async def select(self, mailbox_id: int) -> tuple[View, int]:
-        """Open a view; read-write SELECT that claims \\Recent: returns the first UID that is \\Recent to this session."""
+        """Open a view; read-write SELECT that claims \\Recent: returns the first UID that is \\Recent to this
+        session."""
 
     async def examine(self, mailbox_id: int) -> View:
         """Open a view without claiming anything."""
@@ -287,14 +299,15 @@ class Store(Protocol):
         """As copy, with the expunge of the source in the same unit (RFC 6851)."""
 
     async def expunge(self, mailbox_id: int, uids: Sequence[int] | None = None) -> list[int]:
-        """Expunge messages with \\Deleted (among ``uids`` when given); returns the UIDs expunged, in order."""
+        """Expunge messages with \\Deleted (among ``uids`` when given); returns the UIDs expunged, in
+        order."""
 
     async def expunge_any(self, mailbox_id: int, uids: Sequence[int]) -> list[int]:
         """Expunge these whatever their flags (POP3)."""
 
     async def vanished(self, mailbox_id: int, since: int) -> list[int]:
-        """UIDs expunged after this modseq (QRESYNC), ascending. If tombstones that old are gone: every missing UID below
-        uidnext."""
+        """UIDs expunged after this modseq (QRESYNC), ascending. If tombstones that old are gone: every
+        missing UID below uidnext."""
 
     # content
     async def content(self, message: Message) -> bytes:
@@ -317,8 +330,8 @@ class Appender(Protocol):
     """The half of the store that acceptance composes into its own unit (``store/append.py``)."""
 
     def append_in(self, tx: Transaction, mailbox_id: int, messages: Sequence[NewMessage]) -> list[Appended]:
-        """Claim the bodies, allocate UIDs and modseq, insert rows and facts, move counters, publish after commit.
-        ``facts`` must be given. Does not check quota (that was decided at RCPT or by the caller)."""
+        """Claim the bodies, allocate UIDs and modseq, insert rows and facts, move counters, publish after
+        commit. ``facts`` must be given. Does not check quota (that was decided at RCPT or by the caller)."""
 
     def inbox_in(self, tx: Transaction, account_id: int) -> int:
         """The id of the account's INBOX, created if it is missing."""
@@ -331,14 +344,16 @@ class Appender(Protocol):
 
 
 class Keeping(Protocol):
-    """What administration needs of the store, beside :class:`Store`. The ``_in`` methods join the caller's unit."""
+    """What administration needs of the store, beside :class:`Store`. The ``_in`` methods join the caller's
+    unit."""
 
     def provision_in(self, tx: Transaction, account_id: int) -> None:
         """As ``Store.provision``, within the unit that makes the account."""
 
     def usage_in(self, tx: Transaction) -> dict[int, tuple[int, int]]:
-        """(bytes, messages) by account id, from the mailboxes' counters; accounts without mailboxes are absent."""
+        """(bytes, messages) by account id, from the mailboxes' counters; accounts without mailboxes are
+        absent."""
 
     async def remove_account(self, account_id: int) -> None:
-        """Remove every mailbox and subscription of an account that was removed, in units of bounded size. Harmless when
-        repeated; open views find their mailbox gone."""
+        """Remove every mailbox and subscription of an account that was removed, in units of bounded size.
+        Harmless when repeated; open views find their mailbox gone."""

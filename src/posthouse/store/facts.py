@@ -1,4 +1,5 @@
-"""What a message looks like, computed once when it is stored, and how that is kept (see ``store.contract.Facts``)."""
+"""What a message looks like, computed once when it is stored, and how that is kept (see
+``store.contract.Facts``)."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def _references(header: dict[bytes, list[bytes]]) -> tuple[str, ...]:
 
 
 def _sort_keys(found: list[bytes]) -> tuple[str, str]:
-    """For the first address: the folded local part (RFC 5256 3, FROM) and the folded display text (RFC 5957 3)."""
+    """For the first address: the folded local part (RFC 5256 3, FROM) and the folded display text (RFC 5957
+    3)."""
     if not found:
         return "", ""
     for entry in parse_addresses(found[0]):

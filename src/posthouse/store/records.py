@@ -14,7 +14,7 @@ mailboxes = schema.table(
     "mailboxes",
     Column("id", schema.ident(), primary_key=True),
     Column("account_id", schema.big(), nullable=False),
-    Column("name", schema.key_text(255), nullable=False),
+    Column("name", schema.key_text(512), nullable=False),
     Column("object_id", schema.ascii_text(40), nullable=False),
     Column("uidvalidity", schema.big(), nullable=False),
     Column("uidnext", schema.big(), nullable=False),
@@ -30,7 +30,8 @@ mailboxes = schema.table(
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,
 )
-"""``tombstones_from``: expunges up to this modseq are no longer told apart (their tombstones were pruned)."""
+"""``account_id`` is below zero (``-1 - account``) for a deleted mailbox whose messages are being removed.
+``tombstones_from``: expunges up to this modseq are no longer told apart (their tombstones were pruned)."""
 
 messages = schema.table(
     "messages",
@@ -43,7 +44,7 @@ messages = schema.table(
     Column("save_date", schema.big(), nullable=False),
     Column("size", schema.big(), nullable=False),
     Column("prefix_size", schema.big(), nullable=False),
-    Column("thread", schema.big(), nullable=False),
+    Column("thread", schema.key_blob(8), nullable=False),
     Column("body", schema.digest(), nullable=False),
     Column("email", schema.key_blob(16), nullable=False),
     Column("keywords", schema.text(), nullable=False),
@@ -82,7 +83,7 @@ keywords = schema.table(
 subscriptions = schema.table(
     "subscriptions",
     Column("account_id", schema.big(), primary_key=True, autoincrement=False),
-    Column("name", schema.key_text(255), primary_key=True),
+    Column("name", schema.key_text(512), primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -147,6 +148,22 @@ SELECT_ALL_IDS = (
 )
 INSERT_MAILBOX = insert(mailboxes).values(
     {column.name: bindparam(column.name) for column in mailboxes.c if column.name != "id"}
+)
+DETACH_MAILBOX = (
+    update(mailboxes)
+    .where(mailboxes.c.id == bindparam("of_id"))
+    .values(account_id=bindparam("to_account"), name=mailboxes.c.object_id, special_use="")
+)
+SELECT_DETACHED = (
+    select(mailboxes.c.id)
+    .where(mailboxes.c.account_id < 0)
+    .order_by(mailboxes.c.id)
+    .limit(bindparam("count"))
+)
+SELECT_USAGE = (
+    select(mailboxes.c.account_id, func.sum(mailboxes.c.size), func.sum(mailboxes.c.messages))
+    .where(mailboxes.c.account_id >= 0)
+    .group_by(mailboxes.c.account_id)
 )
 DELETE_MAILBOX = delete(mailboxes).where(mailboxes.c.id == bindparam("of_id"))
 RENAME_MAILBOX = update(mailboxes).where(mailboxes.c.id == bindparam("of_id")).values(name=bindparam("to"))
@@ -286,6 +303,7 @@ SELECT_SUBSCRIPTIONS = (
     .where(subscriptions.c.account_id == bindparam("account_id"))
     .order_by(subscriptions.c.name)
 )
+DELETE_SUBSCRIPTIONS = delete(subscriptions).where(subscriptions.c.account_id == bindparam("account_id"))
 DELETE_SUBSCRIPTION = delete(subscriptions).where(
     subscriptions.c.account_id == bindparam("account_id"), subscriptions.c.name == bindparam("name")
 )

@@ -1,0 +1,105 @@
+"""The mailboxes open in this process, and those closed a moment ago."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from posthouse.cluster.contract import Feed
+from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.observe.log import logger
+from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.store import OPEN_CACHE
+from posthouse.store.contract import StoreRefusal
+from posthouse.store.state import MailboxState
+from posthouse.store.view import MailboxView
+
+log = logger("store.openings")
+
+
+class Openings:
+    """One state for each mailbox, however many sessions read it."""
+
+    def __init__(self, database: Database, feed: Feed, settings: CurrentSettings) -> None:
+        self._database = database
+        self._feed = feed
+        self._settings = settings
+        self._states: dict[int, MailboxState] = {}
+        self._subscriptions: dict[int, Callable[[], None]] = {}
+        self._idle: OrderedDict[int, MailboxState] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def view(self, mailbox_id: int) -> MailboxView:
+        """A new view of a mailbox. Raises StoreRefusal NONEXISTENT."""
+        state = self._states.get(mailbox_id)
+        if state is None:
+            state = self._states[mailbox_id] = MailboxState(self._database, mailbox_id)
+            self._subscriptions[mailbox_id] = self._feed.subscribe("mailbox", mailbox_id, self._heard)
+        self._idle.pop(mailbox_id, None)
+        try:
+            await state.refresh()
+        except BaseException:
+            if not state.views:
+                self._retire(state)
+            raise
+        return MailboxView(state, self._closed)
+
+    async def close(self) -> None:
+        """End what runs and forget everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for end in self._subscriptions.values():
+            end()
+        self._subscriptions.clear()
+        self._states.clear()
+        self._idle.clear()
+
+    def _heard(self, topic: str, mailbox_id: int, modseq: int) -> None:
+        """A notice of the feed: note it; load at once only where somebody waits for it."""
+        state = self._states.get(mailbox_id)
+        if state is None or modseq <= state.modseq or state.stale:
+            return
+        state.stale = True
+        if any(view.listens for view in state.views):
+            task = asyncio.get_running_loop().create_task(self._load(state))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _load(self, state: MailboxState) -> None:
+        try:
+            await state.refresh()
+        except StoreRefusal:
+            pass  # gone: the views were told, and find out when they refresh
+        except DatabaseUnavailable as error:
+            state.stale = True
+            log.warning("refresh.failed", mailbox=state.mailbox_id, reason=str(error))
+
+    def _closed(self, state: MailboxState, view: MailboxView) -> None:
+        if not state.views:
+            self._retire(state)
+
+    def _retire(self, state: MailboxState) -> None:
+        """Nobody reads it any more: keep it a while, within the limit."""
+        if self._states.get(state.mailbox_id) is not state:
+            return
+        if state.gone:
+            self._forget(state.mailbox_id)
+            return
+        self._idle[state.mailbox_id] = state
+        self._idle.move_to_end(state.mailbox_id)
+        room = self._settings.now[OPEN_CACHE]
+        # an empty mailbox costs something too
+        held = sum(len(each.uids) + 20 for each in self._idle.values())
+        while self._idle and held > room:
+            number, old = self._idle.popitem(last=False)
+            held -= len(old.uids) + 20
+            self._forget(number)
+
+    def _forget(self, mailbox_id: int) -> None:
+        self._states.pop(mailbox_id, None)
+        self._idle.pop(mailbox_id, None)
+        end = self._subscriptions.pop(mailbox_id, None)
+        if end is not None:
+            end()

@@ -1,0 +1,25 @@
+"""What an account uses, from its mailboxes' counters: no counter of its own that could drift or be fought
+over."""
+
+from __future__ import annotations
+
+from posthouse.database.contract import Transaction
+from posthouse.store.contract import StoreRefusal
+from posthouse.store.records import SELECT_USAGE, SELECT_USED
+
+
+def used_in(tx: Transaction, account_id: int) -> tuple[int, int]:
+    """(bytes, messages) of an account."""
+    size, messages = tx.execute(SELECT_USED, {"account_id": account_id})[0]
+    return int(size), int(messages)
+
+
+def usage_in(tx: Transaction) -> dict[int, tuple[int, int]]:
+    """(bytes, messages) of every account that has mailboxes."""
+    return {account: (int(size), int(messages)) for account, size, messages in tx.execute(SELECT_USAGE)}
+
+
+def check_room(tx: Transaction, account_id: int, limit: int, more: int) -> None:
+    """Raise StoreRefusal OVERQUOTA when ``more`` bytes would pass ``limit`` (0: none)."""
+    if limit and more and used_in(tx, account_id)[0] + more > limit:
+        raise StoreRefusal("OVERQUOTA", "The account's quota is used up")

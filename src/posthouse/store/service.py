@@ -1,0 +1,382 @@
+"""The mail store: whole units, one method each, over the parts of this folder.
+
+What is larger than a unit is done in several. COPY is all or none all the same: when a later unit fails, the
+copies made so far are expunged again before the refusal is passed on (RFC 9051 6.4.7 allows UIDNEXT to have
+moved). A large MOVE is several atomic moves; STORE and EXPUNGE of many messages are several units, each
+complete in itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+
+from posthouse.bodies.contract import Bodies, Durability
+from posthouse.bodies.side import SideRecord
+from posthouse.cluster.contract import Feed
+from posthouse.database.contract import Database, Transaction
+from posthouse.mail.mime import Buffer
+from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.store import FACTS_CACHE, MAX_MAILBOXES, TOMBSTONES
+from posthouse.store import naming, upkeep
+from posthouse.store.append import MailAppender
+from posthouse.store.boxes import CHUNK, lock_row
+from posthouse.store.content import Content, compute_facts
+from posthouse.store.contract import (
+    DELETED,
+    Appended,
+    CopyOutcome,
+    Facts,
+    FlagChange,
+    FlagOutcome,
+    Mailbox,
+    Message,
+    NewMessage,
+    Quota,
+    StoreRefusal,
+)
+from posthouse.store.copy import copy_in
+from posthouse.store.expunge import expunge_in, expunge_next
+from posthouse.store.flags import store_in
+from posthouse.store.openings import Openings
+from posthouse.store.quota import check_room, usage_in, used_in
+from posthouse.store.records import (
+    DELETE_SUBSCRIPTION,
+    DELETE_SUBSCRIPTIONS,
+    SELECT_IDS,
+    SELECT_MAILBOX,
+    SELECT_MAILBOX_NAMED,
+    SELECT_MAILBOXES,
+    SELECT_NAMES,
+    SELECT_SUBSCRIPTIONS,
+    SELECT_TOMBSTONES,
+    SET_RECENT,
+    message_id,
+    subscriptions,
+)
+from posthouse.store.rows import mailbox_from, tombstones_from
+from posthouse.store.view import MailboxView
+from posthouse.wire.imap.names import INBOX, canonical
+
+QuotaLimit = Callable[[int], Awaitable[int]]
+"""The quota of an account in bytes, 0 for none; server.py hands it in from the directory."""
+
+_UID = 0xFFFFFFFF
+
+
+class MailStore:
+    """The Store and Keeping of contract.py; ``appender`` is its Appender. ``clock`` gives seconds since
+    1970."""
+
+    def __init__(
+        self,
+        database: Database,
+        bodies: Bodies,
+        durability: Durability,
+        feed: Feed,
+        settings: CurrentSettings,
+        *,
+        quota_limit: QuotaLimit,
+        side: SideRecord | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._durability = durability
+        self._feed = feed
+        self._settings = settings
+        self._quota_limit = quota_limit
+        self._side = side
+        self._clock = clock
+        self._content = Content(database, bodies, settings.now[FACTS_CACHE])
+        self._openings = Openings(database, feed, settings)
+        self.appender = MailAppender(bodies, feed, side, clock)
+
+    async def close(self) -> None:
+        """Let go of every open mailbox."""
+        await self._openings.close()
+
+    # mailboxes
+
+    async def mailboxes(self, account_id: int) -> list[Mailbox]:
+        return await self._database.read(_mailboxes, account_id)
+
+    async def subscriptions(self, account_id: int) -> list[str]:
+        return await self._database.read(_subscriptions, account_id)
+
+    async def find(self, account_id: int, name: str) -> Mailbox | None:
+        return await self._database.read(_find, account_id, canonical(name))
+
+    async def create(self, account_id: int, name: str, special_use: str = "") -> Mailbox:
+        def op(tx: Transaction) -> Mailbox:
+            most = self._settings.now[MAX_MAILBOXES]
+            return naming.make_in(
+                tx, account_id, name, special_use, most, self._feed, self._side, now=int(self._clock())
+            )
+
+        return await self._database.run(op)
+
+    async def delete(self, account_id: int, name: str) -> None:
+        number = await self._database.run(naming.detach_in, account_id, name, self._feed, self._side)
+        await upkeep.purge(self._database, number)
+
+    async def rename(self, account_id: int, old: str, new: str) -> None:
+        if canonical(old) == INBOX:
+            await self._rename_inbox(account_id, new)
+            return
+
+        def op(tx: Transaction) -> None:
+            most = self._settings.now[MAX_MAILBOXES]
+            naming.rename_in(tx, account_id, old, new, most, self._feed, self._side, now=int(self._clock()))
+
+        await self._database.run(op)
+
+    async def subscribe(self, account_id: int, name: str, subscribed: bool) -> None:
+        await self._database.run(_subscribe, account_id, canonical(name), subscribed, self._feed)
+
+    async def provision(self, account_id: int) -> None:
+        if not await self._database.read(_provisioned, account_id):
+            await self._database.run(self.provision_in, account_id)
+
+    def provision_in(self, tx: Transaction, account_id: int) -> None:
+        naming.provision_in(tx, account_id, self._feed, self._side, now=int(self._clock()))
+
+    def usage_in(self, tx: Transaction) -> dict[int, tuple[int, int]]:
+        return usage_in(tx)
+
+    async def remove_account(self, account_id: int) -> None:
+        def op(tx: Transaction) -> list[int]:
+            ids = sorted(row[0] for row in tx.execute(SELECT_NAMES, {"account_id": account_id}))
+            for number in ids:
+                naming.detach_id(tx, account_id, number, self._feed, self._side)
+            tx.execute(DELETE_SUBSCRIPTIONS, {"account_id": account_id})
+            return ids
+
+        for number in await self._database.run(op):
+            await upkeep.purge(self._database, number)
+
+    async def upkeep(self) -> None:
+        """The store's periodic job (an hour apart is enough): finish interrupted deletions, prune
+        tombstones."""
+        await upkeep.purge_all(self._database)
+        await upkeep.prune_tombstones(self._database, self._settings.now[TOMBSTONES])
+
+    async def select(self, mailbox_id: int) -> tuple[MailboxView, int]:
+        view = await self._openings.view(mailbox_id)
+        mailbox = view.mailbox
+        first = mailbox.recent_from
+        try:
+            if first < mailbox.uidnext:
+                first, last = await self._database.run(_claim_recent, mailbox_id)
+                mailbox.recent_from = last
+        except BaseException:
+            view.close()
+            raise
+        return view, first
+
+    async def examine(self, mailbox_id: int) -> MailboxView:
+        return await self._openings.view(mailbox_id)
+
+    # messages
+
+    async def append(self, mailbox_id: int, messages: Sequence[NewMessage]) -> list[Appended]:
+        if len(messages) > CHUNK:
+            raise StoreRefusal("LIMIT", f"At most {CHUNK} messages can be appended at once")
+        account_id = await self._database.read(_account_of, mailbox_id)
+        limit = await self._quota_limit(account_id)
+        ready = [
+            message
+            if message.facts is not None
+            else replace(message, facts=await compute_facts(message.body.buffer()))
+            for message in messages
+        ]
+        size = sum(len(message.prefix) + message.body.size for message in ready)
+
+        def op(tx: Transaction) -> list[Appended]:
+            if limit:
+                lock_row(tx, mailbox_id)
+                check_room(tx, account_id, limit, size)
+            return self.appender.append_in(tx, mailbox_id, ready)
+
+        return await self._durability.commit([message.body for message in ready], op)
+
+    async def flags(
+        self, mailbox_id: int, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+    ) -> FlagOutcome:
+        whole = FlagOutcome()
+        for chunk in _chunks(uids):
+            part = await self._database.run(
+                store_in, mailbox_id, chunk, change, unchanged_since, self._feed, self._side
+            )
+            whole.changed += part.changed
+            whole.modified += part.modified
+            whole.gone += part.gone
+            whole.modseq = part.modseq
+        return whole
+
+    async def copy(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
+        limit = await self._limit_of(target_id)
+        parts: list[CopyOutcome] = []
+        try:
+            for chunk in _chunks(uids):
+                parts.append(
+                    await self._database.run(
+                        copy_in, source_id, chunk, target_id, limit, self._feed, self._side
+                    )
+                )
+        except BaseException:
+            made = [uid for part in parts for uid in part.target_uids]
+            if made:
+                await self.expunge_any(target_id, made)
+            raise
+        return _joined(parts)
+
+    async def move(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
+        limit = await self._limit_of(target_id)
+        parts = []
+        for chunk in _chunks(uids):
+            parts.append(
+                await self._database.run(
+                    copy_in, source_id, chunk, target_id, limit, self._feed, self._side, moving=True
+                )
+            )
+        return _joined(parts)
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None = None) -> list[int]:
+        if uids is not None:
+            return await self._expunge(mailbox_id, uids, DELETED)
+        gone: list[int] = []
+        after = 0
+        while True:
+            part, after = await self._database.run(expunge_next, mailbox_id, after, self._feed, self._side)
+            gone += part
+            if not after:
+                return gone
+
+    async def expunge_any(self, mailbox_id: int, uids: Sequence[int]) -> list[int]:
+        return await self._expunge(mailbox_id, uids, 0)
+
+    async def vanished(self, mailbox_id: int, since: int) -> list[int]:
+        return await self._database.scan(_vanished, mailbox_id, since)
+
+    # content
+
+    async def content(self, message: Message) -> bytes:
+        return await self._content.content(message)
+
+    async def slice(self, message: Message, start: int, length: int) -> bytes:
+        return await self._content.slice(message, start, length)
+
+    async def prefix(self, message: Message) -> bytes:
+        return await self._content.prefix(message)
+
+    async def buffer(self, message: Message) -> Buffer:
+        return await self._content.buffer(message)
+
+    async def facts(self, messages: Sequence[Message]) -> list[Facts]:
+        return await self._content.facts(messages)
+
+    async def quota(self, account_id: int) -> Quota:
+        limit = await self._quota_limit(account_id)
+        used, messages = await self._database.read(used_in, account_id)
+        return Quota(used, limit, messages)
+
+    async def _expunge(self, mailbox_id: int, uids: Sequence[int], mask: int) -> list[int]:
+        gone: list[int] = []
+        for chunk in _chunks(sorted(uids)):
+            gone += await self._database.run(expunge_in, mailbox_id, chunk, mask, self._feed, self._side)
+        return gone
+
+    async def _limit_of(self, mailbox_id: int) -> int:
+        try:
+            account_id = await self._database.read(_account_of, mailbox_id)
+        except StoreRefusal:
+            raise StoreRefusal("TRYCREATE", "The target mailbox does not exist") from None
+        return await self._quota_limit(account_id)
+
+    async def _rename_inbox(self, account_id: int, new: str) -> None:
+        target = await self.create(account_id, new)
+        source = await self.find(account_id, INBOX)
+        if source is None:
+            return
+        uids = await self._database.scan(_all_uids, source.id)
+        await self.move(source.id, uids, target.id)
+
+
+def _chunks(uids: Sequence[int]) -> Iterable[Sequence[int]]:
+    """Pieces of at most CHUNK; one empty piece for none, so that a missing mailbox is noticed all the
+    same."""
+    if not uids:
+        return ((),)
+    return (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
+
+
+def _joined(parts: list[CopyOutcome]) -> CopyOutcome:
+    if len(parts) == 1:
+        return parts[0]
+    return CopyOutcome(
+        parts[-1].uidvalidity,
+        tuple(uid for part in parts for uid in part.source_uids),
+        tuple(uid for part in parts for uid in part.target_uids),
+        parts[-1].modseq,
+    )
+
+
+def _mailboxes(tx: Transaction, account_id: int) -> list[Mailbox]:
+    key = {"account_id": account_id}
+    subscribed = {row[0] for row in tx.execute(SELECT_SUBSCRIPTIONS, key)}
+    return [mailbox_from(row, subscribed=row[2] in subscribed) for row in tx.execute(SELECT_MAILBOXES, key)]
+
+
+def _subscriptions(tx: Transaction, account_id: int) -> list[str]:
+    return [row[0] for row in tx.execute(SELECT_SUBSCRIPTIONS, {"account_id": account_id})]
+
+
+def _subscribe(tx: Transaction, account_id: int, name: str, subscribed: bool, feed: Feed) -> None:
+    key = {"account_id": account_id, "name": name}
+    if subscribed:
+        naming.refuse_bad(name)
+        tx.insert_ignore(subscriptions, key)
+    else:
+        tx.execute(DELETE_SUBSCRIPTION, key)
+    naming.changed(tx, feed, account_id)
+
+
+def _find(tx: Transaction, account_id: int, name: str) -> Mailbox | None:
+    rows = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account_id, "name": name})
+    return mailbox_from(rows[0]) if rows else None
+
+
+def _provisioned(tx: Transaction, account_id: int) -> bool:
+    return any(row[1] != INBOX for row in tx.execute(SELECT_NAMES, {"account_id": account_id}))
+
+
+def _account_of(tx: Transaction, mailbox_id: int) -> int:
+    rows = tx.execute(SELECT_MAILBOX, {"of_id": mailbox_id})
+    if not rows or rows[0][1] < 0:
+        raise StoreRefusal("NONEXISTENT", "The mailbox does not exist")
+    return int(rows[0][1])
+
+
+def _claim_recent(tx: Transaction, mailbox_id: int) -> tuple[int, int]:
+    """The first UID that is \\Recent to the caller alone, and uidnext. Not a change a session is told of."""
+    box = mailbox_from(lock_row(tx, mailbox_id))
+    if box.recent_from < box.uidnext:
+        tx.execute(SET_RECENT, {"of_id": mailbox_id, "to": box.uidnext})
+    return box.recent_from, box.uidnext
+
+
+def _all_uids(tx: Transaction, mailbox_id: int) -> list[int]:
+    span = {"after": message_id(mailbox_id, 0), "last": message_id(mailbox_id + 1, 0) - 1}
+    return [row[0] & _UID for row in tx.execute(SELECT_IDS, {**span, "count": 1 << 31})]
+
+
+def _vanished(tx: Transaction, mailbox_id: int, since: int) -> list[int]:
+    rows = tx.execute(SELECT_MAILBOX, {"of_id": mailbox_id})
+    if not rows or rows[0][1] < 0:
+        raise StoreRefusal("NONEXISTENT", "The mailbox does not exist")
+    if since >= tombstones_from(rows[0]):
+        found = tx.execute(SELECT_TOMBSTONES, {"mailbox_id": mailbox_id, "since": since})
+        return sorted({row[0] for row in found})
+    there = set(_all_uids(tx, mailbox_id))
+    return [uid for uid in range(1, rows[0][5]) if uid not in there]
