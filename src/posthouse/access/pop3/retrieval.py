@@ -42,4 +42,4 @@ async def top(store: Store, message: Message, lines: int) -> bytes:
         if end >= 0 or len(begin) < length:
             break
         length *= 4
-    return replies.ok("top of message follows") + replies.stuffed(begin if end < 0 else begin[:end])
+    return replies.ok("Top of message follows") + replies.stuffed(begin if end < 0 else begin[:end])

@@ -182,7 +182,7 @@ class Pop3Session(Connection):
     def _listing(self, command: Command, drop: Maildrop) -> None:
         if not command.numbers:
             lines = drop.sizes() if command.verb == "LIST" else drop.unique_ids()
-            self.write(multi_line("", lines))
+            self.write(multi_line("Listing follows", lines))
             return
         number = command.numbers[0]
         message = drop.get(number)
@@ -293,7 +293,7 @@ class Pop3Session(Connection):
             return
         if not arguments:
             # RFC 5034 3 leaves AUTH alone unspecified; clients before CAPA used it to ask for the mechanisms.
-            self.write(multi_line("", sasl.available(channel_binding=self._binding)))
+            self.write(multi_line("Mechanisms follow", sasl.available(channel_binding=self._binding)))
             return
         mechanism = sasl.mechanism(arguments[0], channel_binding=self._binding)
         if mechanism is None:
