@@ -19,27 +19,27 @@ workers = {workers}
 hostname = "posthouse.test"
 log_level = "warning"
 
-[[certificates]]
+[[certificate]]
 chain = "{folder}/certificate.pem"
 key = "{folder}/key.pem"
 
-[[listeners]]
+[[listener]]
 protocol = "smtp"
 address = "127.0.0.1"
 port = {smtp}
 
-[[listeners]]
+[[listener]]
 protocol = "imap"
 address = "127.0.0.1"
 port = {imap}
 
-[[listeners]]
+[[listener]]
 protocol = "imap"
 address = "127.0.0.1"
 port = {imaps}
 tls = "implicit"
 
-[[listeners]]
+[[listener]]
 protocol = "pop3"
 address = "127.0.0.1"
 port = {pop3}
@@ -48,7 +48,7 @@ port = {pop3}
 SETTINGS = {
     "limits.connections": "4000",
     "limits.connections_per_address": "4000",
-    "imap.sessions_per_account": "4000",
+    "imap.max_sessions_per_account": "4000",
 }
 """The generator is one address; its counterparts in the anchor's configuration are lifted too."""
 

@@ -62,7 +62,7 @@ class RunningServer:
             lines.append(f'database_url = "{self.database_url}"')
         for protocol, port, tls in listeners:
             lines += [
-                "[[listeners]]",
+                "[[listener]]",
                 f'protocol = "{protocol}"',
                 'address = "127.0.0.1"',
                 f"port = {port}",
