@@ -16,6 +16,8 @@ log = logger("cluster.leases")
 LEASE_FACTOR = 3.0
 """A lease lasts this many periods: a worker that died is replaced after that."""
 
+FIRST_SECONDS = 60.0
+
 
 def take(tx: Transaction, name: str, holder: str, now: float, seconds: float) -> bool:
     """Take or extend a lease. False while another holds it."""
@@ -55,11 +57,13 @@ class PeriodicJob:
         self._holder = secrets.token_hex(16)
 
     async def run(self) -> None:
-        """Work until cancelled, then give the lease back."""
+        """Work until cancelled, then give the lease back. The first time is soon after the start, not at it."""
+        first = True
         try:
             while True:
+                await asyncio.sleep(min(FIRST_SECONDS, self._period()) if first else self._period())
+                first = False
                 await self._once()
-                await asyncio.sleep(self._period())
         finally:
             try:
                 await asyncio.shield(self._database.run(give_back, self._name, self._holder))
