@@ -58,9 +58,16 @@ class Session:
         from posthouse.manage.offline import run_offline
 
         try:
-            return run_offline(self.config, use, parameters, emitted)
+            return run_offline(self.config, use, parameters, emitted, may_create=self._is_named())
         except ManageError as error:
             raise CommandError(error.kind, error.what, error.mend, error.problems) from None
+
+    def _is_named(self) -> bool:
+        """Whether somebody chose the data folder: a command in a wrong folder must not make an empty one
+        there."""
+        from posthouse.settings.load import is_configured
+
+        return self.data is not None or is_configured(self.config_path)
 
     def show(self, result: Any, words: Callable[[Any], None]) -> None:
         """Print a result: as JSON if asked, else by ``words``."""

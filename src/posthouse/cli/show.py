@@ -83,3 +83,10 @@ def span(seconds: float) -> str:
         if count or (name == "s" and not parts):
             parts.append(f"{count}{name}")
     return " ".join(parts[:2])
+
+
+def count(number: int, thing: str) -> str:
+    """``1 message``, ``2 messages``."""
+    if number == 1:
+        return f"1 {thing}"
+    return f"{number} {thing}es" if thing.endswith("s") else f"{number} {thing}s"

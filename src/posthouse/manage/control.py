@@ -101,8 +101,8 @@ class ControlServer:
         except Exception:
             log.exception("control.failed")
         finally:
+            await _close(writer)
             self._clients.discard(task)
-            writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         actor = self._admit(writer)
@@ -162,6 +162,15 @@ class ControlServer:
 
 _WHO = "Run the command as root or as the user the server runs as."
 _SAME_VERSION = "Use the posthouse command of the server's own version."
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Send what is left and close; a client that does not read is cut off."""
+    writer.close()
+    try:
+        await asyncio.wait_for(writer.wait_closed(), CLOSE_SECONDS)
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 def _error(kind: str, what: str, mend: str, problems: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -99,6 +99,11 @@ def load_config(
     return _check(_convert(raw, origin, where), origin, where)
 
 
+def is_configured(path: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a file or the environment says where the data folder is, rather than the defaults."""
+    return "POSTHOUSE_DATA" in environ or _find(path, environ) is not None
+
+
 def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
     named = path or environ.get("POSTHOUSE_CONFIG")
     if named:

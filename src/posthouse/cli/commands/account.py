@@ -83,7 +83,7 @@ def remove(session: Session, address: str, yes: bool) -> None:
     session.show(
         result,
         lambda removed: show.line(
-            f"Removed account {removed['address']} and {removed['messages']} messages."
+            f"Removed account {removed['address']} and {show.count(removed['messages'], 'message')}."
         ),
     )
 
@@ -137,4 +137,4 @@ def import_(session: Session, file: Any) -> None:
     result = session.call("account.import", {"text": text}, progress)
     if not session.as_json and sys.stderr.isatty():
         click.echo(err=True)
-    session.show(result, lambda done: show.line(f"Added {len(done['added'])} accounts."))
+    session.show(result, lambda done: show.line(f"Added {show.count(len(done['added']), 'account')}."))

@@ -41,7 +41,7 @@ def list_(session: Session, limit: int) -> None:
             "The queue is empty.",
         )
         if found["total"] > len(found["messages"]):
-            show.line(f"{found['total']} messages in all.")
+            show.line(f"{found['total']} messages wait in all.")
 
     session.show(result, words)
 
@@ -79,5 +79,8 @@ def retry(session: Session, id: int) -> None:
     """Try one waiting message now, also for recipients on hold."""
     result = session.call("queue.retry", {"id": id})
     session.show(
-        result, lambda done: show.line(f"Message {done['id']}: {done['recipients']} recipients are due.")
+        result,
+        lambda done: show.line(
+            f"Message {done['id']}: {show.count(done['recipients'], 'recipient')} due now."
+        ),
     )

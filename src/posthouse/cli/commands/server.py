@@ -26,16 +26,19 @@ def status(session: Session) -> None:
 
 def _status_words(found: Any) -> None:
     if found["running"]:
-        workers = "1 worker" if found["workers"] == 1 else f"{found['workers']} workers"
-        show.line(f"Posthouse {found['version']} runs since {show.span(found['uptime'])}, {workers}.")
+        workers = show.count(found["workers"], "worker")
+        show.line(f"Posthouse {found['version']} has run for {show.span(found['uptime'])}, {workers}.")
     else:
         show.line(f"Posthouse {found['version']} is stopped. Its data folder:")
     show.line(f"Data     {found['data']} ({show.size(found['disk_free'])} free)")
     show.line(f"Database {found['database']}")
-    counts = ", ".join(f"{found[name]} {name}" for name in ("domains", "accounts", "aliases"))
-    show.line(f"Holds    {counts}, {found['messages']} messages ({show.size(found['used'])})")
+    things = (("domains", "domain"), ("accounts", "account"), ("aliases", "alias"), ("messages", "message"))
+    held = ", ".join(show.count(found[name], thing) for name, thing in things)
+    show.line(f"Holds    {held} ({show.size(found['used'])})")
     waiting = found["queue"]
-    owed = f"{waiting['messages']} messages for {waiting['recipients']} recipients"
+    owed = (
+        f"{show.count(waiting['messages'], 'message')} for {show.count(waiting['recipients'], 'recipient')}"
+    )
     show.line(f"Queue    {owed}, {waiting['held']} held")
     if found["running"]:
         sessions = ", ".join(f"{count} {name}" for name, count in sorted(found["sessions"].items())) or "none"
@@ -67,7 +70,7 @@ def verify(session: Session) -> None:
     if result["findings"] or result["findings_left_out"]:
         raise CommandError(
             "findings",
-            f"{len(result['findings']) + result['findings_left_out']} findings.",
+            show.count(len(result["findings"]) + result["findings_left_out"], "finding") + ".",
             "See them above; keep the data folder as it is and restore what is damaged from a backup.",
         )
 
@@ -78,6 +81,7 @@ def _verify_words(found: Any) -> None:
     if found["findings_left_out"]:
         show.line(f"... and {found['findings_left_out']} more.")
     show.line(
-        f"Checked {found['bodies']} bodies, {found['messages']} messages in {found['mailboxes']} mailboxes: "
+        f"Checked {found['bodies']} bodies, {show.count(found['messages'], 'message')} in "
+        f"{show.count(found['mailboxes'], 'mailbox')}: "
         + ("all is well." if not found["findings"] else "something is wrong.")
     )
