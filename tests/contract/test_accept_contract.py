@@ -1,0 +1,156 @@
+"""Acceptance and the queue's worker with the real store and real bodies, the same on every engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_asyncio
+from hashing import CountingHasher
+from people import people
+from sqlalchemy import func, select
+
+from posthouse.bodies.files import FileBodies
+from posthouse.bodies.plain import PlainDurability
+from posthouse.cluster.local import LocalFeed
+from posthouse.database.contract import Database, Transaction
+from posthouse.deliver.acceptance import AcceptanceDesk
+from posthouse.deliver.local import LocalDelivery
+from posthouse.deliver.worker import DeliveryWorker
+from posthouse.directory.contract import Account
+from posthouse.directory.passwords import Passwords
+from posthouse.directory.service import DirectoryService
+from posthouse.mail.address import parse_address
+from posthouse.mail.envelope import Envelope, Origin, Recipient
+from posthouse.queue import traces, view
+from posthouse.queue.refusals import Refusals
+from posthouse.queue.service import QueueService
+from posthouse.route.resolve import Router
+from posthouse.settings.contract import CurrentSettings, Setting
+from posthouse.store.append import MailAppender
+from posthouse.store.contract import Appended, NewMessage, StoreRefusal
+from posthouse.store.facts import compute
+from posthouse.store.records import mailboxes, messages
+
+FREE = Setting("test.accept.contract.free", 0, "for this test only")
+COUNT = (
+    select(mailboxes.c.account_id, func.count(), func.max(mailboxes.c.uidnext))
+    .join(messages, messages.c.mailbox_id == mailboxes.c.id)
+    .group_by(mailboxes.c.account_id)
+)
+
+
+class Reluctant(MailAppender):
+    """Declines the first copy it is asked to take, when told to: after some rows were written already."""
+
+    reluctant = False
+
+    def append_in(self, tx: Transaction, mailbox_id: int, messages: list[NewMessage]) -> list[Appended]:  # type: ignore[override]
+        done = super().append_in(tx, mailbox_id, messages)
+        if self.reluctant:
+            self.reluctant = False
+            raise StoreRefusal("LIMIT", "told to refuse")
+        return done
+
+
+@dataclass
+class Scene:
+    database: Database
+    appender: Reluctant
+    desk: AcceptanceDesk
+    worker: DeliveryWorker
+    bodies: FileBodies
+    people: dict[str, Account]
+
+    async def accept(self, number: int, *recipients: str) -> list[str]:
+        """Accept message ``number``; what became of each recipient."""
+        envelope = Envelope(
+            Origin(f"trace{number}", "ESMTP", "there.test", "192.0.2.1", 4711),
+            parse_address("j@there.test"),
+            tuple(Recipient(parse_address(each)) for each in recipients),
+            received_at=1000.0,
+        )
+        spool = self.desk.spool()
+        spool.write(b"Message-ID: <%d@there.test>\r\nSubject: hello\r\n\r\nNumber %d\r\n" % (number, number))
+        body = spool.finish()
+        try:
+            outcomes = await self.desk.accept(envelope, body)
+        finally:
+            body.discard()
+        assert all(outcome.refusal is None for outcome in outcomes)
+        return [outcome.summary for outcome in outcomes]
+
+    async def counts(self) -> dict[str, tuple[int, int]]:
+        """Messages and next UID of each mailbox that has any, by the account's name."""
+        names = {account.id: name for name, account in self.people.items()}
+        rows = await self.database.read(lambda tx: tx.execute(COUNT))
+        return {names[int(account)]: (int(count), int(uidnext)) for account, count, uidnext in rows}
+
+
+@pytest_asyncio.fixture
+async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
+    made = await people(database)
+    feed, settings = LocalFeed(), CurrentSettings()
+    bodies = FileBodies(tmp_path / "data")
+    durability = PlainDurability(database, bodies)
+    appender = Reluctant(bodies, feed)
+    service = DirectoryService(database, feed, settings, Passwords(1, CountingHasher()))
+    queue, router = QueueService(settings, feed), Router(service)
+    desk = AcceptanceDesk(
+        durability=durability,
+        database=database,
+        appender=appender,
+        queue=queue,
+        router=router,
+        bodies=bodies,
+        refusals=Refusals(database, settings),
+        facts=compute,
+        settings=settings,
+        free_space=FREE,
+    )
+    local = LocalDelivery(
+        durability=durability, appender=appender, queue=queue, router=router, bodies=bodies, facts=compute
+    )
+    worker = DeliveryWorker(
+        database=database, queue=queue, local=local, settings=settings, feed=feed, owner="here/1"
+    )
+    yield Scene(database, appender, desk, worker, bodies, made)
+    service.close()
+    await durability.close()
+    bodies.close()
+
+
+async def test_copies_arrive_in_their_mailboxes(scene: Scene) -> None:
+    """One body, one row for each mailbox, and the trace with them."""
+    summaries = await scene.accept(1, "alice@ours.test", "bob@ours.test", "sales@ours.test")
+    assert summaries == ["delivered to mailbox"] * 3
+    assert await scene.counts() == {"alice": (1, 2), "bob": (1, 2)}
+    story = await scene.database.read(traces.read, "trace1")
+    assert [entry.stage for entry in story] == ["accept", "deliver", "deliver"]
+    assert await scene.database.read(traces.of_message, story[-1].message_id) == ["trace1"]
+
+
+async def test_what_was_half_done_is_undone_before_it_is_queued(scene: Scene) -> None:
+    """A mailbox that declines after rows were written leaves none; the queue brings the copy later, once."""
+    scene.appender.reluctant = True
+    summaries = await scene.accept(1, "alice@ours.test", "bob@ours.test")
+    assert [summary.split()[0] for summary in summaries] == ["queued", "delivered"]
+    assert await scene.counts() == {"bob": (1, 2)}
+    task = asyncio.create_task(scene.worker.run())
+    async with asyncio.timeout(10):
+        while await scene.database.read(view.list_queue):
+            await asyncio.sleep(0.02)
+    scene.worker.stop()
+    await task
+    assert await scene.counts() == {"alice": (1, 2), "bob": (1, 2)}
+    assert len(await scene.database.read(lambda tx: tx.execute(select(messages.c.body).distinct()))) == 1
+
+
+async def test_many_at_once_for_the_same_mailboxes(scene: Scene) -> None:
+    """In whatever order they name their recipients, none blocks another for good, and every UID is given once."""
+    orders = [("alice@ours.test", "bob@ours.test"), ("bob@ours.test", "alice@ours.test")]
+    done = await asyncio.gather(*(scene.accept(n, *orders[n % 2]) for n in range(40)))
+    assert all(summary == "delivered to mailbox" for summaries in done for summary in summaries)
+    assert await scene.counts() == {"alice": (40, 41), "bob": (40, 41)}
