@@ -1,4 +1,8 @@
-"""A message on its way in: line rule, size, header gate, spool; piece by piece, never held whole."""
+"""A message on its way in: line rule, size, header gate, spool; piece by piece, never held whole.
+
+Octets above 127 are taken in header and body whether or not 8BITMIME or SMTPUTF8 was said: much real mail
+has them unannounced, and refusing or rewriting it would lose or change messages. They are kept as they came.
+"""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ _MAX_SIZE_DIGITS = 20
 def split_parameters(text: str) -> dict[str, str | None]:
     """Parameters by keyword in upper case; None for those without a value. Raises Refusal (501)."""
     found: dict[str, str | None] = {}
+    if not text:
+        return found
     for word in text.split():
         match = _PARAMETER.fullmatch(word)
         if match is None:
