@@ -327,7 +327,12 @@ async def _worker(share: Share, stop: Stop, member: Member | None) -> AsyncItera
             stack.push_async_callback(control.close)
         stack.push_async_callback(_close_house, house, settings, stop)
         for listener, sockets in zip(config.listeners, share.sockets, strict=True):
-            await house.open(listener, sockets, make[listener.protocol])
+            try:
+                await house.open(listener, sockets, make[listener.protocol])
+            except OSError as error:
+                raise ManageError(
+                    "unavailable", f"Cannot listen on port {listener.port}: {error}.", "Name another port."
+                ) from error
         yield live
 
 

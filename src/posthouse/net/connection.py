@@ -278,6 +278,13 @@ class Connection(asyncio.Protocol):
         if not self._running or self.interruptible:
             self.going_down()
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to say or do: closed, no handler runs, and everything written has left."""
+        if not self._closed or self._running:
+            return False
+        return self._transport is None or not self._transport.get_write_buffer_size()
+
     # ------------------------------------------------------------------ asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -387,7 +394,8 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self.connection_lost, None)
             if not isinstance(error, OSError):  # ssl.SSLError and TimeoutError are OSErrors
                 raise
-            log.info("tls.failed", peer=self.peer.address, protocol=self.door.protocol, reason=str(error))
+            reason = str(error) or type(error).__name__
+            log.info("tls.failed", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
             raise ConnectionAbortedError("TLS handshake failed") from error
         if transport is None or self._transport is None:
             raise ConnectionResetError("the peer is gone")

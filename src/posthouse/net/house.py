@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from posthouse.net.connection import Connection
 from posthouse.net.contract import TlsContexts
 from posthouse.net.door import Admission, Door
+from posthouse.net.listeners import BACKLOG
 from posthouse.observe.log import logger
 from posthouse.settings.config import Listener
 
@@ -24,6 +25,9 @@ REFUSALS = {
     "pop3": "-ERR [SYS/TEMP] {reason}\r\n",
 }
 """What each protocol says to a peer that is not let in."""
+
+LEAVE_SECONDS = 0.3
+"""How long peers that have been told everything may take to go by themselves when the server stops."""
 
 MakeSession = Callable[[], Connection]
 
@@ -39,7 +43,8 @@ class House:
         self.sessions: set[Connection] = set()
 
     async def open(self, listener: Listener, sockets: Sequence[socket.socket], make: MakeSession) -> None:
-        """Take connections on these sockets; ``make`` makes the session of each."""
+        """Take connections on these sockets; ``make`` makes the session of each. Raises OSError when a port
+        was taken since it was bound."""
         door = Door(
             listener.protocol,
             tls=self._tls if listener.tls != "none" else None,
@@ -60,9 +65,9 @@ class House:
         loop = asyncio.get_running_loop()
         for one in sockets:
             if one.family == getattr(socket, "AF_UNIX", None):
-                server = await loop.create_unix_server(admit, sock=one)
+                server = await loop.create_unix_server(admit, sock=one, backlog=BACKLOG)
             else:
-                server = await loop.create_server(admit, sock=one)
+                server = await loop.create_server(admit, sock=one, backlog=BACKLOG)
             self._servers.append(server)
 
     def counts(self) -> dict[str, int]:
@@ -76,15 +81,18 @@ class House:
             server.close()
         for session in list(self.sessions):
             session.shut_down()
-        await self._wait_empty(seconds, hurry)
-        if self.sessions:
-            log.info("sessions.cut_off", count=len(self.sessions))
+        await self._wait(lambda: all(session.settled for session in self.sessions), seconds, hurry)
+        # Peers that read their last reply and go are better than peers that are cut off while they read it.
+        await self._wait(lambda: not self.sessions, min(seconds, LEAVE_SECONDS), hurry)
+        unsettled = [session for session in self.sessions if not session.settled]
+        if unsettled:
+            log.info("sessions.cut_off", count=len(unsettled))
         for session in list(self.sessions):
             session.abort()
         await asyncio.sleep(0)
 
-    async def _wait_empty(self, seconds: float, hurry: asyncio.Event) -> None:
+    async def _wait(self, over: Callable[[], bool], seconds: float, hurry: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         limit = loop.time() + seconds
-        while self.sessions and loop.time() < limit and not hurry.is_set():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        while not over() and loop.time() < limit and not hurry.is_set():
+            await asyncio.sleep(0.01)

@@ -1,4 +1,8 @@
-"""Listening sockets: opened while the process may still open low ports, for one worker or for several."""
+"""Listening sockets: bound while the process may still take low ports, for one worker or for several.
+
+They begin to listen when a worker is ready to take connections (``house``): until then peers are refused
+rather than kept waiting.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +156,6 @@ def _tcp(family: socket.AddressFamily, host: str, port: int, *, spread: bool) ->
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((host, port))
-        made.listen(BACKLOG)
         made.setblocking(False)
     except BaseException:
         made.close()
@@ -168,7 +171,6 @@ def _unix(path: str) -> socket.socket:
         _remove_stale(path)
         made.bind(path)
         os.chmod(path, UNIX_MODE)
-        made.listen(BACKLOG)
         made.setblocking(False)
     except OSError as error:
         made.close()
