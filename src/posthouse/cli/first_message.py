@@ -87,9 +87,7 @@ def _message(address: str) -> EmailMessage:
     message["Subject"] = "Your first message"
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=address.rpartition("@")[2])
-    message.set_content(
-        "It travelled receive, screen, route, queue, deliver, store, and you read it by access.\n"
-    )
+    message.set_content("It came by receive, screen, route, queue, deliver, store and access.\n")
     return message
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -90,3 +90,11 @@ def count(number: int, thing: str) -> str:
     if number == 1:
         return f"1 {thing}"
     return f"{number} {thing}es" if thing.endswith("s") else f"{number} {thing}s"
+
+
+def by_value(values: Mapping[str, str]) -> dict[str, list[str]]:
+    """The keys of each value, sorted: host names by their certificate."""
+    found: dict[str, list[str]] = {}
+    for key, value in sorted(values.items()):
+        found.setdefault(value, []).append(key)
+    return found

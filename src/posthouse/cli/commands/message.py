@@ -38,7 +38,7 @@ def show_(session: Session, message: str) -> None:
             show.line(f"  body {copy['body']}, modseq {copy['modseq']}, thread {copy['thread_id']}")
         show.line()
         for line in found["header"].splitlines():
-            show.line(line)
+            show.line(line.expandtabs())
         show.line()
         for part in found["parts"]:
             show.line(f"{part['section'] or 'message':8} {part['type']:30} {show.size(part['size'])}")

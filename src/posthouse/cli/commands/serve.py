@@ -103,9 +103,9 @@ def _banner(live: LiveState) -> None:
         rows.setdefault((listener.protocol, _tls_words(listener.tls)), []).append(listener.where)
     for (protocol, tls), places in rows.items():
         show.line(f"  {protocol:11}{tls:10}{', '.join(places)}")
-    for host, fingerprint in live.certificates.items():
+    for fingerprint, hosts in show.by_value(live.certificates).items():
         show.line()
-        show.line(f"  Certificate of {host}, SHA-256:")
+        show.line(f"  Certificate of {', '.join(hosts)}, SHA-256:")
         show.line(f"  {fingerprint}")
     show.line()
 

@@ -48,8 +48,9 @@ def _status_words(found: Any) -> None:
             ("PROTOCOL", "LISTENS ON", "TLS"),
             [(row["protocol"], row["where"], row["tls"]) for row in found["listeners"]],
         )
-        for host, fingerprint in sorted(found["certificates"].items()):
-            show.line(f"Certificate {host}: SHA-256 {fingerprint}")
+        for fingerprint, hosts in show.by_value(found["certificates"]).items():
+            show.line(f"Certificate of {', '.join(hosts)}, SHA-256:")
+            show.line(f"  {fingerprint}")
 
 
 def verify(session: Session) -> None:
