@@ -106,13 +106,13 @@ def remove(header: bytes, *names: bytes) -> bytes:
 
 def select(header: bytes, names: frozenset[bytes], *, excluded: bool = False) -> bytes:
     """The fields with (or, ``excluded``, without) these lower-case names, raw and in order, then the blank line if the
-    header has one: IMAP's HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 9051 6.4.5.1)."""
-    chosen = [
-        header[field.start : field.end]
-        for field in fields(header)
-        if (field.name.lower() in names) != excluded
-    ]
-    chosen.append(b"\r\n")
+    header has one: IMAP's HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 9051 6.4.5.1). Lines that are no fields belong to
+    the excluding form."""
+    if excluded:
+        return remove(header, *names)
+    chosen = [header[field.start : field.end] for field in fields(header) if field.name.lower() in names]
+    if header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n"):
+        chosen.append(b"\r\n")
     return b"".join(chosen)
 
 

@@ -108,31 +108,43 @@ class _Scanner:
         self.left -= 1
         body = self._header_end(start)
         hit = self._next_boundary(start, body) if self.boundaries else None
-        if hit is not None:
-            body = hit.line
+        if hit is not None:  # the header is cut off
+            body = max(hit.content_end, start)
         part = Part(start, body, body)
         if default:
             part.type, part.subtype = "message", default
         if body > start:
             _read_fields(part, self.buffer[start:body])
+        embeds = part.type == "message" and part.subtype in _MESSAGE_SUBTYPES
         if hit is None:
-            if part.type == "multipart" and level < self.depth and self.left > 0:
+            if level >= self.depth or self.left <= 0:
+                hit = self._next_boundary(body, self.size)
+            elif part.type == "multipart":
                 hit = self._multipart(part, level)
-            elif (
-                part.type == "message"
-                and part.subtype in _MESSAGE_SUBTYPES
-                and level < self.depth
-                and self.left > 0
-            ):
+            elif embeds:
                 part.message, hit = self.part(body, level + 1, "")
             else:
                 hit = self._next_boundary(body, self.size)
-        elif part.type == "message" and part.subtype in _MESSAGE_SUBTYPES:
+        elif embeds:
             part.message = Part(body, body, body)
-        part.end = self.size if hit is None else max(hit.content_end, _inner_end(part))
+        self._settle_end(part, hit)
         if part.type == "text" or part.message is not None:
             part.lines = self._lines(part.body, part.end)
         return part, hit
+
+    def _settle_end(self, part: Part, hit: _Hit | None) -> None:
+        """Say where a part ends. The line end before a boundary line is the boundary's (RFC 2046 5.1.1), even where it
+        would have to serve as the blank line after the header too."""
+        if hit is None:
+            part.end = self.size
+            return
+        if hit.content_end < part.body and not part.children:
+            part.body = max(hit.content_end, part.start)
+            if part.message is not None:
+                part.message = Part(part.body, part.body, part.body)
+        part.end = max(hit.content_end, part.body)
+        if part.children:
+            part.end = max(part.end, part.children[-1].end)
 
     def _multipart(self, part: Part, level: int) -> _Hit | None:
         """Scan the children of a multipart, from its preamble to its epilogue."""
@@ -232,14 +244,6 @@ class _Scanner:
         return sum(
             buffer[at : min(at + _COUNT_CHUNK, end)].count(b"\n") for at in range(start, end, _COUNT_CHUNK)
         )
-
-
-def _inner_end(part: Part) -> int:
-    """Where what a part contains ends. A header cut off by a boundary line keeps the line end before it, so this can
-    lie behind the end of the content proper."""
-    if part.message is not None:
-        return part.message.end
-    return part.children[-1].end if part.children else part.body
 
 
 def _boundary(part: Part) -> bytes:
