@@ -94,5 +94,5 @@ class House:
     async def _wait(self, over: Callable[[], bool], seconds: float, hurry: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         limit = loop.time() + seconds
-        while not over() and loop.time() < limit and not hurry.is_set():
+        while not over() and loop.time() < limit and not hurry.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
