@@ -12,6 +12,10 @@ from structlog.typing import EventDict, Processor
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
+# Without the values of local variables: passwords and mail are among them.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 _NOISY = ("asyncio", "alembic", "sqlalchemy")
 
 
@@ -49,7 +53,7 @@ def configure(form: str, level: str, stream: TextIO | None = None) -> None:
 
 def _renderers(form: str) -> list[Processor]:
     if form == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        return [_TRACEBACKS, structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
         colors=False, pad_event_to=26, exception_formatter=structlog.dev.plain_traceback
     )
