@@ -220,8 +220,21 @@ class Fetching:
 
     async def _answer(self, number: int, message: Message, facts: Facts | None, told: bool) -> None:
         """One message's line. ``told``: \\Seen was set just now, so its flags are told along."""
-        session = self._session
-        source = Source(session.store, message, facts)
+        source = Source(self._session.store, message, facts)
+        try:
+            pieces = await self._pieces(source, told)
+        except Exception:
+            if self._session.selected.get(message.uid) is not None:
+                raise
+            self.missing = True  # expunged since it was chosen, and its content with it
+            return
+        if pieces:
+            pieces[0] = b"* %d FETCH (" % number
+            pieces.append(b")\r\n")
+            await self._write(source, pieces)
+
+    async def _pieces(self, source: Source, told: bool) -> list[Piece]:
+        """The items of a line, a blank before each."""
         pieces: list[Piece] = []
         for item in (*self._items, *self._changed(told)):
             if isinstance(item, Section):
@@ -231,11 +244,7 @@ class Fetching:
                     self.unknown_encoding = True
             else:
                 pieces += [b" ", await self._word(item, source)]
-        if not pieces:
-            return
-        pieces[0] = b"* %d FETCH (" % number
-        pieces.append(b")\r\n")
-        await self._write(source, pieces)
+        return pieces
 
     def _changed(self, told: bool) -> tuple[str, ...]:
         """What else to tell of a message whose \\Seen was set by this command."""

@@ -12,8 +12,9 @@ from posthouse.mail.transfer import decode_base64, decode_quoted_printable, deco
 PIECE = 256 * 1024
 """Encoded octets decoded at a time."""
 
+_LOOK_BACK = 1000
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
-_SAFE_END = re.compile(rb"[^= \t\r\n][0-9A-Za-z]{2}\Z")
+_SAFE_END = re.compile(rb"[^=][^= \t\r\n]\Z")
 
 
 def decoded(buffer: Buffer, start: int, end: int, encoding: str) -> Iterator[bytes]:
@@ -49,7 +50,7 @@ def _base64(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:
 
 
 def _quoted_printable(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:
-    """Cut behind line ends; within a line only where no code and no blank before a line's end is torn."""
+    """Cut behind line ends, and within lines that are longer than a piece where it does no harm."""
     at = start
     while at < end:
         stop = min(at + PIECE, end)
@@ -58,7 +59,15 @@ def _quoted_printable(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:
             if cut > at:
                 stop = cut
             else:
-                while stop > at + 3 and not _SAFE_END.search(buffer[stop - 3 : stop]):
-                    stop -= 1
+                stop = _safe_cut(buffer, stop)
         yield decode_quoted_printable(buffer[at:stop])
         at = stop
+
+
+def _safe_cut(buffer: Buffer, stop: int) -> int:
+    """A place shortly before ``stop`` where neither a code nor blanks before a line's end are torn; ``stop`` itself in
+    garbage that has none."""
+    for cut in range(stop, stop - _LOOK_BACK, -1):
+        if _SAFE_END.search(buffer[cut - 2 : cut]):
+            return cut
+    return stop
