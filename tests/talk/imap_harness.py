@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from pathlib import Path
 
 import trustme
-from counted_spools import CountedSpool
 from memory_directory import MemoryDirectory
-from memory_store import MemoryStore
 
 from posthouse.access.imap.service import ImapService
+from posthouse.bodies.files import FileBodies
+from posthouse.bodies.plain import PlainDurability
+from posthouse.cluster.local import LocalFeed
+from posthouse.database.open import open_database
 from posthouse.net.door import Door
 from posthouse.settings.contract import CurrentSettings, Settings, declared
+from posthouse.store.contract import NewMessage
+from posthouse.store.service import MailStore
 
 PASSWORDS = {"anna@example.org": "secret", "bert@example.org": "hidden"}
 
@@ -32,45 +37,75 @@ class _Contexts:
 
 
 class ImapHarness:
-    """One server; its store is empty but for what was given."""
+    """One server over a real store in ``folder``; the store is empty but for what was given."""
 
-    def __init__(self, given: list[str], needs_tls: bool) -> None:
-        self.values: dict[str, object] = {"imap.notice_delay": 0.0}
-        self.store = MemoryStore()
+    def __init__(self, given: list[str], needs_tls: bool, folder: Path, database_url: str) -> None:
+        self.values: dict[str, object] = {"imap.notice_delay": 0.02}
         self.directory = MemoryDirectory(dict(PASSWORDS))
-        self.door: Door | None = None
+        self.limit = 0
         self.doors: list[Door] = []
         self._numbers = 0
         self._authority = trustme.CA() if needs_tls else None
         self._contexts = _Contexts(self._authority) if self._authority else None
         self._given = given
+        self._folder = folder
+        self._database_url = database_url
+        self._anna = self.directory.accounts["anna@example.org"].id
 
     async def start(self) -> None:
-        """Carry out the ``given:`` lines."""
-        anna = self.directory.accounts["anna@example.org"].id
+        """Open the store and carry out the ``given:`` lines."""
+        settings = CurrentSettings()
+        self.database = await open_database(self._database_url, threads=2, upgrade=False)
+        self.bodies = FileBodies(self._folder)
+        self.durability = PlainDurability(self.database, self.bodies)
+        self.store = MailStore(
+            self.database, self.bodies, self.durability, LocalFeed(), settings, quota_limit=self._quota_limit
+        )
         for account in self.directory.accounts.values():
             await self.store.provision(account.id)
         for line in self._given:
-            word, _, rest = line.partition(" ")
-            if word == "setting":
-                name, _, value = rest.partition(" ")
-                self.values[name] = declared()[name].type(value)
-            elif word == "quota":
-                self.store.limit = int(rest)
-            elif word == "message":
-                mailbox, _, subject = rest.partition(" ")
-                if await self.store.find(anna, mailbox) is None:
-                    await self.store.create(anna, mailbox)
-                self.store.deliver(anna, mailbox, self._message(subject))
-            else:
-                raise ValueError(f"unknown given: {line}")
+            await self._prepare(line)
+        settings.now = Settings(self.values)
         self.service = ImapService(
             store=self.store,
             directory=self.directory,
-            spool=CountedSpool,
-            settings=CurrentSettings(Settings(self.values)),
+            spool=self.bodies.spool,
+            settings=settings,
             hostname="mail.example.org",
         )
+
+    async def close(self) -> None:
+        """Close everything; no half-received message may be left."""
+        await self.store.close()
+        await self.durability.close()
+        left = list(self.bodies.temporary.iterdir())
+        self.bodies.close()
+        await self.database.close()
+        assert not left
+
+    async def _quota_limit(self, account_id: int) -> int:
+        return self.limit
+
+    async def _prepare(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == "setting":
+            name, _, value = rest.partition(" ")
+            self.values[name] = declared()[name].type(value)
+        elif word == "quota":
+            self.limit = int(rest)
+        elif word == "message":
+            await self._deliver(rest)
+        else:
+            raise ValueError(f"unknown given: {line}")
+
+    async def _deliver(self, text: str) -> None:
+        name, _, subject = text.partition(" ")
+        mailbox = await self.store.find(self._anna, name) or await self.store.create(self._anna, name)
+        spool = self.bodies.spool()
+        spool.write(self._message(subject))
+        body = spool.finish()
+        await self.store.append(mailbox.id, [NewMessage(body)])
+        body.discard()
 
     def _message(self, subject: str) -> bytes:
         self._numbers += 1
@@ -102,9 +137,7 @@ class ImapHarness:
         """Carry out a ``do:`` line."""
         word, _, rest = text.partition(" ")
         if word == "deliver":
-            mailbox, _, subject = rest.partition(" ")
-            anna = self.directory.accounts["anna@example.org"].id
-            self.store.deliver(anna, mailbox, self._message(subject))
+            await self._deliver(rest)
         elif word == "shutdown":
             for door in self.doors:
                 for session in list(door.sessions):

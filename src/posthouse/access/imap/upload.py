@@ -12,8 +12,8 @@ from posthouse.wire.imap.syntax import SyntaxProblem
 if TYPE_CHECKING:
     from posthouse.access.imap.session import Session
 
-MAX_MESSAGES = 1000
-"""Most messages of one APPEND."""
+MAX_MESSAGES = 500
+"""Most messages of one APPEND: they are stored in one unit."""
 
 
 class Upload:

@@ -1,4 +1,4 @@
-"""CREATE (RFC 9051 6.3.4), with CREATE-SPECIAL-USE (RFC 6154)."""
+"""CREATE (RFC 9051 6.3.4), with CREATE-SPECIAL-USE (RFC 6154). Which uses there are is the store's to say."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ from posthouse.access.imap.contract import ImapSession, No
 from posthouse.wire.imap.names import SEPARATOR, complaint
 from posthouse.wire.imap.response import list_line
 from posthouse.wire.imap.syntax import Command, Create
-
-_USES = {
-    word.lower(): word
-    for word in ("\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent", "\\Trash")
-}
-"""What a mailbox can be for. \\All would be a view of other mailboxes, which we do not make."""
 
 
 async def run(session: ImapSession, command: Command) -> None:
@@ -34,7 +28,4 @@ def _special_use(words: tuple[str, ...]) -> str:
         return ""
     if len(words) > 1:
         raise No("A mailbox has one special use at most", b"USEATTR")
-    known = _USES.get(words[0].lower())
-    if known is None:
-        raise No("This special use is not supported", b"USEATTR")
-    return known
+    return words[0]

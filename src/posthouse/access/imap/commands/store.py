@@ -63,6 +63,9 @@ class _Work:
         )
         self.modified += outcome.modified
         self.gone = self.gone or bool(outcome.gone)
+        if not set(self._change.keywords) <= set(session.told_keywords):
+            await session.refresh()
+            notices.tell_keywords(session, view)
         if not silent:
             session.tell_flags(outcome.changed)
             return
