@@ -22,7 +22,7 @@ WORDS = [
     b"MAIL FROM:<anna@example.org>\r\n", b"RCPT TO:<anna@example.org>\r\n", b"RCPT TO:<bert@example.org>\r\n",
     b"RCPT TO:<v@far.example>\r\n", b"DATA\r\n", b"BDAT 3\r\n", b"BDAT 0 LAST\r\n", b"BDAT 4 LAST\r\n", b"RSET\r\n",
     b"NOOP\r\n", b"QUIT\r\n", b"AUTH PLAIN\r\n", b"AUTH LOGIN\r\n", b"AUTH SCRAM-SHA-256 biwsbj1hLHI9Yg==\r\n",
-    b"AUTH PLAIN AGFubmFAZXhhbXBsZS5vcmcAc2VjcmV0\r\n", b"*\r\n", b"c2VjcmV0\r\n", b"STARTTLS\r\n", b"VRFY x\r\n", b"HELP\r\n",
+    b"AUTH PLAIN AGFubmFAZXhhbXBsZS5vcmcAc2VjcmV0\r\n", b"*\r\n", b"c2VjcmV0\r\n", b"STARTTLS\r\n", b"VRFY\r\n",
     b"Subject: x\r\n", b"\r\n", b".\r\n", b"..\r\n", b"\n.\n", b"\r", b"\n", b".", b"\0", b"abc", b"From x\r\n",
     b"Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\n", b"\xff\r\n", b"x" * 600, b"GET / HTTP/1.1\r\n",
 ]  # fmt: skip
