@@ -112,6 +112,9 @@ class RunningServer:
             self._wait(port, limit)
         for port in (self.imap, self.imaps, self.pop3, self.pop3s):
             self._wait(port, limit)
+        # With several workers one may answer before the one that carries the control socket.
+        while not (self.data / "control.sock").exists() and time.monotonic() < limit:
+            time.sleep(0.02)
 
     def _wait(self, port: int, limit: float) -> None:
         assert self.process is not None
