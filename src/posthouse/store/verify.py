@@ -1,0 +1,296 @@
+"""``posthouse verify``: does everything kept agree with everything else?
+
+Read only; it may run beside a working server. A mailbox that changes while it is looked at is looked at
+again. An
+*error* is something that should not be; a *warning* is what a crash leaves and the removal job clears away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sqlalchemy import bindparam, select
+
+from posthouse.bodies.files import FileBodies
+from posthouse.bodies.records import SELECT_AFTER, SELECT_BODY, SELECT_KNOWN
+from posthouse.bodies.records import bodies as bodies_table
+from posthouse.database.contract import Database, Row, Transaction
+from posthouse.store.contract import DELETED, SEEN, Mailbox
+from posthouse.store.records import (
+    SELECT_ALL_IDS,
+    SELECT_COUNTER,
+    SELECT_MAILBOX,
+    SELECT_RANGE,
+    SELECT_TOMBSTONES,
+    UID_BITS,
+    message_id,
+    messages,
+)
+from posthouse.store.rows import mailbox_from
+
+YOUNG = 86400.0
+"""Seconds: a file without a row is a left-over while it is younger, and a finding when it is older."""
+
+_PAGE = 500
+_ROWS = 2000
+_READ = 1 << 20
+_MOST_FINDINGS = 1000
+_TRIES = 5
+
+_SELECT_SIZES = select(bodies_table.c.digest, bodies_table.c.size).where(
+    bodies_table.c.digest.in_(bindparam("digests", expanding=True))
+)
+_SELECT_PREFIXES = select(messages.c.id, messages.c.prefix, messages.c.mailbox_id).where(
+    messages.c.id.in_(bindparam("ids", expanding=True))
+)
+
+Progress = Callable[[str, int], None]
+"""Called now and then with what is being looked at ("bodies", "files", "mailboxes") and how many there were
+so far."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found. ``errors`` and ``warnings`` hold at most a thousand lines each; the numbers count
+    all."""
+
+    bodies: int = 0
+    files: int = 0
+    mailboxes: int = 0
+    messages: int = 0
+    error_count: int = 0
+    warning_count: int = 0
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing is wrong (warnings do not count)."""
+        return not self.error_count
+
+    def error(self, line: str) -> None:
+        """Add a finding."""
+        self.error_count += 1
+        if len(self.errors) < _MOST_FINDINGS:
+            self.errors.append(line)
+
+    def warn(self, line: str) -> None:
+        """Add a warning."""
+        self.warning_count += 1
+        if len(self.warnings) < _MOST_FINDINGS:
+            self.warnings.append(line)
+
+
+async def verify(database: Database, bodies: FileBodies, *, progress: Progress | None = None) -> Report:
+    """Look at everything: every body's hash, every row, every file, every counter."""
+    report = Report()
+    tell = progress or (lambda what, count: None)
+    await _verify_bodies(database, bodies, report, tell)
+    await _verify_files(database, bodies, report, tell)
+    await _verify_mailboxes(database, report, tell)
+    return report
+
+
+async def _verify_bodies(database: Database, bodies: FileBodies, report: Report, tell: Progress) -> None:
+    after = b""
+    while rows := await database.scan(_bodies_after, after):
+        after = rows[-1][0]
+        findings = await asyncio.to_thread(_hash_all, bodies, rows)
+        for digest, complaint in findings:
+            still = await database.scan(_body_now, digest)
+            name = digest.hex()
+            if still is None:
+                continue  # removed meanwhile
+            if still[1] is not None:
+                report.warn(f"body {name}: {complaint}; nothing refers to it, it is being removed")
+            else:
+                report.error(f"body {name}: {complaint}")
+        report.bodies += len(rows)
+        tell("bodies", report.bodies)
+
+
+def _hash_all(bodies: FileBodies, rows: Sequence[Row]) -> list[tuple[bytes, str]]:
+    findings = []
+    for digest, size, _ in rows:
+        complaint = _body_complaint(bodies.path(bytes(digest).hex()), bytes(digest), size)
+        if complaint:
+            findings.append((bytes(digest), complaint))
+    return findings
+
+
+def _body_complaint(path: str, digest: bytes, size: int) -> str:
+    found = hashlib.sha256()
+    length = 0
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(_READ):
+                found.update(piece)
+                length += len(piece)
+    except FileNotFoundError:
+        return "its file is missing"
+    except OSError as error:
+        return f"its file cannot be read ({error.strerror or error})"
+    if length != size:
+        return f"its file has {length} bytes, its row says {size}"
+    if found.digest() != digest:
+        return "its file's content has another hash"
+    return ""
+
+
+async def _verify_files(database: Database, bodies: FileBodies, report: Report, tell: Progress) -> None:
+    files = bodies.kept()
+    while batch := await asyncio.to_thread(_take, files, _PAGE):
+        names = [name for name, _, _ in batch]
+        known = await database.scan(_known, names)
+        for name, written, _ in batch:
+            if name in known or not os.path.exists(bodies.path(name)):
+                continue
+            if time.time() - written < YOUNG:
+                report.warn(f"file {name}.eml: no row knows it (left by a crash or a refused message)")
+            else:
+                report.error(f"file {name}.eml: no row knows it, and it is older than a day")
+        report.files += len(batch)
+        tell("files", report.files)
+
+
+async def _verify_mailboxes(database: Database, report: Report, tell: Progress) -> None:
+    after = highest = 0
+    seen: dict[int, int] = {}
+    while ids := await database.scan(_mailbox_ids, after):
+        after = ids[-1]
+        for mailbox_id in ids:
+            mailbox = await _verify_mailbox(database, mailbox_id, report)
+            if mailbox is None:
+                continue
+            report.mailboxes += 1
+            highest = max(highest, mailbox.uidvalidity)
+            other = seen.setdefault(mailbox.uidvalidity, mailbox_id)
+            if other != mailbox_id:
+                report.error(
+                    f"mailboxes {other} and {mailbox_id} have the same UIDVALIDITY {mailbox.uidvalidity}"
+                )
+            tell("mailboxes", report.mailboxes)
+    counter = await database.scan(_counter)
+    if highest > counter:
+        report.error(f"the UIDVALIDITY counter is at {counter}, a mailbox has {highest}")
+
+
+async def _verify_mailbox(database: Database, mailbox_id: int, report: Report) -> Mailbox | None:
+    """One mailbox; again from the start when it changed meanwhile."""
+    for _ in range(_TRIES):
+        before = await database.scan(_mailbox, mailbox_id)
+        if before is None or before.account_id < 0:
+            return None
+        found = await _look_at(database, before)
+        now = await database.scan(_mailbox, mailbox_id)
+        if now is None or now.account_id < 0:
+            return None
+        if now.highest_modseq == before.highest_modseq:
+            report.messages += before.messages
+            for line in found:
+                report.error(f"mailbox {before.name!r} of account {before.account_id}: {line}")
+            return before
+    report.warn(f"mailbox {mailbox_id} changed all the time and was not checked")
+    return before
+
+
+async def _look_at(database: Database, mailbox: Mailbox) -> list[str]:
+    found: list[str] = []
+    tally = [0, 0, 0, 0, 0]
+    after = message_id(mailbox.id, 0)
+    uids: set[int] = set()
+    while True:
+        rows, lines = await database.scan(_messages_after, mailbox, after)
+        if not rows:
+            break
+        after = rows[-1][0]
+        found += lines
+        for row in rows:
+            uids.add(row[0] & ((1 << UID_BITS) - 1))
+            tally[0] += 1
+            tally[1] += not row[2] & SEEN
+            tally[2] += bool(row[2] & DELETED)
+            tally[3] += row[6] if row[2] & DELETED else 0
+            tally[4] += row[6]
+    counters = (mailbox.messages, mailbox.unseen, mailbox.deleted, mailbox.deleted_size, mailbox.size)
+    for word, counted, kept in zip(
+        ("messages", "unseen", "deleted", "deleted size", "size"), tally, counters, strict=True
+    ):
+        if counted != kept:
+            found.append(f"counter {word} is {kept}, counted {counted}")
+    for uid, modseq in await database.scan(_tombstones, mailbox.id):
+        if uid in uids:
+            found.append(f"UID {uid} is there and expunged")
+        if uid >= mailbox.uidnext or modseq > mailbox.highest_modseq:
+            found.append(f"the tombstone of UID {uid} is past UIDNEXT or the highest modseq")
+    return found
+
+
+def _messages_after(tx: Transaction, mailbox: Mailbox, after: int) -> tuple[list[Row], list[str]]:
+    last = message_id(mailbox.id, (1 << UID_BITS) - 1)
+    rows = tx.execute(SELECT_RANGE, {"after": after, "last": last, "count": _ROWS})
+    found: list[str] = []
+    for start in range(0, len(rows), _PAGE):
+        page = rows[start : start + _PAGE]
+        digests = list({bytes(row[9]) for row in page})
+        sizes = {bytes(row[0]): row[1] for row in tx.execute(_SELECT_SIZES, {"digests": digests})}
+        prefixes = {row[0]: row for row in tx.execute(_SELECT_PREFIXES, {"ids": [row[0] for row in page]})}
+        for row in page:
+            found += _row_findings(mailbox, row, sizes.get(bytes(row[9])), prefixes.get(row[0]))
+    return rows, found
+
+
+def _row_findings(mailbox: Mailbox, row: Row, size: int | None, prefix: Row | None) -> Iterator[str]:
+    uid = row[0] & ((1 << UID_BITS) - 1)
+    if not 0 < uid < mailbox.uidnext:
+        yield f"UID {uid} is not below UIDNEXT {mailbox.uidnext}"
+    if not 0 < row[1] <= mailbox.highest_modseq:
+        yield f"UID {uid} has modseq {row[1]}, above the highest, {mailbox.highest_modseq}"
+    if size is None:
+        yield f"UID {uid} refers to body {bytes(row[9]).hex()}, which has no row"
+    elif row[6] != size + row[7]:
+        yield f"UID {uid} has size {row[6]}, its parts have {size + row[7]}"
+    if prefix is not None and (len(prefix[1]) != row[7] or prefix[2] != mailbox.id):
+        yield f"UID {uid} has a prefix of {len(prefix[1])} bytes and says {row[7]}, or another mailbox's number"
+
+
+def _take(files: Iterator[tuple[str, float, int]], count: int) -> list[tuple[str, float, int]]:
+    return list(islice(files, count))
+
+
+def _bodies_after(tx: Transaction, after: bytes) -> list[Row]:
+    return tx.execute(SELECT_AFTER, {"after": after, "count": _PAGE})
+
+
+def _body_now(tx: Transaction, digest: bytes) -> Row | None:
+    rows = tx.execute(SELECT_BODY, {"digest": digest})
+    return rows[0] if rows else None
+
+
+def _known(tx: Transaction, names: list[str]) -> set[str]:
+    rows = tx.execute(SELECT_KNOWN, {"digests": [bytes.fromhex(name) for name in names]})
+    return {bytes(row[0]).hex() for row in rows}
+
+
+def _mailbox_ids(tx: Transaction, after: int) -> list[int]:
+    return [row[0] for row in tx.execute(SELECT_ALL_IDS, {"after": after, "count": _PAGE})]
+
+
+def _mailbox(tx: Transaction, mailbox_id: int) -> Mailbox | None:
+    rows = tx.execute(SELECT_MAILBOX, {"of_id": mailbox_id})
+    return mailbox_from(rows[0]) if rows else None
+
+
+def _tombstones(tx: Transaction, mailbox_id: int) -> list[Row]:
+    return tx.execute(SELECT_TOMBSTONES, {"mailbox_id": mailbox_id, "since": 0})
+
+
+def _counter(tx: Transaction) -> int:
+    rows = tx.execute(SELECT_COUNTER, {"name": "uidvalidity"})
+    return int(rows[0][0]) if rows else 0
