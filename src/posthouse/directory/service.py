@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 from posthouse.cluster.contract import Feed
@@ -130,12 +131,17 @@ class DirectoryService:
         if task is None:
             task = asyncio.ensure_future(self._passwords.verify(password_hash, password))
             self._verifying[token] = task
-            task.add_done_callback(lambda _: self._verifying.pop(token, None))
+            task.add_done_callback(partial(self._verified_now, token))
         # A session that goes away must not end the hash that others wait for.
         matches = await asyncio.shield(task)
         if matches and remember:
             self._verified.add(token, self._clock() + remember)
         return matches
+
+    def _verified_now(self, token: bytes, task: asyncio.Task[bool]) -> None:
+        del self._verifying[token]
+        if not task.cancelled():
+            task.exception()  # seen, even when every session that waited has gone
 
     def _admit(self, key: str, account: Account, peer: str, protocol: str) -> SignIn:
         if not account.active:
