@@ -48,6 +48,7 @@ class Box:
     tombstones: list[tuple[int, int]] = field(default_factory=list)
     watchers: list[MemoryView] = field(default_factory=list)
     deleted: bool = False
+    scratch: dict[str, object] = field(default_factory=dict)
 
     def modseq(self) -> int:
         self.row.highest_modseq += 1
@@ -109,6 +110,10 @@ class MemoryView:
 
     def rows(self) -> Sequence[Message | None]:
         return [self.get(uid) for uid in self._uids]
+
+    @property
+    def scratch(self) -> dict[str, object]:
+        return self._box.scratch
 
     def _changed(self) -> list[Message]:
         rows = (self.get(uid) for uid in self._uids)

@@ -234,6 +234,11 @@ class View(Protocol):
         when nothing changed (20,000 rows: a shared or copied list, no look-up each). Do not change it, nor
         keep it over an await."""
 
+    @property
+    def scratch(self) -> dict[str, object]:
+        """A place on the state shared by all views of this mailbox in this process, where ``access`` keeps answers it has
+        finished. The store never reads it; it goes with the mailbox's last view."""
+
     def pending(self) -> bool:
         """Whether sync has something to tell."""
 

@@ -8,10 +8,9 @@ UID that names nothing; FETCH by sequence number ends with NO [EXPUNGEISSUED] af
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 from posthouse.access.imap.contract import ImapSession
-from posthouse.access.imap.fetch_render import FACTS, SIMPLE, Renderer, heads, hot_lines
+from posthouse.access.imap.fetch_render import FACTS, HOT_CHUNK, SIMPLE, heads, hot_lines, simple_lines
 from posthouse.access.imap.fetch_section import (
     Large,
     LargeBinary,
@@ -29,13 +28,13 @@ from posthouse.wire.imap.syntax import STAR, Fetch, FetchItem, Section
 
 log = logger("access.imap")
 
-_HOT_CHUNK = 2000
 _SIMPLE_CHUNK = 500
 _FACTS_CHUNK = 50
 _DRAIN_AT = 65536
 _PREVIEWS = ("PREVIEW", "PREVIEW.LAZY")
 _EVERYTHING = ((1, STAR),)
-_HOT = {"UID", "FLAGS"}
+_HOT_ORDER = ("UID", "FLAGS")
+_HOT = set(_HOT_ORDER)
 
 
 def plan(arguments: Fetch, uid: bool) -> tuple[FetchItem, ...]:
@@ -52,6 +51,11 @@ def plan(arguments: Fetch, uid: bool) -> tuple[FetchItem, ...]:
 def marks_seen(items: Sequence[FetchItem]) -> bool:
     """Whether an item sets \\Seen: content that was asked without PEEK."""
     return any(isinstance(item, Section) and not item.peek for item in items)
+
+
+def _columns(pairs: Sequence[tuple[int, Message]]) -> tuple[list[int], list[Message]]:
+    """Numbers and messages apart."""
+    return [number for number, _ in pairs], [message for _, message in pairs]
 
 
 class Fetching:
@@ -103,46 +107,27 @@ class Fetching:
         session = self._session
         rows = list(session.selected.rows())
         numbers = heads(len(rows))
-        for start in range(0, len(rows), _HOT_CHUNK):
-            chunk = rows[start : start + _HOT_CHUNK]
-            whole = [row for row in chunk if row is not None]
-            if not whole:
-                self.missing = True
-                continue
-            if len(whole) == len(chunk) and not session.is_recent(whole[-1].uid):
-                data = hot_lines(islice(numbers, start, start + len(chunk)), whole)
-            else:
-                data = self._lines(
-                    [(start + index, row) for index, row in enumerate(chunk, 1) if row is not None],
-                    [SIMPLE["UID"], SIMPLE["FLAGS"]],
-                )
-                self.missing = self.missing or len(whole) < len(chunk)
+        for start in range(0, len(rows), HOT_CHUNK):
+            chunk = rows[start : start + HOT_CHUNK]
+            data = None
+            if chunk[-1] is not None and not session.is_recent(chunk[-1].uid):
+                data = hot_lines(numbers, start, chunk, session.selected.scratch)
+            if data is None:
+                there = [(number, row) for number, row in enumerate(chunk, start + 1) if row is not None]
+                self.missing = self.missing or len(there) < len(chunk)
+                data = simple_lines(session, _HOT_ORDER, *_columns(there))
             session.write(data)
             await self._sent(len(data))
             await self._pace.breathe()
 
     # items that are in the view
 
-    def _lines(self, messages: Sequence[tuple[int, Message]], renderers: Sequence[Renderer]) -> bytes:
-        session = self._session
-        if len(renderers) == 1:
-            (only,) = renderers
-            return b"".join(
-                [b"* %d FETCH (%s)\r\n" % (number, only(session, message)) for number, message in messages]
-            )
-        return b"".join(
-            [
-                b"* %d FETCH (%s)\r\n"
-                % (number, b" ".join([render(session, message) for render in renderers]))
-                for number, message in messages
-            ]
-        )
-
     async def _simple(self) -> None:
-        renderers = [SIMPLE[item] for item in self._items if type(item) is str]
+        items = [item for item in self._items if type(item) is str]
         messages = self._messages()
         for start in range(0, len(messages), _SIMPLE_CHUNK):
-            data = self._lines(messages[start : start + _SIMPLE_CHUNK], renderers)
+            chunk = _columns(messages[start : start + _SIMPLE_CHUNK])
+            data = simple_lines(self._session, items, *chunk)
             self._session.write(data)
             await self._sent(len(data))
             await self._pace.breathe()
@@ -154,10 +139,9 @@ class Fetching:
         found: list[tuple[int, Message]] = []
         if self._arguments.messages == _EVERYTHING:
             rows = view.rows()
-            self.missing = None in rows
-            return [
-                (number, row) for number, row in enumerate(rows, 1) if row is not None and row.modseq > since
-            ]
+            there = [(number, row) for number, row in enumerate(rows, 1) if row is not None]
+            self.missing = len(there) < len(rows)
+            return there if since < 0 else [pair for pair in there if pair[1].modseq > since]
         for number, uid in self._session.resolve(self._arguments.messages, self._uid):
             message = view.get(uid)
             if message is None:
@@ -256,7 +240,7 @@ class Fetching:
     async def _word(self, item: str, source: Source) -> bytes:
         simple = SIMPLE.get(item)
         if simple is not None:
-            return simple(self._session, source.message)
+            return simple(self._session, (source.message,))[0]
         if item in _PREVIEWS:
             return b"PREVIEW " + string(await source.preview(), self._session.state.utf8)
         return FACTS[item](await source.facts())

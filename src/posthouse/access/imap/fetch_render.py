@@ -3,61 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from operator import attrgetter
+from typing import Any
 
 from posthouse.access.imap.contract import ImapSession
 from posthouse.access.imap.flags import flag_bytes
 from posthouse.store.contract import Facts, Message
 from posthouse.wire.imap.response import internal_date
 
-Renderer = Callable[[ImapSession, Message], bytes]
+Column = Callable[[ImapSession, Sequence[Message]], list[bytes]]
+"""One item of many messages at a time: a comprehension for each item is half the work of a call for each message."""
 
 
-def _uid(session: ImapSession, message: Message) -> bytes:
-    return b"UID %d" % message.uid
+def _flags(session: ImapSession, messages: Sequence[Message]) -> list[bytes]:
+    if messages and session.is_recent(messages[-1].uid):
+        return [b"FLAGS " + session.flags(m) for m in messages]
+    return [b"FLAGS " + flag_bytes(m.flags, m.keywords, False) for m in messages]
 
 
-def _flags(session: ImapSession, message: Message) -> bytes:
-    return b"FLAGS " + session.flags(message)
-
-
-def _internal_date(session: ImapSession, message: Message) -> bytes:
-    return b"INTERNALDATE " + internal_date(message.internal_date, message.zone)
-
-
-def _size(session: ImapSession, message: Message) -> bytes:
-    return b"RFC822.SIZE %d" % message.size
-
-
-def _modseq(session: ImapSession, message: Message) -> bytes:
-    return b"MODSEQ (%d)" % message.modseq
-
-
-def _save_date(session: ImapSession, message: Message) -> bytes:
-    return b"SAVEDATE " + internal_date(message.save_date)
-
-
-def _email_id(session: ImapSession, message: Message) -> bytes:
-    return b"EMAILID (%s)" % message.email_id.encode("ascii")
-
-
-def _thread_id(session: ImapSession, message: Message) -> bytes:
+def _thread_id(message: Message) -> bytes:
     if not message.thread_id:
         return b"THREADID NIL"
     return b"THREADID (%s)" % message.thread_id.encode("ascii")
 
 
-SIMPLE: dict[str, Renderer] = {
-    "UID": _uid,
+SIMPLE: dict[str, Column] = {
+    "UID": lambda session, messages: [b"UID %d" % m.uid for m in messages],
     "FLAGS": _flags,
-    "INTERNALDATE": _internal_date,
-    "RFC822.SIZE": _size,
-    "MODSEQ": _modseq,
-    "SAVEDATE": _save_date,
-    "EMAILID": _email_id,
-    "THREADID": _thread_id,
+    "INTERNALDATE": lambda session, messages: [
+        b"INTERNALDATE " + internal_date(m.internal_date, m.zone) for m in messages
+    ],
+    "RFC822.SIZE": lambda session, messages: [b"RFC822.SIZE %d" % m.size for m in messages],
+    "MODSEQ": lambda session, messages: [b"MODSEQ (%d)" % m.modseq for m in messages],
+    "SAVEDATE": lambda session, messages: [b"SAVEDATE " + internal_date(m.save_date) for m in messages],
+    "EMAILID": lambda session, messages: [b"EMAILID (%s)" % m.email_id.encode("ascii") for m in messages],
+    "THREADID": lambda session, messages: [_thread_id(m) for m in messages],
 }
-"""Items that are in the view's message record."""
+"""Items that are in the view's message record. Messages are in order of UID."""
+
+
+def simple_lines(
+    session: ImapSession, items: Sequence[str], numbers: Iterable[int], messages: Sequence[Message]
+) -> bytes:
+    """The lines of messages of which only simple items were asked."""
+    columns = [SIMPLE[item](session, messages) for item in items]
+    if len(columns) == 1:
+        pairs = zip(numbers, columns[0], strict=True)
+        return b"".join([b"* %d FETCH (%s)\r\n" % pair for pair in pairs])
+    rows = zip(numbers, zip(*columns, strict=True), strict=True)
+    return b"".join([b"* %d FETCH (%s)\r\n" % (number, b" ".join(row)) for number, row in rows])
+
 
 FACTS: dict[str, Callable[[Facts], bytes]] = {
     "ENVELOPE": lambda facts: b"ENVELOPE " + facts.envelope,
@@ -69,14 +64,18 @@ FACTS: dict[str, Callable[[Facts], bytes]] = {
 
 # The hot form: UID and FLAGS of many messages, which clients ask at every opening of a mailbox. The end of a
 # message's line does not depend on the session (but for \Recent) nor on the sequence number, so it is kept with
-# the message; the beginning depends on the number alone, so it is kept for all mailboxes together.
+# the message; the beginning depends on the number alone, so it is kept for all mailboxes together. Of large
+# mailboxes the joined lines of each two thousand messages are kept too, as long as none of these changes.
 
+HOT_CHUNK = 2000
+
+_line = attrgetter("line")
 _heads: list[bytes] = []
 _MAX_HEADS = 200_000
 
 
 def heads(count: int) -> Sequence[bytes]:
-    """``* 1 FETCH``, ``* 2 FETCH`` …: at least ``count`` of them."""
+    """``* 1``, ``* 2`` …: at least ``count`` of them."""
     if count > _MAX_HEADS:
         return [b"* %d" % number for number in range(1, count + 1)]
     if count > len(_heads):
@@ -91,7 +90,30 @@ def tail(message: Message) -> bytes:
     return line
 
 
-def hot_lines(numbers: Iterable[bytes], messages: Sequence[Message]) -> bytes:
-    """The hot lines of messages and the beginnings that go with them."""
-    tails = [message.line or tail(message) for message in messages]
-    return b"".join(chain.from_iterable(zip(numbers, tails, strict=False)))
+def hot_lines(
+    numbers: Sequence[bytes], start: int, messages: Sequence[Message | None], scratch: dict[str, object]
+) -> bytes | None:
+    """The hot lines of the messages at index ``start`` and on; None if one of them is gone."""
+    whole = len(messages) == HOT_CHUNK
+    if whole:
+        kept: Any = scratch.get(f"hot {start}")
+        if kept is not None and kept[0] == messages:  # messages are equal only to themselves
+            data: bytes = kept[1]
+            return data
+    joined = _join(numbers[start : start + len(messages)], messages)
+    if whole and joined is not None:
+        scratch[f"hot {start}"] = (messages, joined)
+    return joined
+
+
+def _join(numbers: Sequence[bytes], messages: Sequence[Message | None]) -> bytes | None:
+    pieces: list[Any] = [None] * (2 * len(messages))
+    pieces[0::2] = numbers
+    try:
+        pieces[1::2] = map(_line, messages)
+        return b"".join(pieces)
+    except AttributeError:
+        return None
+    except TypeError:  # a line that was not made yet
+        pieces[1::2] = [message.line or tail(message) for message in messages if message is not None]
+        return b"".join(pieces)

@@ -10,19 +10,22 @@ from posthouse.wire.imap.response import esearch, uid_set
 from posthouse.wire.imap.syntax import Command
 
 _FEW = 200
-"""Below this many messages looking each number up is quicker than numbering the mailbox."""
+"""Below this many messages looking each number up is quicker than going through the mailbox."""
 
 
-def names(session: ImapSession, messages: Sequence[Message], uid: bool) -> list[int]:
-    """UIDs or sequence numbers of messages, in their order."""
+def names(session: ImapSession, messages: Sequence[Message], uid: bool, *, ordered: bool = True) -> list[int]:
+    """UIDs or sequence numbers of messages, in their order; ``ordered``: that is the order of the mailbox."""
     if uid:
         return [message.uid for message in messages]
     view = session.selected
     if len(messages) < _FEW:
         found = [view.sequence(message.uid) for message in messages]
         return [number for number in found if number is not None]
+    if ordered:
+        wanted = {message.uid for message in messages}
+        return [number for number, name in enumerate(view.uids, 1) if name in wanted]
     numbers = dict(zip(view.uids, range(1, len(view.uids) + 1), strict=True))
-    return [numbers[message.uid] for message in messages if message.uid in numbers]
+    return [numbers[message.uid] for message in messages]
 
 
 def plain(word: bytes, numbers: Sequence[int], modseq: int | None) -> bytes:
@@ -62,6 +65,8 @@ def extended(
     messages: Sequence[Message],
     returns: frozenset[str],
     with_modseq: bool,
+    *,
+    ordered: bool = True,
 ) -> bytes:
     """The ESEARCH line. Empty when only SAVE was asked (RFC 5182 2.1)."""
     wanted = returns - {"SAVE"}
@@ -69,7 +74,7 @@ def extended(
         if returns:
             return b""
         wanted = frozenset(("ALL",))
-    numbers = names(session, messages, command.uid)
+    numbers = names(session, messages, command.uid, ordered=ordered)
     results: list[tuple[bytes, bytes]] = []
     if numbers:
         if "MIN" in wanted:

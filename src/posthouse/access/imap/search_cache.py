@@ -9,9 +9,19 @@ would otherwise throw out each entry just before it is needed again.
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
 
-V = TypeVar("V")
+
+class Sized(Protocol):
+    """What can be kept. Never falsy."""
+
+    @property
+    def size(self) -> int:
+        """Bytes held, roughly."""
+
+
+V = TypeVar("V", bound=Sized)
 
 GENERATION = 300.0
 """Seconds until unused entries grow old, and again until they are dropped."""
@@ -26,8 +36,8 @@ class SearchCache(Generic[V]):
     __slots__ = ("_old", "_size", "_timer", "_young")
 
     def __init__(self) -> None:
-        self._young: dict[str, tuple[V, int]] = {}
-        self._old: dict[str, tuple[V, int]] = {}
+        self._young: dict[str, V] = {}
+        self._old: dict[str, V] = {}
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -36,41 +46,42 @@ class SearchCache(Generic[V]):
         """Bytes held, roughly."""
         return self._size
 
-    def get(self, digest: str) -> V | None:
-        """The value, or None."""
-        found = self._young.get(digest)
-        if found is None:
-            found = self._old.pop(digest, None)
-            if found is None:
-                return None
-            self._young[digest] = found
-        return found[0]
+    def get(self, digests: Iterable[str]) -> list[V | None]:
+        """The values of digests, None where there is none."""
+        young, old = self._young, self._old
+        found = [young.get(digest) for digest in digests]
+        if old and not all(found):
+            for index, digest in enumerate(digests):
+                value = None if found[index] else old.pop(digest, None)
+                if value is not None:
+                    found[index] = young[digest] = value
+        return found
 
-    def put(self, digest: str, value: V, size: int, budget: int) -> None:
-        """Keep a value of ``size`` bytes if it fits into ``budget``."""
-        size += _OVERHEAD
-        before = self._young.get(digest) or self._old.pop(digest, None)
-        if before is not None:
-            self._size -= before[1]
-            self._young.pop(digest, None)
+    def put(self, digest: str, value: V, budget: int) -> None:
+        """Keep a value if it fits into ``budget`` bytes."""
+        if digest in self._young or digest in self._old:
+            self.drop(digest)
+        size = value.size + _OVERHEAD
         if self._size + size > budget:
             return
-        self._young[digest] = (value, size)
+        self._young[digest] = value
         self._size += size
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GENERATION, self.age)
 
+    def drop(self, digest: str) -> None:
+        """Forget a value, before it changes its size."""
+        before = self._young.pop(digest, None) or self._old.pop(digest, None)
+        if before is not None:
+            self._size -= before.size + _OVERHEAD
+
     def age(self) -> None:
         """Drop what was not used for a generation, and let the rest grow old."""
         self._timer = None
-        self._size -= sum(size for _, size in self._old.values())
+        self._size -= sum(value.size + _OVERHEAD for value in self._old.values())
         self._old, self._young = self._young, {}
         if self._old:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return
-            self._timer = loop.call_later(GENERATION, self.age)
+            self._timer = asyncio.get_running_loop().call_later(GENERATION, self.age)
 
     def clear(self) -> None:
         """Forget everything."""

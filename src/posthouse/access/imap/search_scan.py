@@ -31,6 +31,7 @@ from posthouse.wire.imap.syntax import Key
 _CHUNK = 2000
 _FACTS_CHUNK = 200
 _SCAN_CHUNK = 50
+_COMPARE_CHUNK = 400
 _BREAK = "\0"
 """Between two texts: no needle contains it, so no match spans them."""
 
@@ -74,7 +75,9 @@ class Scanner:
 
     async def summaries(self, messages: Sequence[Message]) -> list[Summary]:
         """The summaries of messages, in order."""
-        found: list[Summary | None] = [summaries.get(message.body) for message in messages]
+        found = summaries.get([message.body for message in messages])
+        if all(found):
+            return found  # type: ignore[return-value]
         missing = [index for index, summary in enumerate(found) if summary is None]
         for start in range(0, len(missing), _FACTS_CHUNK):
             chunk = missing[start : start + _FACTS_CHUNK]
@@ -82,7 +85,7 @@ class Scanner:
             for index, known in zip(chunk, facts, strict=True):
                 summary = summarize(known)
                 found[index] = summary
-                summaries.put(messages[index].body, summary, summary.size, self._budget)
+                summaries.put(messages[index].body, summary, self._budget)
                 await self._step()
         return [summary for summary in found if summary is not None]
 
@@ -141,12 +144,11 @@ class Scanner:
     async def by_text(self, messages: Messages, name: str, needle: str) -> Messages:
         """BODY and TEXT."""
         with_headers = name == "TEXT"
-        result: Messages = []
         unread: list[Message] = []
         verdicts: dict[int, bool] = {}
-        for start in range(0, len(messages), _CHUNK):
-            for message in messages[start : start + _CHUNK]:
-                known = texts.get(message.body)
+        for start in range(0, len(messages), _COMPARE_CHUNK):
+            chunk = messages[start : start + _COMPARE_CHUNK]
+            for message, known in zip(chunk, texts.get([message.body for message in chunk]), strict=True):
                 verdict = None if known is None else _verdict(known, needle, with_headers)
                 if verdict is None or (with_headers and not verdict and message.prefix_size):
                     unread.append(message)
@@ -158,21 +160,21 @@ class Scanner:
             for message, verdict in zip(chunk, await self._scan(chunk, needle, with_headers), strict=True):
                 verdicts[message.uid] = verdict
             await self._step()
-        result = [message for message in messages if verdicts[message.uid]]
-        return result
+        return [message for message in messages if verdicts[message.uid]]
 
     async def _scan(self, messages: Sequence[Message], needle: str, with_headers: bool) -> list[bool]:
         """Decode and compare some messages in a thread."""
         store = self._session.store
         facts = await store.facts(messages)
         work: list[tuple[Texts, Buffer, bytes, bytes]] = []
-        for message, known in zip(messages, facts, strict=True):
+        before = texts.get([message.body for message in messages])
+        for message, known, decoded in zip(messages, facts, before, strict=True):
+            texts.drop(message.body)
             prefix = await store.prefix(message) if with_headers and message.prefix_size else b""
-            held = texts.get(message.body) or Texts()
-            work.append((held, await store.buffer(message), known.parts, prefix))
+            work.append((decoded or Texts(), await store.buffer(message), known.parts, prefix))
         verdicts = await asyncio.to_thread(partial(_compare, work, needle, with_headers))
         for message, (held, _, _, _) in zip(messages, work, strict=True):
-            texts.put(message.body, held, held.size, self._budget)
+            texts.put(message.body, held, self._budget)
         return verdicts
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imap_sinks import read_one
 
+from posthouse.mail.dates import format_internal_date
 from posthouse.wire.imap import response
 from posthouse.wire.imap.syntax import Command
 
@@ -72,6 +73,12 @@ def test_sets_keep_an_order_that_is_not_ascending() -> None:
 def test_internal_date(seconds: int, zone: int, shown: bytes) -> None:
     """A date-time in its zone; what no calendar has is moved into it, never an exception."""
     assert response.internal_date(seconds, zone) == shown
+
+
+@given(st.integers(-(10**11), 10**12), st.integers(-1439, 1439))
+def test_the_quick_internal_date_is_the_plain_one(seconds: int, zone: int) -> None:
+    """Kept days and zones give what formatting each date anew would."""
+    assert response.internal_date(seconds, zone) == format_internal_date(seconds, zone)
 
 
 def test_tagged_lines_never_break() -> None:

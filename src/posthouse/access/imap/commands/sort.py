@@ -27,10 +27,10 @@ async def run(session: ImapSession, command: Command) -> None:
         raise
     if returns is None:
         highest = max((message.modseq for message in found), default=0)
-        numbers = names(session, found, command.uid)
+        numbers = names(session, found, command.uid, ordered=False)
         session.write(plain(b"SORT", numbers, highest if with_modseq else None))
     else:
-        line = extended(session, command, found, returns, with_modseq)
+        line = extended(session, command, found, returns, with_modseq, ordered=False)
         if "SAVE" in returns:
             remember(session, found, returns)
         if line:
