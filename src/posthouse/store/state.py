@@ -75,6 +75,7 @@ class MailboxState:
         self.expunges_from = 0
         self._keyword_sets: set[tuple[str, ...]] = set()
         self.keywords: tuple[str, ...] = ()
+        self.scratch: dict[str, object] = {}
         self._lock = asyncio.Lock()
         self._checked = 0.0
         self._loads = 0

@@ -82,6 +82,10 @@ class MailboxView:
             self._rows_of = (self._uids, state.version)
         return self._rows
 
+    @property
+    def scratch(self) -> dict[str, object]:
+        return self._state.scratch
+
     def pending(self) -> bool:
         return self._version != self._state.version or self._untold_expunges()
 
