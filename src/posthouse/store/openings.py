@@ -87,6 +87,7 @@ class Openings:
         if state.gone:
             self._forget(state.mailbox_id)
             return
+        state.scratch.clear()
         self._idle[state.mailbox_id] = state
         self._idle.move_to_end(state.mailbox_id)
         room = self._settings.now[OPEN_CACHE]

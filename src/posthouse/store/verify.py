@@ -148,9 +148,8 @@ async def _verify_files(database: Database, bodies: FileBodies, report: Report, 
     while batch := await asyncio.to_thread(_take, files, _PAGE):
         names = [name for name, _, _ in batch]
         known = await database.scan(_known, names)
-        for name, written, _ in batch:
-            if name in known or not os.path.exists(bodies.path(name)):
-                continue
+        unknown = [(name, written) for name, written, _ in batch if name not in known]
+        for name, written in await asyncio.to_thread(_still_there, bodies, unknown):
             if time.time() - written < YOUNG:
                 report.warn(f"file {name}.eml: no row knows it (left by a crash or a refused message)")
             else:
@@ -258,6 +257,10 @@ def _row_findings(mailbox: Mailbox, row: Row, size: int | None, prefix: Row | No
         yield f"UID {uid} has size {row[6]}, its parts have {size + row[7]}"
     if prefix is not None and (len(prefix[1]) != row[7] or prefix[2] != mailbox.id):
         yield f"UID {uid} has a prefix of {len(prefix[1])} bytes and says {row[7]}, or another mailbox's number"
+
+
+def _still_there(bodies: FileBodies, found: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    return [each for each in found if os.path.exists(bodies.path(each[0]))]
 
 
 def _take(files: Iterator[tuple[str, float, int]], count: int) -> list[tuple[str, float, int]]:
