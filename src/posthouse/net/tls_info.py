@@ -17,8 +17,11 @@ def remember_server_name(connection: ssl.SSLObject | ssl.SSLSocket, name: str) -
 
 
 def tls_info(transport: asyncio.BaseTransport) -> TlsInfo:
-    """Describe the TLS layer of a transport whose handshake is done."""
+    """Describe the TLS layer of a transport whose handshake is done. Raises ConnectionError when it is gone
+    again."""
     connection = transport.get_extra_info("ssl_object")
+    if connection is None:
+        raise ConnectionResetError("the peer left right after the handshake")
     version = connection.version() or ""
     cipher = connection.cipher()
     unique: bytes | None = None

@@ -358,3 +358,17 @@ async def test_tls_connections_share_the_read_buffer(
 async def test_sharing_steps_aside_for_unknown_transports() -> None:
     """Another TLS layer than asyncio's is left alone."""
     assert share_read_buffer(asyncio.Transport(), asyncio.get_running_loop()) is False
+
+
+def test_uvloop(tmp_path: Path) -> None:
+    """On uvloop the same sessions work: STARTTLS, and implicit TLS whose handshake came with a PROXY
+    header."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+    authority = trustme.CA()
+    ours = ServerContexts([issued(authority, tmp_path, "mail.example")], SelfMade(tmp_path, ["x"]))
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_starttls(ours, client, ssl.TLSVersion.TLSv1_3))
+        runner.run(test_implicit_tls(ours, client, True))
+        runner.run(test_commands_injected_before_the_handshake_are_dropped(ours, client))
