@@ -66,8 +66,6 @@ class MailboxState:
         """A notice said that there is more."""
         self.gone = False
         self.views: set[MailboxView] = set()
-        self.scratch: dict[str, object] = {}
-        """Finished answers that access keeps here while somebody reads the mailbox."""
         self.changes: list[tuple[int, int]] = []
         """(modseq, UID) of flag changes, in the order of modseq."""
         self.changes_from = 0

@@ -86,10 +86,6 @@ class MailboxView:
     def scratch(self) -> dict[str, object]:
         return self._state.scratch
 
-    @property
-    def scratch(self) -> dict[str, object]:
-        return self._state.scratch
-
     def pending(self) -> bool:
         return self._version != self._state.version or self._untold_expunges()
 
