@@ -283,6 +283,8 @@ async def _worker(share: Share, stop: Stop, member: Member | None) -> AsyncItera
         )
         if member is not None:
             member.others = limits.others
+            member.failures = directory.failures.heard
+            directory.failures.told = member.fail
         house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME])
         states = tuple(
             state

@@ -1,6 +1,7 @@
 """The middle of a node: what workers tell one another goes through here, in the supervisor.
 
-Messages from a worker: ``ready``; ``failed`` (kind, what, mend) instead of it; ``feed`` (notices); ``count``
+Messages from a worker: ``ready``; ``failed`` (kind, what, mend) instead of it; ``feed`` (notices) and
+``failures`` (of sign-ins: peer, login, times), both passed on to the others; ``count``
 (connections by source, as changes); ``sessions`` (open sessions by protocol); ``ask`` (number), answered with
 ``live`` (number, sessions of all workers by protocol). Messages to a worker: ``start``, ``stop``, ``feed``,
 ``others`` (connections of the other workers by source).
@@ -59,10 +60,10 @@ class Hub:
     def receive(self, worker: int, message: Message) -> None:
         """Act on a worker's message."""
         match message:
-            case ["feed", list(notices)]:
+            case ["feed" | "failures", list()]:
                 for number, link in self._links.items():
                     if number != worker:
-                        link.send("feed", notices)
+                        link.send(*message)
             case ["count", dict(deltas)]:
                 self._tally.change(worker, deltas)
                 self._tell_soon()

@@ -57,7 +57,8 @@ class PeriodicJob:
         self._holder = secrets.token_hex(16)
 
     async def run(self) -> None:
-        """Work until cancelled, then give the lease back. The first time is soon after the start, not at it."""
+        """Work until cancelled, then give the lease back. The first time is soon after the start, not at
+        it."""
         first = True
         try:
             while True:

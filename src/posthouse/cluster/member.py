@@ -26,10 +26,13 @@ class Member:
         self.stopping = asyncio.Event()
         self.others: Callable[[Mapping[str, int]], None] | None = None
         """Called with the connections of the other workers, by source."""
+        self.failures: Callable[[str, str, int], None] | None = None
+        """Called with peer, login and number of failed sign-ins that another worker saw."""
         self._link = Link(self._receive, self._lost)
         self._told = asyncio.Event()
         self._feed: LocalFeed | None = None
         self._deltas: Counter[str] = Counter()
+        self._failed: Counter[tuple[str, str]] = Counter()
         self._sessions: dict[str, int] = {}
         self._asked: dict[int, asyncio.Future[dict[str, int]]] = {}
         self._questions = 0
@@ -53,6 +56,10 @@ class Member:
         """A connection of a stranger came (+1) or went (-1)."""
         self._deltas[source] += delta
 
+    def fail(self, peer: str, login: str) -> None:
+        """A sign-in of this peer and login failed here."""
+        self._failed[peer, login] += 1
+
     def ready(self) -> None:
         """Every listener of this worker takes connections."""
         self._link.send("ready")
@@ -69,6 +76,10 @@ class Member:
             self._deltas.clear()
             if deltas:
                 self._link.send("count", deltas)
+            failed = [[peer, login, times] for (peer, login), times in self._failed.items()]
+            self._failed.clear()
+            if failed:
+                self._link.send("failures", failed)
             now = sessions()
             if now != self._sessions:
                 self._sessions = now
@@ -99,6 +110,10 @@ class Member:
             case ["feed", list(notices)]:
                 if self._feed is not None:
                     self._feed.deliver([(topic, key, version) for topic, key, version in notices])
+            case ["failures", list(failures)]:
+                if self.failures is not None:
+                    for peer, login, times in failures:
+                        self.failures(peer, login, times)
             case ["others", dict(counts)]:
                 if self.others is not None:
                     self.others(counts)

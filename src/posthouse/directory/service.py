@@ -50,6 +50,11 @@ class DirectoryService:
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
         self._secret = b""
 
+    @property
+    def failures(self) -> Failures:
+        """The counters of failed sign-ins, to be joined with those of other workers."""
+        return self._failures
+
     async def target(self, address: Address) -> Target:
         """Where this address leads. Raises DatabaseUnavailable."""
         return await self._cache.get(("target", address.key), lookup.find_target, address)

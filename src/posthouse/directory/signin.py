@@ -23,6 +23,9 @@ MAX_COUNTERS = 50_000
 
 _MAX_LOGGED = 254
 
+_MOST_HEARD = 64
+"""Failures of one notice that are counted: beyond them the delay is at its longest anyhow."""
+
 
 class Counters:
     """Recent failures by key, bounded."""
@@ -60,12 +63,23 @@ class Failures:
         self._clock = clock
         self._peers = Counters()
         self._logins = Counters()
+        self.told: Callable[[str, str], None] | None = None
+        """Called with (peer key, login) for each failure, to tell the other workers of this node."""
+
+    def heard(self, peer: str, login: str, times: int) -> None:
+        """Another worker saw so many failures of this peer (by its key) and login."""
+        now, forget = self._clock(), float(self._settings.now[FORGET_FAILURES])
+        for _ in range(min(times, _MOST_HEARD)):
+            self._peers.add(peer, now, forget)
+            self._logins.add(login, now, forget)
 
     def failed(self, login: str, *, peer: str, protocol: str, reason: str) -> float:
         """Count and log a failure; returns the seconds the answer should wait."""
         now, forget = self._clock(), float(self._settings.now[FORGET_FAILURES])
         of_peer = self._peers.add(peer_key(peer), now, forget)
         of_login = self._logins.add(login, now, forget)
+        if self.told is not None:
+            self.told(peer_key(peer), login)
         _log.warning(
             "signin.refused",
             login=login[:_MAX_LOGGED],

@@ -120,8 +120,8 @@ async def test_notices_reach_the_other_workers() -> None:
 
 
 async def test_counts_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections of a stranger in one worker are known to the others within moments, and forgotten with the
-    worker; sessions of all are added up."""
+    """Connections and failed sign-ins of a stranger in one worker are known to the others within moments, and
+    forgotten with the worker; sessions of all are added up."""
     monkeypatch.setattr("posthouse.cluster.member.TELL_SECONDS", 0.01)
     monkeypatch.setattr("posthouse.cluster.hub.TELL_SECONDS", 0.01)
     node = Node()
@@ -133,11 +133,16 @@ async def test_counts_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
         asyncio.create_task(member.tell(lambda n=number: {"imap": n + 1}))
         for number, member in enumerate(node.members)
     ]
+    heard: list[tuple[str, str, int]] = []
+    node.members[1].failures = lambda *failure: heard.append(failure)
+    for _ in range(2):
+        node.members[0].fail("203.0.113.9", "anna@example.org")
     for _ in range(3):
         node.members[0].count("203.0.113.9", 1)
     node.members[0].count("203.0.113.9", -1)
     await asyncio.sleep(0.1)
     assert others == {0: {}, 1: {"203.0.113.9": 2}}
+    assert heard == [("203.0.113.9", "anna@example.org", 2)]
     assert await node.members[1].all_sessions() == {"imap": 3}
     node.hub.remove(0)
     node.hub._tell()
