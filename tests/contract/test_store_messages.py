@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from posthouse.store.verify import verify
 from store_parts import ACCOUNT, Parts
 
 from posthouse.store.contract import (
@@ -18,6 +17,7 @@ from posthouse.store.contract import (
     NewMessage,
     StoreRefusal,
 )
+from posthouse.store.verify import verify
 
 
 async def counters(parts: Parts, name: str) -> tuple[int, int, int, int]:

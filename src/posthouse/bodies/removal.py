@@ -169,7 +169,7 @@ class Removal:
         return removed, revived
 
     async def _sweep(self, now: float, done: Removed) -> None:
-        before = now - ORPHAN_AGE
+        before = min(now, time.time()) - ORPHAN_AGE
         done.temporary = await asyncio.to_thread(self._bodies.sweep_temporary, before)
         files = self._bodies.kept()
         while names := await asyncio.to_thread(_old_ones, files, before):
