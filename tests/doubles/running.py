@@ -162,7 +162,7 @@ class RunningServer:
         """Stop as an administrator would (SIGTERM); the exit status."""
         if self.process is None:
             return 0
-        self.process.send_signal(signal.SIGTERM)
+        self._terminate()
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -170,6 +170,15 @@ class RunningServer:
             raise
         self.process = None
         return status
+
+    def _terminate(self) -> None:
+        """SIGTERM to the server; a tracer in front of it would keep the signal to itself."""
+        assert self.process is not None
+        pid = self.process.pid
+        if self.prefix_command:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            pid = int(children[0])
+        os.kill(pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to the server and everything it started, as a power cut would end it."""

@@ -340,7 +340,7 @@ def test_imapclient_uses_the_extensions(house: RunningServer, account: str) -> N
         client.move([uid], "Archive")
         client.select_folder("Archive", readonly=True)
         assert len(client.search()) == 1
-        assert client.find_special_folder(imapclient.SENT) == "Sent"
+        assert client.find_special_folder(imapclient.imapclient.SENT) == "Sent"
 
 
 @pytest.mark.needs("node")
