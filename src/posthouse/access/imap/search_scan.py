@@ -226,11 +226,7 @@ async def by_content(scanner: Scanner, messages: Messages, key: Key) -> Messages
     """Messages that match a content key."""
     name = key.name
     if name in FIELDS:
-        needle = fold(key.value)
-        if not needle:
-            # Every message has these fields in its envelope, if only empty (RFC 9051 6.4.4).
-            return messages
-        return await scanner.by_summary(messages, FIELDS[name], needle)
+        return await scanner.by_summary(messages, FIELDS[name], fold(key.value))
     if name.startswith("SENT"):
         return await scanner.by_sent_day(messages, name, days(key.value))
     if name == "HEADER":
