@@ -12,6 +12,7 @@ from posthouse.manage import (
     queues,
     settings,
     status,
+    verify,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "queues",
     "settings",
     "status",
+    "verify",
 ]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from posthouse.bodies.contract import Bodies
+from posthouse.bodies.files import FileBodies
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database
 from posthouse.directory.passwords import Passwords
@@ -78,7 +78,7 @@ class Context:
     store: Store
     mail: Keeping
     passwords: Passwords
-    bodies: Bodies
+    bodies: FileBodies
     settings: CurrentSettings
     feed: Feed
     started_at: float

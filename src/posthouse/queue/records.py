@@ -178,6 +178,12 @@ SELECT_LIST = (
     .order_by(queue_messages.c.id)
     .limit(bindparam("count"))
 )
+SELECT_BODIES = (
+    select(queue_messages.c.id, queue_messages.c.body)
+    .where(queue_messages.c.id > bindparam("after"))
+    .order_by(queue_messages.c.id)
+    .limit(bindparam("count"))
+)
 SELECT_COUNTS = select(func.count(_R.message_id.distinct()), func.count(), func.sum(_R.held))
 SELECT_MESSAGE = select(queue_messages.c.id, *_MESSAGE).where(queue_messages.c.id == bindparam("of_id"))
 SELECT_RECIPIENTS = (

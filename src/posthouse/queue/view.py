@@ -72,6 +72,13 @@ def count_queue(tx: Transaction) -> tuple[int, int, int]:
     return int(messages), int(recipients), int(held or 0)
 
 
+def list_bodies(tx: Transaction, after: int = 0) -> list[tuple[int, str]]:
+    """Queue id and body digest of the first :data:`PAGE` messages with an id above ``after``, for
+    verifying."""
+    rows = tx.execute(records.SELECT_BODIES, {"after": after, "count": PAGE})
+    return [(int(row[0]), bytes(row[1]).hex()) for row in rows]
+
+
 def try_again(tx: Transaction, queue_id: int, now: float, *, feed: Feed | None = None) -> int:
     """Make every recipient of a message due now, held ones too; returns how many (those leased are being
     tried)."""

@@ -166,16 +166,16 @@ def test_raw_messages_go_out_byte_by_byte(server: Server, capfdbinary: Any) -> N
 def test_findings_of_verify_end_with_6(server: Server, run: Run) -> None:
     """A script sees from the exit code that something is wrong."""
     server.answer = {
-        "findings": [{"kind": "body missing", "text": "abc"}],
-        "findings_left_out": 0,
-        "bodies": 1,
-        "messages": 1,
-        "mailboxes": 1,
+        "errors": ["body abc: its file is missing"],
+        "error_count": 3,
+        "warnings": [],
+        "warning_count": 0,
+        **dict.fromkeys(("bodies", "files", "messages", "mailboxes", "queued"), 1),
     }
     code, out, err = run("verify")
     assert code == 6
-    assert out.startswith("body missing: abc\n")
-    assert "1 finding" in err
+    assert out.startswith("error: body abc: its file is missing\n... and 2 more.\n")
+    assert "3 errors" in err
 
 
 def test_options_stand_anywhere_in_a_command(server: Server, run: Run, tmp_path: Any) -> None:

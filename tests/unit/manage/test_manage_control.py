@@ -253,7 +253,8 @@ async def test_a_dead_servers_socket_is_replaced(config: Config) -> None:
     context: Any = SimpleNamespace(config=config)
     server = ControlServer(context)
     await server.start()
-    await asyncio.to_thread(lambda: ControlClient(config.data, "").close())
+    with pytest.raises(CommandError, match="no use called"):
+        await ask(config, "test.nothing")
     await server.close()
 
 

@@ -68,21 +68,26 @@ def verify(session: Session) -> None:
     if not session.as_json and sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
     session.show(result, _verify_words)
-    if result["findings"] or result["findings_left_out"]:
+    if result["error_count"]:
         raise CommandError(
             "findings",
-            show.count(len(result["findings"]) + result["findings_left_out"], "finding") + ".",
-            "See them above; keep the data folder as it is and restore what is damaged from a backup.",
+            f"{show.count(result['error_count'], 'error')} found.",
+            "See above. Keep a copy of the data folder as it is, then restore what is damaged from a backup.",
         )
 
 
 def _verify_words(found: Any) -> None:
-    for finding in found["findings"]:
-        show.line(f"{finding['kind']}: {finding['text']}")
-    if found["findings_left_out"]:
-        show.line(f"... and {found['findings_left_out']} more.")
+    for word, lines, count in (
+        ("warning", found["warnings"], found["warning_count"]),
+        ("error", found["errors"], found["error_count"]),
+    ):
+        for text in lines:
+            show.line(f"{word}: {text}")
+        if count > len(lines):
+            show.line(f"... and {count - len(lines)} more.")
+    mailboxes = show.count(found["mailboxes"], "mailbox")
+    verdict = "something is wrong." if found["error_count"] else "all is well."
     show.line(
-        f"Checked {found['bodies']} bodies, {show.count(found['messages'], 'message')} in "
-        f"{show.count(found['mailboxes'], 'mailbox')}: "
-        + ("all is well." if not found["findings"] else "something is wrong.")
+        f"Checked {found['bodies']} bodies, {found['files']} files, {show.count(found['messages'], 'message')} "
+        f"in {mailboxes}, {found['queued']} in the queue: {verdict}"
     )
