@@ -1,0 +1,70 @@
+"""Root is given up for the right user, and only then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posthouse.cluster import privileges
+
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give root up: run as root"
+)
+
+
+def dropped(run_as: str, data: Path) -> list[str]:
+    """User, group and umask-free ownership after the drop, in a process of its own."""
+    code = (
+        "import os, sys; from pathlib import Path; from posthouse.cluster.privileges import drop; "
+        "drop(sys.argv[1], Path(sys.argv[2])); print(os.getuid(), os.geteuid(), os.getgid(), os.getgroups())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, run_as, str(data)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    return done.stdout.strip().splitlines()[-1].split(" ", 3)
+
+
+@as_root
+def test_run_as_gives_root_and_the_folder_away(tmp_path: Path) -> None:
+    """The process becomes the user of run_as for good, without root's groups, and the data folder becomes
+    theirs; a link in it is not followed."""
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    outside = tmp_path / "outside"
+    outside.write_text("x")
+    data = tmp_path / "data"
+    (data / "messages").mkdir(parents=True)
+    (data / "messages" / "one").write_text("x")
+    (data / "link").symlink_to(outside)
+    uid, effective, gid, groups = dropped("nobody", data)
+    assert (int(uid), int(effective), int(gid)) == (nobody.pw_uid, nobody.pw_uid, nobody.pw_gid)
+    assert "0" not in groups.strip("[]").split(", ")
+    assert {path.lstat().st_uid for path in (data, *data.rglob("*"))} == {nobody.pw_uid}
+    assert outside.stat().st_uid == 0
+
+
+@as_root
+def test_without_run_as_the_owner_of_the_folder(tmp_path: Path) -> None:
+    """A data folder of a user makes the server that user's; one of root's keeps root, which is said."""
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    data = tmp_path / "data"
+    data.mkdir()
+    assert dropped("", data)[0] == "0"
+    os.chown(data, nobody.pw_uid, nobody.pw_gid)
+    assert int(dropped("", data)[0]) == nobody.pw_uid
+
+
+@as_root
+@pytest.mark.parametrize("run_as", ["no-such-user", "nobody:no-such-group"])
+def test_an_unknown_user_is_refused(tmp_path: Path, run_as: str) -> None:
+    """The name that is not there is told."""
+    with pytest.raises(privileges.NoSuchUser, match="no-such"):
+        privileges.drop(run_as, tmp_path)
