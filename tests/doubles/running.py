@@ -26,7 +26,8 @@ def free_port() -> int:
 class RunningServer:
     """A server with data folder, configuration and log under ``folder``, all listeners on loopback.
 
-    ``environment`` is added to the process's own. Accounts made by ``add_account`` have :data:`PASSWORD`.
+    ``launcher`` is what the interpreter runs, ``environment`` is added to the process's own. Accounts made by
+    ``add_account`` have :data:`PASSWORD`.
     """
 
     folder: Path
@@ -92,8 +93,7 @@ class RunningServer:
         command = [
             *self.prefix_command,
             sys.executable,
-            "-m",
-            "posthouse",
+            *self.launcher,
             "serve",
             "--config",
             str(self.config),
