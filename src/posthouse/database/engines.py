@@ -6,6 +6,7 @@ that on SQLite their text is compiled once as well.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, cast
@@ -30,32 +31,32 @@ from posthouse.database.contract import Transaction
 Names = tuple[str, ...]
 
 
-class Engine:
+class Engine(ABC):
     """The shared half: PostgreSQL and SQLite agree on it."""
 
     name: ClassVar[str]
 
+    @abstractmethod
     def upsert(
         self, tx: Transaction, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:
         """Insert key and values, or set the values where the key's row exists."""
-        raise NotImplementedError
 
+    @abstractmethod
     def insert_ignore(self, tx: Transaction, table: Table, values: Mapping[str, Any]) -> None:
         """Insert a row unless its unique key exists."""
-        raise NotImplementedError
 
     def locking(self, statement: Executable) -> Executable:
         """The same SELECT, locking its rows until the transaction ends."""
         return cast("Select[Any]", statement).with_for_update()
 
+    @abstractmethod
     def retryable(self, error: DBAPIError) -> bool:
         """Whether the unit lost a deadlock or serialisation race and may simply run again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def duplicate(self, error: IntegrityError) -> bool:
         """Whether a unique key was met (other integrity errors are our own mistakes)."""
-        raise NotImplementedError
 
 
 class Sqlite(Engine):
