@@ -103,6 +103,8 @@ HEAVY = ("asyncio", "sqlalchemy", "apsw", "cryptography", "argon2", "alembic", "
 )
 def test_a_short_command_imports_neither_server_nor_database(command: list[str], tmp_path: Path) -> None:
     """Scripts call commands often: those that talk to a running server import nothing heavy."""
+    if command != ["--version"]:
+        command = [*command, "--data", str(tmp_path)]
     program = f"""
 import sys
 import posthouse.cli.session as session
@@ -112,7 +114,7 @@ class Client:
     def call(self, use, parameters, emitted): return {{"domains": []}}
     def close(self): pass
 session.ControlClient = Client
-code = main(None, {command + ["--data", str(tmp_path)] if command != ["--version"] else command!r})
+code = main(None, {command!r})
 heavy = [name for name in {HEAVY!r} if name in sys.modules]
 own = [name for name in sys.modules if name.startswith("posthouse.") and name.split(".")[1] in
        ("server", "database", "store", "queue", "directory", "access", "receive", "deliver")]

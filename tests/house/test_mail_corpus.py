@@ -10,7 +10,8 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 def test_the_corpus_is_large_and_mostly_foreign() -> None:
-    """At least 300 messages, at least half of those not made by our own generator, and small enough to clone."""
+    """At least 300 messages, at least half of those not made by our own generator, and small enough to
+    clone."""
     own = list((CORPUS / "generated").glob("*.eml"))
     foreign = [path for path in CORPUS.glob("*/*.eml") if path.parent.name != "generated"]
     assert len(foreign) >= 150
@@ -33,7 +34,8 @@ def test_the_generator_makes_what_is_kept() -> None:
 
 
 def test_lines_end_in_crlf() -> None:
-    """Foreign messages came with LF; all but those that mean to be odd are CRLF now (checkout did not change them)."""
+    """Foreign messages came with LF; all but those that mean to be odd are CRLF now (checkout did not
+    change them)."""
     for path in CORPUS.glob("*/*.eml"):
         message = path.read_bytes()
         if path.parent.name != "generated":

@@ -50,6 +50,10 @@ class Engine(ABC):
         """The same SELECT, locking its rows until the transaction ends."""
         return cast("Select[Any]", statement).with_for_update()
 
+
+class ServerEngine(Engine):
+    """An engine that is a server of its own: units may collide there."""
+
     @abstractmethod
     def retryable(self, error: DBAPIError) -> bool:
         """Whether the unit lost a deadlock or serialisation race and may simply run again."""
@@ -76,7 +80,7 @@ class Sqlite(Engine):
         return statement
 
 
-class Postgresql(Engine):
+class Postgresql(ServerEngine):
     """PostgreSQL through psycopg."""
 
     name = "postgresql"
@@ -96,7 +100,7 @@ class Postgresql(Engine):
         return getattr(error.orig, "sqlstate", None) == "23505"
 
 
-class Mysql(Engine):
+class Mysql(ServerEngine):
     """MySQL and MariaDB through PyMySQL."""
 
     name = "mysql"
@@ -116,7 +120,7 @@ class Mysql(Engine):
         return _number(error) in (1062, 1586)
 
 
-class Mssql(Engine):
+class Mssql(ServerEngine):
     """SQL Server through pymssql. It has no INSERT … ON CONFLICT; the hints make the two statements one
     step."""
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.sql import Executable
 
 from posthouse.database.contract import DatabaseUnavailable, DuplicateKey, Row, Transaction
-from posthouse.database.engines import Engine, Mssql, Mysql, Postgresql
+from posthouse.database.engines import Mssql, Mysql, Postgresql, ServerEngine
 from posthouse.observe import steps
 from posthouse.observe.log import logger
 
@@ -29,7 +29,7 @@ ATTEMPTS = 16
 
 log = logger("database.server")
 
-_ENGINES: dict[str, Engine] = {"postgresql": Postgresql(), "mysql": Mysql(), "mssql": Mssql()}
+_ENGINES: dict[str, ServerEngine] = {"postgresql": Postgresql(), "mysql": Mysql(), "mssql": Mssql()}
 
 
 class ServerTransaction:
@@ -38,7 +38,10 @@ class ServerTransaction:
     __slots__ = ("_after", "_connection", "_differences", "_locking")
 
     def __init__(
-        self, connection: Connection, differences: Engine, locking: dict[int, tuple[Executable, Executable]]
+        self,
+        connection: Connection,
+        differences: ServerEngine,
+        locking: dict[int, tuple[Executable, Executable]],
     ) -> None:
         self._connection = connection
         self._differences = differences
