@@ -12,19 +12,19 @@ import signal
 from collections.abc import Callable
 
 NAMES: tuple[str, ...] = (
-    "body.written",        # temporary file written, not synced
-    "body.synced",         # temporary file synced
-    "body.renamed",        # renamed into place, directory not synced
-    "body.directory",      # directory synced
-    "unit.begun",          # write transaction begun
-    "unit.applied",        # all statements of the batch done, not committed
-    "unit.committed",      # commit returned
-    "accept.reply",        # acceptance returned, reply not yet written
-    "append.reply",        # APPEND durable, OK not yet written
-    "queue.leased",        # a local queue row was leased
-    "queue.delivered",     # its delivery and settlement committed
-    "removal.condemned",   # a body was condemned
-    "removal.unlinked",    # its file is unlinked, row not yet removed by commit
+    "body.written",  # temporary file written, not synced
+    "body.synced",  # temporary file synced
+    "body.renamed",  # renamed into place, directory not synced
+    "body.directory",  # directory synced
+    "unit.begun",  # write transaction begun
+    "unit.applied",  # all statements of the batch done, not committed
+    "unit.committed",  # commit returned
+    "accept.reply",  # acceptance returned, reply not yet written
+    "append.reply",  # APPEND durable, OK not yet written
+    "queue.leased",  # a local queue row was leased
+    "queue.delivered",  # its delivery and settlement committed
+    "removal.condemned",  # a body was condemned
+    "removal.unlinked",  # its file is unlinked, row not yet removed by commit
 )
 """Every step by name, in the order a message meets them."""
 

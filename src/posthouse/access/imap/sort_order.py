@@ -45,6 +45,6 @@ async def in_order(
     result = list(messages)
     for name, reverse in reversed(criteria):
         column = columns[name]
-        result.sort(key=lambda message: column[message.uid], reverse=reverse)  # type: ignore[arg-type, return-value]
+        result.sort(key=lambda message: column[message.uid], reverse=reverse)
         await pace.breathe()
     return result
