@@ -211,8 +211,7 @@ class _Writer(threading.Thread):
                     if unit is None:
                         open_ = False
                         break
-                    if not unit.future.cancelled():
-                        units.append(unit)
+                    units.append(unit)
                     if len(units) >= GROUP:
                         break
                     unit = self.queue.get_nowait()
@@ -222,8 +221,21 @@ class _Writer(threading.Thread):
                 self._commit(units)
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     self._loop.call_soon_threadsafe(_deliver, units)
+        self._refuse_rest()
         self._checkpointer.stop()
         self._connection.close()
+
+    def _refuse_rest(self) -> None:
+        """Tell units that were queued from a thread while the database closed."""
+        late: list[_Unit] = []
+        with contextlib.suppress(Empty):
+            while True:
+                unit = self.queue.get_nowait()
+                if unit is not None:
+                    unit.error = DatabaseUnavailable("the database is closed")
+                    late.append(unit)
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_deliver, late)
 
     def _commit(self, units: list[_Unit]) -> None:
         """Run the units in one transaction; where that fails as a whole, each on its own."""
@@ -248,7 +260,9 @@ class _Writer(threading.Thread):
         steps.step("unit.begun")
         shared = len(units) > 1
         for unit in units:
-            unit.error = None
+            unit.error = unit.tx = None
+            if unit.future.cancelled():
+                continue  # nobody waits for it, and nothing of it is done yet
             unit.tx = tx = SqliteTransaction(self._connection, self._statements)
             if not shared:
                 unit.result = unit.op(tx, *unit.args, **unit.kwargs)
@@ -381,6 +395,13 @@ class SqliteDatabase:
             raise DatabaseUnavailable("the database is closed")
         result: T = self._reader.read(op, args, kwargs)
         return result
+
+    def enqueue(
+        self, future: asyncio.Future[Any], op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Queue a unit whose result ``future`` gets; from any thread. It spares whoever prepared the unit on
+        a thread the way back through the event loop. Not to be called once ``close`` has returned."""
+        self._writer.queue.put(_Unit(op, args, kwargs, future))
 
     async def scan(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs

@@ -1,0 +1,136 @@
+"""verify finds each kind of damage, and nothing where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import delete, insert, update
+
+from posthouse.bodies.records import bodies
+from posthouse.database.contract import Database
+from posthouse.store.contract import DELETED, SEEN, FlagChange
+from posthouse.store.records import counters, mailboxes, messages, tombstones
+from posthouse.store.verify import verify
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))
+
+from store_parts import Parts
+
+
+@pytest_asyncio.fixture
+async def parts(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Parts]:
+    made = Parts(sqlite_database, tmp_path)
+    inbox = await made.inbox()
+    await made.fill(inbox, 4, prefix=b"A: b\r\n")
+    await made.store.flags(inbox, [1, 2], FlagChange("add", SEEN | DELETED))
+    await made.store.expunge_any(inbox, [2])
+    yield made
+    await made.close()
+
+
+def only_file(parts: Parts) -> Path:
+    name, _, _ = min(parts.bodies.kept())
+    return Path(parts.bodies.path(name))
+
+
+async def test_a_sound_store_is_clean(parts: Parts) -> None:
+    """Counts of what was looked at, no error, no warning but the body the removal job will take."""
+    told: list[tuple[str, int]] = []
+    report = await verify(
+        parts.database, parts.bodies, progress=lambda what, count: told.append((what, count))
+    )
+    assert (report.clean, report.errors, report.warnings) == (True, [], [])
+    assert (report.bodies, report.files, report.mailboxes, report.messages) == (4, 4, 6, 3)
+    assert told[-1] == ("mailboxes", 6)
+
+
+def damage_file(change: Callable[[Path], object]) -> Callable[[Parts], object]:
+    return lambda parts: change(only_file(parts))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.unlink(), "file is missing"),
+        (lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]), "another hash"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "its row says"),
+        (lambda path: (path.with_name(f"{path.name[:2]}{'0' * 62}.eml")).write_bytes(b"x"), ""),
+    ],
+)
+async def test_damaged_files(parts: Parts, damage: Callable[[Path], object], words: str) -> None:
+    """Missing, changed and short bodies are errors; a young file without a row is a warning."""
+    damage(only_file(parts))
+    report = await verify(parts.database, parts.bodies)
+    if words:
+        assert len(report.errors) == 1
+        assert words in report.errors[0]
+    else:
+        assert report.clean
+        assert "no row knows it" in report.warnings[0]
+
+
+async def test_an_old_file_without_a_row_is_an_error(parts: Parts) -> None:
+    """The removal job should have taken it long ago."""
+    path = parts.bodies.folder / "00" / f"{'0' * 64}.eml"
+    path.write_bytes(b"x")
+    os.utime(path, (1, 1))
+    report = await verify(parts.database, parts.bodies)
+    assert "older than a day" in report.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (update(mailboxes).where(mailboxes.c.name == "INBOX").values(messages=99), "counter messages is 99"),
+        (update(mailboxes).where(mailboxes.c.name == "INBOX").values(unseen=99), "counter unseen is 99"),
+        (update(mailboxes).where(mailboxes.c.name == "INBOX").values(deleted=99), "counter deleted is 99"),
+        (
+            update(mailboxes).where(mailboxes.c.name == "INBOX").values(deleted_size=9),
+            "counter deleted size is 9",
+        ),
+        (update(mailboxes).where(mailboxes.c.name == "INBOX").values(size=9), "counter size is 9"),
+        (
+            update(mailboxes).where(mailboxes.c.name == "INBOX").values(uidnext=4),
+            "UID 4 is not below UIDNEXT",
+        ),
+        (update(mailboxes).where(mailboxes.c.name == "INBOX").values(highest_modseq=2), "above the highest"),
+        (update(mailboxes).values(uidvalidity=7), "have the same UIDVALIDITY"),
+        (update(counters).values(value=1), "UIDVALIDITY counter"),
+        (update(messages).values(modseq=10_000), "above the highest"),
+        (update(messages).values(size=messages.c.size + 1), "its parts have"),
+        (update(messages).values(prefix=b"short"), "prefix of 5 bytes"),
+        (update(messages).values(mailbox_id=9), "another mailbox's number"),
+        (delete(bodies), "has no row"),
+        (insert(tombstones).values(mailbox_id=1, modseq=3, uid=3), "is there and expunged"),
+        (insert(tombstones).values(mailbox_id=1, modseq=3, uid=300), "past UIDNEXT"),
+    ],
+)
+async def test_damaged_rows(parts: Parts, statement: object, words: str) -> None:
+    """Every counter, order and reference that is wrong is named."""
+    await parts.database.run(lambda tx: tx.execute(statement))  # type: ignore[arg-type]
+    report = await verify(parts.database, parts.bodies)
+    assert not report.clean
+    assert any(words in line for line in report.errors), report.errors
+
+
+async def test_a_condemned_body_without_file_is_a_warning(parts: Parts) -> None:
+    """A crash between the removal job's unlink and its commit."""
+    only_file(parts).unlink()
+    await parts.database.run(lambda tx: tx.execute(update(bodies).values(condemned_at=1)))
+    report = await verify(parts.database, parts.bodies)
+    assert report.clean
+    assert "being removed" in report.warnings[0]
+
+
+async def test_findings_are_bounded(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ruined store does not fill the memory: the lines stop, the number goes on."""
+    monkeypatch.setattr("posthouse.store.verify._MOST_FINDINGS", 2)
+    await parts.database.run(lambda tx: tx.execute(delete(bodies)))
+    report = await verify(parts.database, parts.bodies)
+    assert len(report.errors) == 2
+    assert report.error_count == 3
