@@ -21,11 +21,12 @@ from typing import Any, cast
 
 from posthouse.net import eager
 from posthouse.net.contract import Peer, TlsInfo
+from posthouse.net.deadline import Deadline
 from posthouse.net.door import OPEN_DOOR, Door
 from posthouse.net.peer import UNKNOWN, make_peer, peer_of
 from posthouse.net.tls_info import tls_info
-from posthouse.net.tls_memory import share_read_buffer
-from posthouse.net.tls_start import feed_first
+from posthouse.net.tls_start import upgrade
+from posthouse.net.writing import Writing
 from posthouse.observe.log import logger
 from posthouse.wire import proxy
 
@@ -37,12 +38,8 @@ LINGER_SECONDS = 3.0
 FLUSH_SECONDS = 30.0
 """How long a peer may take to read what was written before ``close``."""
 
-TLS_SHUTDOWN_SECONDS = 5.0
 
-_CORK_LIMIT = 65536
-
-
-class Connection(asyncio.Protocol):
+class Connection(Writing):
     """One connection of a peer. See :class:`posthouse.net.contract.ConnectionApi` for what sessions may call
     and override; further hooks: ``resume``, ``failed``, ``finished``."""
 
@@ -50,28 +47,20 @@ class Connection(asyncio.Protocol):
         "__weakref__",
         "_admitted",
         "_again",
-        "_closed",
         "_collected",
-        "_cork",
-        "_cork_size",
-        "_drainers",
-        "_due",
+        "_deadline",
         "_early",
         "_finished",
         "_header",
         "_input_over",
         "_lingering",
-        "_loop",
         "_reading_held",
         "_reading_paused",
         "_resuming",
         "_running",
         "_shutting_down",
         "_task",
-        "_timer",
-        "_transport",
         "busy",
-        "choked",
         "door",
         "interruptible",
         "peer",
@@ -82,16 +71,14 @@ class Connection(asyncio.Protocol):
     """Bytes that may arrive while busy before reading pauses; a class attribute for sessions to set."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.peer: Peer = UNKNOWN
         self.tls: TlsInfo | None = None
         self.door: Door = OPEN_DOOR
         self.busy = False
-        self.choked = False
         self.interruptible = False
         """Set while a handler waits for the peer or for news (IDLE): ``going_down`` may then be called at
         once."""
-        self._loop: asyncio.AbstractEventLoop
-        self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._running = False
         self._resuming = False
@@ -99,14 +86,9 @@ class Connection(asyncio.Protocol):
         self._collected = 0
         self._reading_paused = False
         self._reading_held = False
-        self._cork: list[bytes] | None = None
-        self._cork_size = 0
-        self._drainers: list[asyncio.Future[None]] = []
-        self._due: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(self._time_over)
         self._header: bytearray | None = None
         self._input_over = False
-        self._closed = False
         self._lingering = False
         self._finished = False
         self._admitted = False
@@ -169,30 +151,6 @@ class Connection(asyncio.Protocol):
         """Whether passwords may be sent: TLS is on, or the peer is on this machine."""
         return self.tls is not None or self.peer.loopback
 
-    def write(self, data: bytes) -> None:
-        """Send. After ``close``: nothing."""
-        if self._closed or self._transport is None:
-            return
-        cork = self._cork
-        if cork is None:
-            self._transport.write(data)
-            return
-        cork.append(data)
-        self._cork_size += len(data)
-        if self._cork_size > _CORK_LIMIT:
-            self._flush_cork()
-
-    async def drain(self) -> None:
-        """Wait until the write buffer is below its high-water mark. Raises ConnectionError when the peer is
-        gone."""
-        self._flush_cork()
-        if self.choked and self._transport is not None:
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._drainers.append(waiter)
-            await waiter
-        if self._transport is None:
-            raise ConnectionResetError("the peer is gone")
-
     def perform(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a handler: at once up to its first real wait, then as a task. Never two at a time."""
         assert not self._running, "one handler at a time"
@@ -215,9 +173,8 @@ class Connection(asyncio.Protocol):
 
     def set_deadline(self, seconds: float | None) -> None:
         """(Re)arm the deadline; None disarms it."""
-        if self._closed:
-            return
-        self._arm(seconds)
+        if not self._closed:
+            self._deadline.set(seconds, self._loop)
 
     def consumed(self) -> None:
         """The running handler took what was collected and waits for more from the peer: read on. Without this
@@ -244,7 +201,7 @@ class Connection(asyncio.Protocol):
         self._steer_reading()
         if self._input_over or self.tls is not None or not transport.can_write_eof():
             transport.close()
-            self._arm(FLUSH_SECONDS)
+            self._deadline.set(FLUSH_SECONDS, self._loop)
             return
         try:
             transport.write_eof()
@@ -252,7 +209,7 @@ class Connection(asyncio.Protocol):
             transport.close()
         # With unread input the kernel would answer our close with a reset that destroys our last reply.
         self._lingering = True
-        self._arm(FLUSH_SECONDS if transport.get_write_buffer_size() else LINGER_SECONDS)
+        self._deadline.set(FLUSH_SECONDS if transport.get_write_buffer_size() else LINGER_SECONDS, self._loop)
 
     def abort(self) -> None:
         """Close without flushing."""
@@ -293,7 +250,7 @@ class Connection(asyncio.Protocol):
         self.peer = peer_of(transport)
         if self.door.is_proxy(self.peer.address):
             self._header = bytearray()
-            self._arm(self.door.handshake_seconds)
+            self._deadline.set(self.door.handshake_seconds, self._loop)
         elif self._let_in() and not self.door.implicit:
             self._corked(self.opened)
         elif self._admitted:
@@ -339,7 +296,7 @@ class Connection(asyncio.Protocol):
         self._wake_drainers()
         if self._closed:
             if self._lingering:
-                self._arm(LINGER_SECONDS)
+                self._deadline.set(LINGER_SECONDS, self._loop)
             return
         if not self._running:
             self.busy = False
@@ -350,10 +307,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._closed = True
         self._cork = None
-        self._arm(None)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.end()
         self._wake_drainers()
         if not admitted:
             return
@@ -376,17 +330,9 @@ class Connection(asyncio.Protocol):
         # steer yet.
         self._early = bytearray()
         try:
-            upgrade = self._loop.start_tls(
-                self._transport,
-                self,
-                contexts.server(),
-                server_side=True,
-                ssl_handshake_timeout=self.door.handshake_seconds,
-                ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
+            transport = await upgrade(
+                self._loop, self._transport, self, contexts.server(), self.door.handshake_seconds, already
             )
-            if already:
-                upgrade = feed_first(upgrade, self._transport, already, self._loop)
-            transport = await upgrade
         except BaseException as error:
             self.abort()
             # A transport lost in mid-handshake tells only the TLS layer, not us.
@@ -396,11 +342,10 @@ class Connection(asyncio.Protocol):
             reason = str(error) or type(error).__name__
             log.info("tls.failed", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
             raise ConnectionAbortedError("TLS handshake failed") from error
-        if transport is None or self._transport is None:
+        if self._transport is None:
             raise ConnectionResetError("the peer is gone")
         self._transport = transport
         self._reading_paused = False
-        share_read_buffer(transport, self._loop)
         self.tls = tls_info(transport)
 
     def _let_in(self) -> bool:
@@ -431,7 +376,7 @@ class Connection(asyncio.Protocol):
             return
         rest = bytes(self._header[found.consumed :])
         self._header = None
-        self._arm(None)
+        self._deadline.set(None, self._loop)
         if found.source is not None and found.destination is not None:
             source, here = found.source, found.destination
             self.peer = make_peer(source.host, source.port, here.host, here.port)
@@ -531,19 +476,6 @@ class Connection(asyncio.Protocol):
         self._safely(call)
         self._uncork()
 
-    def _uncork(self) -> None:
-        cork = self._cork
-        self._cork = None
-        if cork and self._transport is not None:
-            self._transport.write(cork[0] if len(cork) == 1 else b"".join(cork))
-
-    def _flush_cork(self) -> None:
-        cork = self._cork
-        if cork and self._transport is not None:
-            self._cork = []
-            self._cork_size = 0
-            self._transport.write(b"".join(cork))
-
     def _safely(self, call: Callable[[], None]) -> None:
         """Call a hook of the session; one that raises has failed like a handler."""
         try:
@@ -557,36 +489,8 @@ class Connection(asyncio.Protocol):
         self._finished = True
         self._safely(self.finished)
 
-    def _wake_drainers(self) -> None:
-        waiting, self._drainers = self._drainers, []
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _arm(self, seconds: float | None) -> None:
-        """Set the deadline. The timer is moved only when it would ring too late; one that rings early looks
-        again."""
-        if seconds is None:
-            self._due = None
-            return
-        due = self._due = self._loop.time() + seconds
-        timer = self._timer
-        if timer is not None:
-            if timer.when() <= due:
-                return
-            timer.cancel()
-        self._timer = self._loop.call_at(due, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        due = self._due
-        if due is None or self._transport is None:
-            return
-        if due - self._loop.time() > 0.001:
-            self._timer = self._loop.call_at(due, self._ring)
-            return
-        self._due = None
+    def _time_over(self) -> None:
         if self._closed or self._header is not None:
             self.abort()
-        else:
+        elif self._transport is not None:
             self._corked(self.deadline)
