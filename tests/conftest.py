@@ -20,6 +20,19 @@ from posthouse.database.contract import Database
 from posthouse.database.migrate import migrate
 from posthouse.database.open import open_database
 from posthouse.database.urls import parse, sqlite_url
+from skips import (
+    pytest_make_collect_report,
+    pytest_runtest_makereport,
+    pytest_runtest_setup,
+    pytest_terminal_summary,
+)
+
+__all__ = [
+    "pytest_make_collect_report",
+    "pytest_runtest_makereport",
+    "pytest_runtest_setup",
+    "pytest_terminal_summary",
+]
 
 
 @pytest.fixture(scope="session")
