@@ -1,9 +1,14 @@
 # make serve   install into .venv and run the demo server
 # make test    all tests that need no system package, on the oldest and the newest Python found
 # make check   lint, types, layers and tests: what a change must pass
-# The rest: make lock | fuzz | bench | docs | clean
+# make fuzz    100,000 hostile inputs to a running server (INPUTS=...)
+# make crash   200 kills under load (KILLS=...)
+# make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
+# make docs    the settings page of the manual, from the declarations
+# make lock    new lock files
+# make clean   removes what the above made, but not data/
 
-.PHONY: serve test check lint lock fuzz bench docs clean help
+.PHONY: serve test check lint lock fuzz crash bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -13,6 +18,8 @@ export PIP_NO_INPUT = 1
 TESTS ?= tests
 PYTEST ?= -q
 DATA ?= data
+INPUTS ?= 100000
+KILLS ?= 200
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -35,8 +42,12 @@ check: lint test
 lint:
 	@sh tools/lint
 
-fuzz:
-	@sh tools/run-tests tests/fuzz -q --posthouse-long
+# The long forms of the campaigns that `make test` runs short.
+fuzz: .venv-oldest/installed
+	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/fuzz/hostile.py --inputs $(INPUTS)
+
+crash: .venv-oldest/installed
+	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/crash/campaign.py --kills $(KILLS)
 
 bench: .venv-oldest/installed
 	@.venv-oldest/bin/python -m bench $(BENCH)

@@ -59,7 +59,14 @@ ENVIRONMENT: dict[str, str] = {
 """Environment variables and the key each one overrides. The last two hold TOML arrays of inline tables."""
 
 OTHER_VARIABLES = frozenset(
-    {"POSTHOUSE_CONFIG", "POSTHOUSE_PASSWORD", "POSTHOUSE_CRASH_AT", "POSTHOUSE_STEP_LOG"}
+    {
+        "POSTHOUSE_CONFIG",
+        "POSTHOUSE_PASSWORD",
+        "POSTHOUSE_UVLOOP",
+        "POSTHOUSE_CRASH_AT",
+        "POSTHOUSE_STEP_LOG",
+        "POSTHOUSE_MIGRATE_URL",
+    }
 )
 """Variables with our prefix that are no configuration keys."""
 
