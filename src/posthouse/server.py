@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -335,6 +336,10 @@ async def _worker(share: Share, stop: Stop, member: Member | None) -> AsyncItera
                 raise ManageError(
                     "unavailable", f"Cannot listen on port {listener.port}: {error}.", "Name another port."
                 ) from error
+        # What was made so far lives as long as the process: the collector need not look at it again and
+        # again.
+        gc.collect()
+        gc.freeze()
         yield live
 
 

@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -222,8 +222,3 @@ def _shown(host: str, port: int) -> str:
 def _place(opened: socket.socket) -> tuple[str, int]:
     name = opened.getsockname()
     return (name, 0) if isinstance(name, str) else (name[0], name[1])
-
-
-def sockets_by_number(numbers: Sequence[int]) -> list[socket.socket]:
-    """Sockets inherited from the supervisor, by file descriptor."""
-    return [socket.socket(fileno=number) for number in numbers]
