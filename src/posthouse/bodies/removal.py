@@ -25,11 +25,10 @@ from posthouse.bodies.records import (
     SELECT_BODY,
     SELECT_KNOWN,
 )
-from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
+from posthouse.database.contract import Database, Transaction
 from posthouse.observe import steps
-from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
-from posthouse.settings.store import REMOVAL_INTERVAL, REMOVAL_WAIT
+from posthouse.settings.store import REMOVAL_WAIT
 
 Referrer = Callable[[Transaction, Sequence[str]], set[str]]
 """Which of these digests something refers to; one for each folder whose tables refer to bodies."""
@@ -49,8 +48,6 @@ ORPHAN_AGE = 3600.0
 _ROWS = 500
 _UNLINKS = 50
 
-log = logger("bodies.removal")
-
 
 @dataclass(slots=True)
 class Removed:
@@ -64,7 +61,8 @@ class Removed:
 
 
 class Removal:
-    """The job. One worker of one node runs it at a time; more would only be wasteful."""
+    """The job. One worker of one node makes a pass every REMOVAL_INTERVAL; more would be harmless and
+    wasteful."""
 
     def __init__(
         self,
@@ -79,18 +77,6 @@ class Removal:
         self._referrers = tuple(referrers)
         self._forgetters = tuple(forgetters)
         self._settings = settings
-
-    async def run(self) -> None:
-        """Pass after pass until cancelled."""
-        while True:
-            await asyncio.sleep(self._settings.now[REMOVAL_INTERVAL])
-            try:
-                done = await self.once()
-            except (DatabaseUnavailable, OSError) as error:
-                log.warning("removal.failed", reason=str(error))
-                continue
-            if done.removed or done.orphans or done.temporary:
-                log.info("removal.done", removed=done.removed, orphans=done.orphans, temporary=done.temporary)
 
     async def once(self, *, now: float | None = None) -> Removed:
         """One pass over all bodies. ``now`` is the clock (for tests)."""

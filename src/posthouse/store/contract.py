@@ -236,8 +236,8 @@ class View(Protocol):
 
     @property
     def scratch(self) -> dict[str, object]:
-        """A place on the state shared by all views of this mailbox in this process, where ``access`` keeps answers it has
-        finished. The store never reads it; it goes with the mailbox's last view."""
+        """A place on the state shared by all views of this mailbox in this process, where ``access`` keeps
+        answers it has finished. The store never reads it; it goes with the mailbox's last view."""
 
     def pending(self) -> bool:
         """Whether sync has something to tell."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 
 from posthouse.cluster.contract import Feed
@@ -27,8 +26,11 @@ class Openings:
         self._settings = settings
         self._states: dict[int, MailboxState] = {}
         self._subscriptions: dict[int, Callable[[], None]] = {}
-        self._idle: OrderedDict[int, MailboxState] = OrderedDict()
+        self._idle: dict[int, int] = {}
+        """Mailboxes no session has open, the longest idle first, and what each counts against the limit."""
+        self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled: set[int] = set()
 
     async def view(self, mailbox_id: int) -> MailboxView:
         """A new view of a mailbox. Raises StoreRefusal NONEXISTENT."""
@@ -36,7 +38,7 @@ class Openings:
         if state is None:
             state = self._states[mailbox_id] = MailboxState(self._database, mailbox_id)
             self._subscriptions[mailbox_id] = self._feed.subscribe("mailbox", mailbox_id, self._heard)
-        self._idle.pop(mailbox_id, None)
+        self._awake(mailbox_id)
         try:
             await state.refresh()
         except BaseException:
@@ -59,21 +61,22 @@ class Openings:
     def _heard(self, topic: str, mailbox_id: int, modseq: int) -> None:
         """A notice of the feed: note it; load at once only where somebody waits for it."""
         state = self._states.get(mailbox_id)
-        if state is None or modseq <= state.modseq or state.stale:
+        if state is None or modseq <= state.modseq:
             return
         state.stale = True
-        if any(view.listens for view in state.views):
+        if mailbox_id not in self._scheduled and any(view.listens for view in state.views):
+            self._scheduled.add(mailbox_id)
             task = asyncio.get_running_loop().create_task(self._load(state))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _load(self, state: MailboxState) -> None:
+        self._scheduled.discard(state.mailbox_id)  # a notice from now on wants a load of its own
         try:
             await state.refresh()
         except StoreRefusal:
             pass  # gone: the views were told, and find out when they refresh
         except DatabaseUnavailable as error:
-            state.stale = True
             log.warning("refresh.failed", mailbox=state.mailbox_id, reason=str(error))
 
     def _closed(self, state: MailboxState, view: MailboxView) -> None:
@@ -88,19 +91,21 @@ class Openings:
             self._forget(state.mailbox_id)
             return
         state.scratch.clear()
-        self._idle[state.mailbox_id] = state
-        self._idle.move_to_end(state.mailbox_id)
+        self._awake(state.mailbox_id)
+        size = len(state.uids) + 20  # an empty mailbox costs something too
+        self._idle[state.mailbox_id] = size
+        self._held += size
         room = self._settings.now[OPEN_CACHE]
-        # an empty mailbox costs something too
-        held = sum(len(each.uids) + 20 for each in self._idle.values())
-        while self._idle and held > room:
-            number, old = self._idle.popitem(last=False)
-            held -= len(old.uids) + 20
-            self._forget(number)
+        while self._idle and self._held > room:
+            self._forget(next(iter(self._idle)))
+
+    def _awake(self, mailbox_id: int) -> None:
+        """It is idle no longer."""
+        self._held -= self._idle.pop(mailbox_id, 0)
 
     def _forget(self, mailbox_id: int) -> None:
         self._states.pop(mailbox_id, None)
-        self._idle.pop(mailbox_id, None)
+        self._awake(mailbox_id)
         end = self._subscriptions.pop(mailbox_id, None)
         if end is not None:
             end()

@@ -50,8 +50,8 @@ class _Loaded:
 
 
 class MailboxState:
-    """The shared state. ``uids`` and ``rows`` run side by side; a change of membership makes new lists, a
-    change of flags puts a new object into ``rows``."""
+    """The shared state. ``uids`` and ``rows`` run side by side. A change of membership makes a new list of
+    ``uids``, so that a session can keep the old one as its own numbering; ``rows`` changes in place."""
 
     def __init__(self, database: Database, mailbox_id: int) -> None:
         self._database = database
@@ -96,24 +96,31 @@ class MailboxState:
             loads = self._loads
             async with self._lock:
                 # a load that began after we asked has seen what we want to see
-                if self._loads > loads + 1:
+                if self._loads > loads:
                     self._refuse_gone()
                     return
-                await self._load()
+                await self._load_or_stay_stale()
         else:
             async with self._lock:
-                await self._load()
+                await self._load_or_stay_stale()
         self._refuse_gone()
 
     def _refuse_gone(self) -> None:
         if self.gone:
             raise StoreRefusal("NONEXISTENT", "The mailbox does not exist any more")
 
-    async def _load(self) -> None:
+    async def _load_or_stay_stale(self) -> None:
         if self.gone:
             return
         self.stale = False
         self._loads += 1
+        try:
+            await self._load()
+        except BaseException:
+            self.stale = True
+            raise
+
+    async def _load(self) -> None:
         loaded = await self._database.read(_look, self.mailbox_id, self.modseq, INLINE_ROWS)
         if not loaded.complete:
             if loaded.everything:
@@ -191,7 +198,7 @@ class MailboxState:
         if new:
             new.sort(key=lambda message: message.uid)
             self.uids = self.uids + [message.uid for message in new]
-            self.rows = self.rows + list(new)
+            self.rows.extend(new)
         self._learn_keywords(messages)
 
     def _apply_tombstones(self, tombstones: list[tuple[int, int]]) -> None:
@@ -204,7 +211,7 @@ class MailboxState:
         if len(gone) == 1:
             place = bisect_left(self.uids, next(iter(gone)))
             self.uids = self.uids[:place] + self.uids[place + 1 :]
-            self.rows = self.rows[:place] + self.rows[place + 1 :]
+            del self.rows[place]
         elif gone:
             self.rows = [message for message in self.rows if message.uid not in gone]
             self.uids = [message.uid for message in self.rows]
