@@ -14,6 +14,12 @@ from pathlib import Path
 PASSWORD = "correct-horse-battery"
 
 
+def _installed() -> dict[str, str]:
+    """The environment, with byte code kept between starts as on a machine where the program is installed:
+    compiling all of it again takes longer than starting."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody uses now."""
     with socket.socket() as probe:
@@ -103,7 +109,7 @@ class RunningServer:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env={**os.environ, **self.environment},
+            env={**_installed(), **self.environment},
             start_new_session=True,
         )
         out.close()
@@ -133,7 +139,7 @@ class RunningServer:
     ) -> subprocess.CompletedProcess[str]:
         """Run a ``posthouse`` command against this server (or its stopped data folder)."""
         environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("POSTHOUSE_CRASH")
+            key: value for key, value in _installed().items() if not key.startswith("POSTHOUSE_CRASH")
         }
         done = subprocess.run(
             [sys.executable, "-m", "posthouse", *words, "--config", str(self.config)],
