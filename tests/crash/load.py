@@ -1,7 +1,7 @@
-"""The client side of the crash campaign: it sends, and remembers for itself what was acknowledged.
+"""The client side of the crash tests: it sends, and remembers for itself what was acknowledged.
 
-Each message carries a token nobody else uses; nothing is ever sent twice, so a token found twice is our
-duplicate.
+Each message carries a token nobody else uses; nothing is ever sent twice, so a token found twice is the
+server's duplicate.
 """
 
 from __future__ import annotations
@@ -9,28 +9,32 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-SMTP_SESSIONS = 24
-IMAP_SESSIONS = 4
+SIZES = (700, 3000, 9000, 60_000)
+LARGE = 400_000
+"""Past what is spooled in memory."""
 
 
 @dataclass
 class Ledger:
-    """What this client knows: ``sent`` token → SHA-256 of the message's text, ``acknowledged`` tokens, and
-    how many were sent but unanswered at each kill (``in_flight_at_kill``)."""
+    """What this client knows: ``sent`` token → SHA-256 of the message's text, ``acknowledged`` tokens,
+    ``waiting`` tokens (wholly sent, no answer yet), and the acknowledged ones in order by the client's port."""
 
     sent: dict[str, str] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
-    in_flight_at_kill: list[int] = field(default_factory=list)
+    by_port: dict[int, list[str]] = field(default_factory=dict)
     _next: int = 0
 
-    def new_message(self, rng: random.Random) -> tuple[str, bytes]:
-        """A token and a message of 1 to 80 KiB (rarely 400 KiB, past what is spooled in memory)."""
+    def new_message(self, rng: random.Random, *, large: float = 0.02) -> tuple[str, bytes]:
+        """A token and a message; ``large`` is how often it is a large one."""
         self._next += 1
         token = f"t{self._next:07d}{rng.getrandbits(32):08x}"
-        size = 400_000 if rng.random() < 0.02 else rng.choice((700, 3000, 9000, 60_000))
+        size = LARGE if rng.random() < large else rng.choice(SIZES)
         line = f"{token} ".encode() + bytes(rng.choices(b"abcdefghij ", k=60)) + b"\r\n"
         text = line * (size // len(line) + 1)
         message = (
@@ -40,83 +44,106 @@ class Ledger:
         self.sent[token] = hashlib.sha256(text).hexdigest()
         return token, message
 
+    def acknowledge(self, token: str, port: int) -> None:
+        """The server took responsibility."""
+        self.acknowledged.add(token)
+        self.by_port.setdefault(port, []).append(token)
 
+
+@dataclass
 class Load:
-    """Keeps a server busy until it is gone."""
+    """Keeps a server busy: so many sessions of each protocol, each sending up to ``each`` messages, one after
+    the other, to ``accounts`` in turn."""
 
-    def __init__(
-        self, ledger: Ledger, smtp: int, imap: int, accounts: list[str], password: str, seed: int
-    ) -> None:
-        self.ledger = ledger
-        self._smtp = smtp
-        self._imap = imap
-        self._accounts = accounts
-        self._password = password
-        self._rng = random.Random(seed)
+    ledger: Ledger
+    accounts: list[str]
+    password: str
+    smtp: int
+    imap: int
+    lmtp: int = 0
+    smtp_sessions: int = 24
+    imap_sessions: int = 4
+    lmtp_sessions: int = 0
+    each: int = 1_000_000
+    large: float = 0.02
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(self.seed)
 
     async def run(self, gone: asyncio.Event, seconds: float) -> None:
-        """Send until the server went (``gone`` is set, or every connection broke) or the time is over."""
-        tasks = [asyncio.create_task(self._sender(number)) for number in range(SMTP_SESSIONS)]
-        tasks += [asyncio.create_task(self._appender(number)) for number in range(IMAP_SESSIONS)]
+        """Send until all is sent, the server went (``gone`` is set) or the time is over."""
+        work: list[Coroutine[Any, Any, None]] = [
+            *(self._smtp(number, self.smtp, b"EHLO") for number in range(self.smtp_sessions)),
+            *(self._smtp(number, self.lmtp, b"LHLO") for number in range(self.lmtp_sessions)),
+            *(self._append(number) for number in range(self.imap_sessions)),
+        ]
+        everyone = asyncio.gather(*map(_until_broken, work))
         waiter = asyncio.create_task(gone.wait())
-        everyone = asyncio.gather(*tasks)
         await asyncio.wait([everyone, waiter], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         # Replies the server wrote before it died still count as acknowledged: let them be read.
-        await asyncio.wait(tasks, timeout=1.0)
-        for task in (*tasks, waiter):
-            task.cancel()
-        await asyncio.gather(*tasks, waiter, everyone, return_exceptions=True)
+        await asyncio.wait([everyone], timeout=1.0)
+        everyone.cancel()
+        waiter.cancel()
+        await asyncio.gather(everyone, waiter, return_exceptions=True)
         self.ledger.waiting.clear()
 
-    async def _sender(self, number: int) -> None:
-        account = self._accounts[number % len(self._accounts)].encode()
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._smtp)
+    async def _smtp(self, number: int, port: int, hello: bytes) -> None:
+        account = self.accounts[number % len(self.accounts)].encode()
+        async with _connection(port) as (reader, writer, own_port):
             await _reply(reader)
-            writer.write(b"EHLO crash.example.org\r\n")
+            writer.write(hello + b" crash.example.org\r\n")
             await _reply(reader)
-            while True:
-                token, message = self.ledger.new_message(self._rng)
+            for _ in range(self.each):
+                token, message = self.ledger.new_message(self._rng, large=self.large)
                 writer.write(b"MAIL FROM:<crash@example.org>\r\nRCPT TO:<" + account + b">\r\nDATA\r\n")
                 codes = [await _reply(reader), await _reply(reader), await _reply(reader)]
                 if codes != [b"250", b"250", b"354"]:
                     del self.ledger.sent[token]
                     return
-                self.ledger.waiting.add(token)
                 writer.write(message + b".\r\n")
+                self.ledger.waiting.add(token)
                 await writer.drain()
                 if await _reply(reader) == b"250":
-                    self.ledger.acknowledged.add(token)
+                    self.ledger.acknowledge(token, own_port)
                 self.ledger.waiting.discard(token)
-        except (OSError, asyncio.IncompleteReadError):
-            return
 
-    async def _appender(self, number: int) -> None:
-        account = self._accounts[number % len(self._accounts)]
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._imap)
+    async def _append(self, number: int) -> None:
+        account = self.accounts[number % len(self.accounts)]
+        async with _connection(self.imap) as (reader, writer, own_port):
             await reader.readline()
-            writer.write(f"a LOGIN {account} {self._password}\r\n".encode())
-            while not (line := await reader.readline()).startswith(b"a "):
-                if not line:
-                    return
-            while True:
-                token, message = self.ledger.new_message(self._rng)
+            writer.write(f"a LOGIN {account} {self.password}\r\n".encode())
+            await _tagged(reader, b"a ")
+            for _ in range(self.each):
+                token, message = self.ledger.new_message(self._rng, large=self.large)
                 writer.write(b"b APPEND INBOX {%d}\r\n" % len(message))
-                if not (await reader.readline()).startswith(b"+"):
+                if not (await reader.readuntil(b"\r\n")).startswith(b"+"):
                     del self.ledger.sent[token]
                     return
-                self.ledger.waiting.add(token)
                 writer.write(message + b"\r\n")
+                self.ledger.waiting.add(token)
                 await writer.drain()
-                while not (line := await reader.readline()).startswith(b"b "):
-                    if not line:
-                        return
-                if line.startswith(b"b OK"):
-                    self.ledger.acknowledged.add(token)
+                if (await _tagged(reader, b"b ")).startswith(b"b OK"):
+                    self.ledger.acknowledge(token, own_port)
                 self.ledger.waiting.discard(token)
-        except (OSError, asyncio.IncompleteReadError):
-            return
+
+
+@asynccontextmanager
+async def _connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, int]]:
+    """A connection, ended without waiting for the other side."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer, writer.get_extra_info("sockname")[1]
+    finally:
+        writer.transport.abort()
+
+
+async def _until_broken(work: Coroutine[Any, Any, None]) -> None:
+    """The end of a connection, however it comes, is the end of the work on it."""
+    try:
+        await work
+    except (OSError, asyncio.IncompleteReadError):
+        pass
 
 
 async def _reply(reader: asyncio.StreamReader) -> bytes:
@@ -125,3 +152,11 @@ async def _reply(reader: asyncio.StreamReader) -> bytes:
         line = await reader.readuntil(b"\r\n")
         if line[3:4] != b"-":
             return line[:3]
+
+
+async def _tagged(reader: asyncio.StreamReader, tag: bytes) -> bytes:
+    """The answer that ends a command; raises IncompleteReadError at the end of the stream."""
+    while True:
+        line = await reader.readuntil(b"\r\n")
+        if line.startswith(tag):
+            return line
