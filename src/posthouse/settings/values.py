@@ -130,7 +130,7 @@ def check_value(setting: Setting[Any], value: Any) -> Any:
         _check_range(setting, value)
     complaint = setting.check(value) if setting.check else ""
     if complaint:
-        raise SettingError(f"{setting.name}: {complaint}", "Give another value.")
+        raise SettingError(f"{setting.name}: {complaint.rstrip('.')}.", "Give another value.")
     return value
 
 
