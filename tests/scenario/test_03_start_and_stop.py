@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import poplib
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import RunningServer
+from running import PASSWORD, RunningServer
 
 
 def refused(server: RunningServer) -> str:
@@ -77,5 +79,29 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, workers: int) -> None:
         server.process = None
         assert "Traceback" not in server.log
         assert not (server.data / "control.sock").exists()
+    finally:
+        server.kill()
+
+
+@pytest.mark.timeout(180)
+def test_uvloop_where_it_is_asked_for(tmp_path: Path) -> None:
+    """With POSTHOUSE_UVLOOP=1 the server runs on uvloop, and takes and gives mail as ever."""
+    pytest.importorskip("uvloop", reason="uvloop is not installed")
+    server = RunningServer(tmp_path / "server", environment={"POSTHOUSE_UVLOOP": "1"})
+    server.start()
+    try:
+        server.add_domain()
+        server.add_account("anna@posthouse.test")
+        with smtplib.SMTP("127.0.0.1", server.smtp, timeout=30) as client:
+            client.sendmail("a@elsewhere.example", ["anna@posthouse.test"], b"Subject: x\r\n\r\nbody\r\n")
+        reader = poplib.POP3("127.0.0.1", server.pop3, timeout=30)
+        reader.user("anna@posthouse.test")
+        reader.pass_(PASSWORD)
+        assert reader.retr(1)[1][-1] == b"body"
+        reader.quit()
+        assert server.process is not None
+        assert "uvloop" in Path(f"/proc/{server.process.pid}/maps").read_text()
+        assert server.stop() == 0
+        assert "Traceback" not in server.log
     finally:
         server.kill()
