@@ -1,4 +1,4 @@
-"""Log lines: an event word and fields, through structlog onto the standard library's handlers.
+"""Log lines: an event word and fields, through structlog; ``lines`` renders them, ``logging_setup`` says where to.
 
 Field names in use: ``trace``, ``session``, ``peer``, ``login``, ``account``, ``protocol``, ``mailbox``,
 ``reason``. Passwords, SASL responses and message content are never logged.

@@ -7,43 +7,33 @@ import sys
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict
+
+from posthouse.observe.lines import ErrorInfo, Render, json_line, text_line
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
-# Without the values of local variables: passwords and mail are among them.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-)
 _NOISY = ("asyncio", "alembic", "sqlalchemy")
+_NO_FIELDS: dict[str, Any] = {}
 
 
 def configure(form: str, level: str, stream: TextIO | None = None) -> None:
     """Set up logging of the whole process, once at start. ``form`` is ``text`` or ``json``, ``level`` one of
     :data:`LEVELS`.
 
-    Below the level an event costs one method call that does nothing.
+    Below the level an event costs one method call that does nothing. Our own lines go to the stream directly,
+    those of libraries through a handler of the standard library; both look the same.
     """
-    shared: list[Processor] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-    ]
+    render = json_line if form == "json" else text_line
+    out = stream or sys.stderr
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[_Renderer(render)],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda name="": _Writer(out, name),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(form)],
-        )
-    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_Formatter(render))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
@@ -51,18 +41,59 @@ def configure(form: str, level: str, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))
 
 
-def _renderers(form: str) -> list[Processor]:
-    if form == "json":
-        return [_TRACEBACKS, structlog.processors.JSONRenderer()]
-    console = structlog.dev.ConsoleRenderer(
-        colors=False, pad_event_to=26, exception_formatter=structlog.dev.plain_traceback
-    )
-    return [_plain, console]
+class _Writer:
+    """What structlog hands finished lines to. A line is one write, so that lines of several threads and processes
+    do not mix."""
+
+    __slots__ = ("_flush", "_write", "name")
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.name = name
+        self._write = stream.write
+        self._flush = stream.flush
+
+    def msg(self, line: str) -> None:
+        """Write a line. A log that cannot be written to (a full disk, a closed pipe) stops no mail."""
+        try:
+            self._write(line)
+            self._flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = info = warning = error = critical = msg
 
 
-def _plain(logger: Any, method: str, event: EventDict) -> EventDict:
-    """What peers said is shown without control characters: no forged lines, no terminal escapes."""
-    for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = value.translate(_CONTROLS)
-    return event
+class _Renderer:
+    """The one processor of structlog's chain."""
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+
+    def __call__(self, writer: Any, method: str, event: EventDict) -> str:
+        error = event.pop("exc_info", None)
+        return (
+            self._render(
+                method, writer.name, str(event.pop("event", "")), event, _error(error) if error else None
+            )
+            + "\n"
+        )
+
+
+class _Formatter(logging.Formatter):
+    """The same lines for what libraries log."""
+
+    def __init__(self, render: Render) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = _error(record.exc_info) if record.exc_info else None
+        return self._render(record.levelname.lower(), record.name, record.getMessage(), _NO_FIELDS, error)
+
+
+def _error(given: object) -> ErrorInfo | None:
+    """What ``exc_info`` stands for: an exception, the triple of one, or True for the one being handled."""
+    if isinstance(given, BaseException):
+        return type(given), given, given.__traceback__
+    found = given if isinstance(given, tuple) else sys.exc_info()
+    return None if found[1] is None else found
