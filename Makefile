@@ -30,7 +30,8 @@ serve: .venv/installed
 	@sh tools/in-foreground .venv/bin/posthouse serve --demo --data $(DATA)
 
 .venv/installed: requirements.lock requirements-build.lock pyproject.toml
-	@sh tools/make-venv .venv "$$(sh tools/find-python)" requirements.lock requirements-build.lock
+	@python=$$(sh tools/find-python) && \
+		sh tools/make-venv .venv "$$python" requirements.lock requirements-build.lock
 
 # --- testing -----------------------------------------------------------------------------------------------------------
 
@@ -53,7 +54,8 @@ bench: .venv-oldest/installed
 	@.venv-oldest/bin/python -m bench $(BENCH)
 
 .venv-oldest/installed: requirements-dev.lock pyproject.toml
-	@sh tools/make-venv .venv-oldest "$$(sh tools/find-python --oldest)" requirements-dev.lock
+	@python=$$(sh tools/find-python --oldest) && \
+		sh tools/make-venv .venv-oldest "$$python" requirements-dev.lock
 
 # --- upkeep ------------------------------------------------------------------------------------------------------------
 

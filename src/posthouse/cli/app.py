@@ -44,11 +44,14 @@ def main(serve_runner: ServeRunner, arguments: Sequence[str] | None = None) -> i
     session = Session()
     session.serve_runner = serve_runner
     try:
-        result = cli.main(args=arguments, obj=session, standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="posthouse", obj=session, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except CommandError as error:
         _tell(session, error.kind, error.what, error.mend, error.problems)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         usage = f"See `{context.command_path} --help`." if context else "See `posthouse --help`."

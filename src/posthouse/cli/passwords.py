@@ -39,5 +39,5 @@ def obtain(from_stdin: bool, generated: bool) -> str:
 
 def _checked(password: str) -> str:
     if not password:
-        raise CommandError("invalid", "The password is empty.", "Give one of at least eight characters.")
+        raise CommandError("invalid", "The password is empty.", "Give one.")
     return password

@@ -43,6 +43,7 @@ class Session:
         dicts."""
         config = self.config
         wanted = {key: value for key, value in (parameters or {}).items() if value is not None}
+        _check_text(wanted)
         listen = emitted or (lambda value: None)
         try:
             client = ControlClient(config.data, config.control)
@@ -76,3 +77,15 @@ class Session:
             sys.stdout.buffer.flush()
         else:
             words(result)
+
+
+def _check_text(parameters: dict[str, Any]) -> None:
+    """Python keeps bytes of the command line that are not UTF-8 as lone surrogates: refuse them by name."""
+    for name, value in parameters.items():
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise CommandError(
+                    "invalid", f"The {name} holds bytes that are not UTF-8.", "Write it in UTF-8."
+                ) from None

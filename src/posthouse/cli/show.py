@@ -86,10 +86,10 @@ def span(seconds: float) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """``1 message``, ``2 messages``."""
+    """``1 message``, ``2 messages``, ``3 mailboxes``."""
     if number == 1:
         return f"1 {thing}"
-    return f"{number} {thing}es" if thing.endswith("s") else f"{number} {thing}s"
+    return f"{number} {thing}es" if thing.endswith(("s", "x")) else f"{number} {thing}s"
 
 
 def by_value(values: Mapping[str, str]) -> dict[str, list[str]]:

@@ -77,8 +77,9 @@ def remove_domain(
     aliases = tx.execute(records.SELECT_DOMAIN_ALIASES, owned)
     if (accounts or aliases) and not force:
         raise DirectoryError(
-            f"domain {name} still has {len(accounts)} accounts and {len(aliases)} aliases",
-            "remove them first, or repeat with force to remove the domain with all its mail",
+            f"domain {name} still has {_count(len(accounts), 'account', 's')} "
+            f"and {_count(len(aliases), 'alias', 'es')}",
+            "remove them first",
             "refused",
         )
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
@@ -86,6 +87,10 @@ def remove_domain(
     tx.change(records.DELETE_DOMAIN, {"of_id": domain_id})
     bump(tx, DIRECTORY, feed)
     return accounts
+
+
+def _count(number: int, thing: str, plural: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else plural}"
 
 
 def list_domains(tx: Transaction) -> list[DomainInfo]:

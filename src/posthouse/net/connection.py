@@ -281,8 +281,8 @@ class Connection(Writing):
         self._input_over = True
         if self._header is not None:
             self.abort()
-        if self._closed:
-            return None  # the transport closes itself now
+        if self._closed or self._early is not None:
+            return None  # the transport closes itself now; one in its handshake is seen to by upgrade()
         self._corked(self.peer_finished)
         # True keeps our side open for the answers still owed; TLS has no half-closed connections.
         return self.tls is None

@@ -146,8 +146,10 @@ async def _accept(session: Session, transaction: Transaction) -> Sequence[Outcom
         "message.accepted",
         trace=transaction.origin.trace,
         peer=session.peer.address,
+        sender=str(envelope.sender or "<>"),
         size=body.size,
         recipients=len(transaction.recipients),
+        **({"login": session.login} if session.login else {}),
     )
     return outcomes
 

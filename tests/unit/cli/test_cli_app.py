@@ -199,3 +199,24 @@ def test_serve_hands_over_the_configuration(server: Server, tmp_path: Any) -> No
 
     assert app.main(runner, ["serve", "--data", str(tmp_path / "d")]) == 7
     assert seen[0].data == str(tmp_path / "d")
+
+
+def test_a_bare_group_shows_its_help(run: Run) -> None:
+    """``posthouse`` and ``posthouse domain`` print their help as help, with the exit code of misuse."""
+    for words in ((), ("domain",)):
+        code, out, err = run(*words)
+        assert (code, out) == (2, "")
+        assert err.startswith("Usage: posthouse")
+        assert "\nCommands:\n" in err
+
+
+def test_bytes_that_are_not_utf8_are_refused_by_name(
+    server: Server, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password or name in another encoding is refused before it is sent anywhere."""
+    assert run("domain", "add", "b\udcfccher.example")[0] == 2
+    monkeypatch.setattr(sys, "stdin", io.StringIO("p\udcff\n"))
+    code, _, err = run("account", "add", "anna@example.org", "--password-stdin")
+    assert code == 2
+    assert err == "posthouse: The password holds bytes that are not UTF-8.\n  Write it in UTF-8.\n"
+    assert server.calls == []

@@ -348,6 +348,12 @@ class Pop3Session(Connection):
             self._state = State.TRANSACTION
             self._rest()
             count, size = self._drop.totals()
+            log.info(
+                "pop3.signed_in",
+                account=sign_in.account.address,
+                peer=self.peer.address,
+                tls=self.tls is not None,
+            )
             self.write(ok(f"{count} messages ({size} octets)"))
 
 
