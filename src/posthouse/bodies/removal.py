@@ -24,6 +24,7 @@ from posthouse.bodies.records import (
     SELECT_AFTER,
     SELECT_BODY,
     SELECT_KNOWN,
+    bodies,
 )
 from posthouse.database.contract import Database, Transaction
 from posthouse.observe import steps
@@ -171,12 +172,25 @@ class Removal:
         removed = 0
         for digest in _unknown(tx, digests):
             try:
-                if os.stat(self._bodies.path(digest)).st_mtime < before:
-                    self._bodies.unlink(digest)
-                    removed += 1
+                status = os.stat(self._bodies.path(digest))
+                if status.st_mtime < before:
+                    removed += self._remove_orphan(tx, digest, status.st_size)
             except FileNotFoundError:
                 continue
         return removed
+
+    def _remove_orphan(self, tx: Transaction, digest: str, size: int) -> int:
+        """Unlink a file under a row made for the purpose: whoever claims this body meanwhile is either there
+        first (the row is then theirs) or waits for ours to go, and finds the file missing."""
+        key = bytes.fromhex(digest)
+        now = int(time.time())
+        tx.insert_ignore(bodies, {"digest": key, "size": size, "created_at": now, "condemned_at": now})
+        rows = tx.lock(SELECT_BODY, {"digest": key})
+        if not rows or rows[0][1] is None:
+            return 0  # claimed meanwhile
+        self._bodies.unlink(digest)
+        tx.execute(DELETE_BODY, {"of_digest": key})
+        return 1
 
 
 def _old_ones(files: Iterator[tuple[str, float, int]], before: float) -> list[str]:

@@ -43,6 +43,8 @@ class MailAppender:
     def append_in(self, tx: Transaction, mailbox_id: int, messages: Sequence[NewMessage]) -> list[Appended]:
         box = lock_box(tx, mailbox_id)
         now = int(self._clock())
+        if len(messages) > 1:
+            ensure_keywords(tx, mailbox_id, [name for message in messages for name in message.keywords])
         rows = [self._row(tx, box, message, now) for message in messages]
         if len(rows) == 1:
             tx.execute(INSERT_MESSAGE, rows[0])

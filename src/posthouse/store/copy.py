@@ -66,16 +66,14 @@ def copy_in(
 
 def _copies(tx: Transaction, rows: list[Row], target: LockedBox) -> list[dict[str, Any]]:
     """The target's rows. SAVEDATE is when a message came into this mailbox (RFC 8514), so it is now."""
-    spellings: dict[str, str] = {}
+    texts = {row[11] for row in rows if row[11]}
+    ensure_keywords(tx, target.mailbox.id, [name for text in sorted(texts) for name in text.split(" ")])
+    spellings = {text: " ".join(ensure_keywords(tx, target.mailbox.id, text.split(" "))) for text in texts}
     copies = []
     now = int(time.time())
     for row in rows:
         copy = whole_row(row)
-        text = copy["keywords"]
-        if text:
-            if text not in spellings:
-                spellings[text] = " ".join(ensure_keywords(tx, target.mailbox.id, text.split(" ")))
-            copy["keywords"] = spellings[text]
+        copy["keywords"] = spellings.get(copy["keywords"], "")
         copy["id"] = message_id(target.mailbox.id, target.take_uid())
         copy["mailbox_id"] = target.mailbox.id
         copy["modseq"] = target.modseq

@@ -3,7 +3,7 @@ mailbox."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from posthouse.database.contract import Transaction
 from posthouse.store.contract import MAX_KEYWORDS, StoreRefusal
@@ -23,7 +23,8 @@ def ensure_keywords(
     tx: Transaction, mailbox_id: int, names: Iterable[str], *, add: bool = True
 ) -> tuple[str, ...]:
     """The mailbox's spellings of these keywords, sorted, each once; new ones are entered (with ``add`` False
-    they are left out). The mailbox is locked. Raises StoreRefusal LIMIT."""
+    they are left out). The mailbox is locked. Whoever inserts several messages asks for all their keywords
+    once before: room is made by forgetting what no row has yet. Raises StoreRefusal LIMIT."""
     wanted = {name.lower(): name for name in names}
     if not wanted:
         return ()
@@ -33,7 +34,7 @@ def ensure_keywords(
         if any(len(folded) > MAX_LENGTH for folded in new):
             raise StoreRefusal("LIMIT", f"A keyword may have {MAX_LENGTH} characters")
         if len(known) + len(new) > MAX_KEYWORDS:
-            _forget_unused(tx, mailbox_id, known)
+            _forget_unused(tx, mailbox_id, known, wanted)
         if len(known) + len(new) > MAX_KEYWORDS:
             raise StoreRefusal("LIMIT", f"A mailbox may have {MAX_KEYWORDS} keywords")
         for folded in new:
@@ -42,12 +43,13 @@ def ensure_keywords(
     return tuple(sorted(known[folded] for folded in wanted if folded in known))
 
 
-def _forget_unused(tx: Transaction, mailbox_id: int, known: dict[str, str]) -> None:
-    """Drop keywords no message carries any more, from the table and from ``known``."""
+def _forget_unused(tx: Transaction, mailbox_id: int, known: dict[str, str], wanted: Container[str]) -> None:
+    """Drop keywords no message carries any more and nobody asks for now, from the table and from
+    ``known``."""
     used: set[str] = set()
     span = {"after": message_id(mailbox_id, 0), "last": message_id(mailbox_id + 1, 0) - 1}
     for (text,) in tx.execute(SELECT_KEYWORDS_IN_USE, {**span, "none": ""}):
         used.update(text.lower().split(" "))
-    for folded in [folded for folded in known if folded not in used]:
+    for folded in [folded for folded in known if folded not in used and folded not in wanted]:
         del known[folded]
         tx.execute(DELETE_KEYWORD, {"mailbox_id": mailbox_id, "folded": folded})

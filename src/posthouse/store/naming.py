@@ -126,6 +126,7 @@ def make_in(
     """CREATE: the mailbox and its missing parents."""
     name = canonical(name)
     refuse_bad(name)
+    next_uidvalidity(tx, now)  # (its lock lets one change of names happen at a time)
     rows = tx.execute(SELECT_NAMES, {"account_id": account_id})
     names = {row[1] for row in rows}
     if name in names or name == INBOX:
