@@ -50,19 +50,31 @@ def part_text(buffer: Buffer, part: Part, limit: int = MAX_TEXT) -> str:
 
 
 def header_text(header: bytes) -> str:
-    """A header as people read it: one line per field, encoded words decoded."""
-    return "".join(
-        [
-            f"{decode(field.name)}: {decode_words(unfold(field.value))}\r\n"
-            for field in fields(header[:MAX_HEADER])
-        ]
-    )
+    """A header as people read it: one line per field, encoded words decoded. Lines that are no field stay as they
+    are."""
+    header = header[:MAX_HEADER].replace(b"\n\t", b"\n ")  # a fold reads as a blank, whichever it was made with
+    lines: list[str] = []
+    at = 0
+    for field in fields(header):
+        if field.start > at:
+            lines.append(decode(header[at : field.start]))
+        lines.append(f"{decode(field.name)}: {decode_words(unfold(field.value))}\r\n")
+        at = field.end
+    if at < len(header) and not header[at:].isspace():
+        lines.append(decode(header[at:]))
+    return "".join(lines)
+
+
+def is_searched(part: Part) -> bool:
+    """Whether SEARCH looks into a part's body: text, and messages that are shown as they are, such as delivery reports
+    (RFC 9051 6.4.4: the types text and message may not be left out)."""
+    return (part.type == "text" or (part.type == "message" and part.message is None)) and part.body < part.end
 
 
 def body_texts(buffer: Buffer, part: Part) -> Iterator[str]:
     """What SEARCH BODY looks at: the text parts at any depth, embedded messages included, no headers."""
     for each in walk(part):
-        if each.type == "text" and each.body < each.end:
+        if is_searched(each):
             yield part_text(buffer, each)
 
 
@@ -74,7 +86,7 @@ def all_texts(buffer: Buffer, part: Part, prefix: bytes = b"") -> Iterator[str]:
         if each.start < each.body or front:
             yield header_text(front + buffer[each.start : each.body])
             front = b""
-        if each.type == "text" and each.body < each.end:
+        if is_searched(each):
             yield part_text(buffer, each)
 
 

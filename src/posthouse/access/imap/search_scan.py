@@ -134,6 +134,7 @@ class Scanner:
             facts = await store.facts(chunk)
             for message, known in zip(chunk, facts, strict=True):
                 header = await store.slice(message, 0, message.prefix_size + known.header_size)
+                header = header.replace(b"\n\t", b"\n ")  # a fold reads as a blank, whichever it was made with
                 if any(needle in fold(decode_words(value)) for value in get_all(header, name)):
                     result.append(message)
                 await self._step()
