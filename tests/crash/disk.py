@@ -41,27 +41,44 @@ class Inode:
 class Directory:
     """A directory: names as the system shows them, names on the disk, and the changes between."""
 
-    live: dict[str, Inode] = field(default_factory=dict)
-    synced: dict[str, Inode] = field(default_factory=dict)
-    pending: list[tuple[str, Inode | None]] = field(default_factory=list)
+    live: dict[str, Inode | Directory] = field(default_factory=dict)
+    synced: dict[str, Inode | Directory] = field(default_factory=dict)
+    pending: list[tuple[str, Inode | Directory | None]] = field(default_factory=list)
 
-    def change(self, name: str, inode: Inode | None) -> None:
+    def change(self, name: str, thing: Inode | Directory | None) -> None:
         """A name appeared, or (None) went."""
-        _put(self.live, name, inode)
-        self.pending.append((name, inode))
+        _put(self.live, name, thing)
+        self.pending.append((name, thing))
 
     def sync(self, count: int) -> None:
         """The first ``count`` changes are on the disk."""
-        for name, inode in self.pending[:count]:
-            _put(self.synced, name, inode)
+        for name, thing in self.pending[:count]:
+            _put(self.synced, name, thing)
         del self.pending[:count]
 
 
-def _put(names: dict[str, Inode], name: str, inode: Inode | None) -> None:
-    if inode is None:
+def _put(names: dict[str, Inode | Directory], name: str, thing: Inode | Directory | None) -> None:
+    if thing is None:
         names.pop(name, None)
     else:
-        names[name] = inode
+        names[name] = thing
+
+
+def _write_directory(directory: Directory, folder: Path, rng: random.Random | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    names = dict(directory.synced)
+    for name, thing in directory.pending:
+        if rng is not None and rng.random() < 0.5:
+            _put(names, name, thing)
+    for name, thing in names.items():
+        if isinstance(thing, Directory):
+            _write_directory(thing, folder / name, rng)
+            continue
+        content = bytearray(thing.synced)
+        for apply in thing.pending:
+            if rng is not None and rng.random() < 0.5:
+                apply(content)
+        (folder / name).write_bytes(content)
 
 
 class Disk:
@@ -69,16 +86,18 @@ class Disk:
 
     def __init__(self, root: Path) -> None:
         self.root = str(root)
-        self.directories: dict[str, Directory] = {}
+        self.directories: dict[str, Directory] = {self.root: Directory()}
         for path in sorted(root.rglob("*")):
+            if path.name.endswith(_IGNORED):
+                continue
+            thing: Inode | Directory
             if path.is_dir():
-                self.directories.setdefault(str(path), Directory())
-            elif path.is_file() and not path.name.endswith(_IGNORED):
+                thing = self.directories[str(path)] = Directory()
+            else:
                 content = path.read_bytes()
-                inode = Inode(bytearray(content), bytearray(content))
-                folder = self.directories.setdefault(str(path.parent), Directory())
-                folder.live[path.name] = folder.synced[path.name] = inode
-        self.directories.setdefault(self.root, Directory())
+                thing = Inode(bytearray(content), bytearray(content))
+            folder = self.directories[str(path.parent)]
+            folder.live[path.name] = folder.synced[path.name] = thing
 
     def take(self, phase: str, call: Call) -> None:
         """The next begin or end of a call."""
@@ -91,27 +110,17 @@ class Disk:
 
     def synced_file(self, path: str) -> bytes | None:
         """The bytes a power cut would leave under a name; None if it would not leave the name."""
-        folder, _, name = path.rpartition("/")
-        directory = self.directories.get(folder)
-        inode = directory.synced.get(name) if directory else None
-        return bytes(inode.synced) if inode else None
+        thing: Inode | Directory | None = self.directories[self.root]
+        for name in path[len(self.root) + 1 :].split("/"):
+            if not isinstance(thing, Directory):
+                return None
+            thing = thing.synced.get(name)
+        return bytes(thing.synced) if isinstance(thing, Inode) else None
 
     def write(self, folder: Path, rng: random.Random | None = None) -> None:
         """Lay the disk after a power cut now into a folder. With ``rng`` some changes that were never synced
         are on it as well, in no order, as a real disk may have it."""
-        for place, directory in self.directories.items():
-            target = folder / Path(place).relative_to(self.root)
-            target.mkdir(parents=True, exist_ok=True, mode=0o700)
-            names = dict(directory.synced)
-            for name, inode in directory.pending:
-                if rng is not None and rng.random() < 0.5:
-                    _put(names, name, inode)
-            for name, inode in names.items():
-                content = bytearray(inode.synced)
-                for apply in inode.pending:
-                    if rng is not None and rng.random() < 0.5:
-                        apply(content)
-                (target / name).write_bytes(content)
+        _write_directory(self.directories[self.root], folder, rng)
 
     def _flush(self, phase: str, call: Call) -> None:
         """What was done before the flush began is on the disk when it has returned."""
@@ -128,7 +137,8 @@ class Disk:
     def _inode(self, path: str) -> Inode | None:
         folder, _, name = path.rpartition("/")
         directory = self.directories.get(folder)
-        return directory.live.get(name) if directory else None
+        thing = directory.live.get(name) if directory else None
+        return thing if isinstance(thing, Inode) else None
 
     def _parent(self, path: str) -> tuple[Directory | None, str]:
         folder, _, name = path.rpartition("/")
@@ -143,15 +153,17 @@ class Disk:
         inode = directory.live.get(name)
         if inode is None and "O_CREAT" in call.args:
             directory.change(name, Inode())
-        elif inode is not None and "O_TRUNC" in call.args:
+        elif isinstance(inode, Inode) and "O_TRUNC" in call.args:
             inode.change(lambda content: content.clear())
 
     _openat = _open
 
     def _mkdir(self, call: Call) -> None:
         path = call.strings[0].decode()
-        if path.startswith(self.root + "/"):
-            self.directories.setdefault(path, Directory())
+        parent, name = self._parent(path)
+        if parent is not None:
+            made = self.directories[path] = Directory()
+            parent.change(name, made)
 
     _mkdirat = _mkdir
 

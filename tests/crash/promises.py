@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from disk import Disk
+from disk import Disk, Inode
 from syscalls import Call, parse
 
 PROMISE = re.compile(rb"250 2\.0\.0 Message accepted|250 2\.1\.5 [^\r]*\([\w.]+\)|OK \[APPENDUID")
@@ -17,11 +17,14 @@ _TO = re.compile(r"^TCP(?:v6)?:\[.*->.*:(\d+)\]$")
 
 
 class Judge:
-    """Follows a trace. ``by_port`` says which tokens were acknowledged on which connection (by the client's
+    """Follows a trace of a server with the data folder ``data``.
+
+    ``by_port`` says which tokens were acknowledged on which connection (by the client's
     port), in order; ``complaints`` are the replies that came too early; ``promised`` the tokens so far."""
 
-    def __init__(self, disk: Disk, by_port: dict[int, list[str]]) -> None:
+    def __init__(self, disk: Disk, data: Path, by_port: dict[int, list[str]]) -> None:
         self.disk = disk
+        self._data = data
         self.complaints: list[str] = []
         self.promised: list[str] = []
         self._owed = {port: list(tokens) for port, tokens in by_port.items()}
@@ -46,8 +49,9 @@ class Judge:
         path = call.strings[1].decode()
         folder, _, name = path.rpartition("/")
         directory = self.disk.directories.get(folder)
-        if directory is not None and name.endswith(".eml"):
-            token = _TOKEN.search(directory.live[name].live)
+        thing = directory.live.get(name) if directory is not None else None
+        if isinstance(thing, Inode) and name.endswith(".eml"):
+            token = _TOKEN.search(bytes(thing.live))
             if token is not None:
                 self._bodies[token[1].decode()] = path
 
@@ -74,7 +78,7 @@ class Judge:
     def _committed(self, digest: bytes) -> bool:
         """Whether database or log on the disk hold the row of a body (bodies are named by their digest)."""
         for end in ("posthouse.db-wal", "posthouse.db"):
-            content = self.disk.synced_file(f"{self.disk.root}/{end}")
+            content = self.disk.synced_file(f"{self._data}/{end}")
             if content is not None and digest in content:
                 return True
         return False

@@ -163,11 +163,12 @@ class FileBodies:
         return swept
 
     def _make_folders(self) -> None:
-        if self.temporary.is_dir() and (self.folder / "ff").is_dir():
-            return
-        for number in range(256):
-            (self.folder / f"{number:02x}").mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.temporary.mkdir(mode=0o700, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = set(os.listdir(self.folder))
+        for name in (*(f"{number:02x}" for number in range(256)), self.temporary.name):
+            if name not in there:
+                (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+        # also when all were there: a start that was cut off may have made them and not come this far
         for place in (self.folder, self.folder.parent):
             descriptor = flush.open_directory(str(place))
             flush.flush_directory(descriptor)

@@ -75,7 +75,7 @@ class DataFolder:
     def _prepare(self, create: bool) -> None:
         try:
             if create:
-                self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
+                _make_durably(self.path)
             if not self.path.is_dir():
                 raise DataFolderError(
                     f"data folder {self.path} does not exist: start the server once, or name the "
@@ -201,6 +201,30 @@ def _write_holder(descriptor: int) -> None:
     os.write(descriptor, f"{os.getpid()}\n".encode())
 
 
+def _make_durably(path: Path) -> None:
+    """Make a folder and those above it. Their names are on the disk when this returns, also where an earlier
+    start was cut off between the two."""
+    missing = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    for place in missing or [path]:
+        _flush_directory(place.parent)
+
+
+def _flush_directory(path: Path) -> None:
+    """Put a directory's entries on the disk; nothing where that is not ours to do (Windows; a folder above
+    that we may not read)."""
+    if sys.platform == "win32":
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _write_durably(path: Path, text: str) -> None:
     temporary = path.with_suffix(".new")
     with open(temporary, "w", encoding="ascii") as file:
@@ -208,3 +232,19 @@ def _write_durably(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    _flush_entries(path.parent)
+
+
+def _flush_entries(folder: Path) -> None:
+    """Make a folder's entries durable, where the system has a way and this user may."""
+    if sys.platform == "win32":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return  # (a parent we may pass through but not read)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _flush_directory(path.parent)

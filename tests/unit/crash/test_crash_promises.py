@@ -32,7 +32,7 @@ def judged(folder: Path, trace: str) -> Judge:
     """The judge after a trace of a server with an empty data folder."""
     (folder / "messages" / "tmp").mkdir(parents=True)
     (folder / "messages" / DIGEST[:2]).mkdir()
-    judge = Judge(Disk(folder), {40000: ["t1"]})
+    judge = Judge(Disk(folder), folder, {40000: ["t1"]})
     judge.follow(trace.replace("/d/", f"{folder}/").replace("</d>", f"<{folder}>"))
     return judge
 
