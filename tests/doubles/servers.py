@@ -36,6 +36,18 @@ class PrivateServer:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._made = 0
+        self._command: list[str] = []
+
+    def stop(self) -> None:
+        """Stop the process; its data stay. SIGINT is PostgreSQL's fast shutdown: sessions are ended."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+    def start_again(self) -> None:
+        """Start it on the same data and port."""
+        self.spawn(self._command)
+        self.wait_ready()
 
     def close(self) -> None:
         """Stop the process we started and remove its folder."""
@@ -64,6 +76,7 @@ class PrivateServer:
 
     def spawn(self, command: list[str]) -> None:
         """Start the server process."""
+        self._command = command
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -106,8 +119,15 @@ class PostgresqlServer(PrivateServer):
             **quiet,
         )
         self.spawn(
-            [*user, f"{places[-1]}/postgres", "-D", str(data), "-p", str(self.port), "-k", str(self.folder)]
-            + [
+            [
+                *user,
+                f"{places[-1]}/postgres",
+                "-D",
+                str(data),
+                "-p",
+                str(self.port),
+                "-k",
+                str(self.folder),
                 "-c",
                 "listen_addresses=127.0.0.1",
                 "-c",
@@ -172,8 +192,6 @@ class MariadbServer(PrivateServer):
                 f"--datadir={data}",
                 f"--socket={self.folder}/s",
                 f"--port={self.port}",
-            ]
-            + [
                 "--bind-address=127.0.0.1",
                 "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=64M",
