@@ -48,11 +48,9 @@ async def test_messages_of_one_unit_count_together_against_the_limit(parts: Part
     new = [parts.message("a", keywords=("new1",)), parts.message("b", keywords=("new2",))]
     source = (await parts.store.create(ACCOUNT, "source")).id
     await parts.store.append(source, new)
+    both = parts.store.append(inbox, new) if way == "append" else parts.store.copy(source, [1, 2], inbox)
     with pytest.raises(StoreRefusal, match="LIMIT"):
-        if way == "append":
-            await parts.store.append(inbox, new)
-        else:
-            await parts.store.copy(source, [1, 2], inbox)
+        await both
     assert "k62" in await parts.database.read(keyword_names, inbox)
     await parts.store.copy(source, [1], inbox)
     assert "new1" in await parts.database.read(keyword_names, inbox)

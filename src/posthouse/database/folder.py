@@ -232,19 +232,4 @@ def _write_durably(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    _flush_entries(path.parent)
-
-
-def _flush_entries(folder: Path) -> None:
-    """Make a folder's entries durable, where the system has a way and this user may."""
-    if sys.platform == "win32":
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:
-        return  # (a parent we may pass through but not read)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     _flush_directory(path.parent)

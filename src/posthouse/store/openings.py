@@ -39,13 +39,13 @@ class Openings:
             state = self._states[mailbox_id] = MailboxState(self._database, mailbox_id)
             self._subscriptions[mailbox_id] = self._feed.subscribe("mailbox", mailbox_id, self._heard)
         self._awake(mailbox_id)
+        state.opening += 1
         try:
             await state.refresh()
-        except BaseException:
-            if not state.views:
-                self._retire(state)
-            raise
-        return MailboxView(state, self._closed)
+            return MailboxView(state, self._closed)
+        finally:
+            state.opening -= 1
+            self._retire_unused(state)
 
     async def close(self) -> None:
         """End what runs and forget everything."""
@@ -80,12 +80,11 @@ class Openings:
             log.warning("refresh.failed", mailbox=state.mailbox_id, reason=str(error))
 
     def _closed(self, state: MailboxState, view: MailboxView) -> None:
-        if not state.views:
-            self._retire(state)
+        self._retire_unused(state)
 
-    def _retire(self, state: MailboxState) -> None:
-        """Nobody reads it any more: keep it a while, within the limit."""
-        if self._states.get(state.mailbox_id) is not state:
+    def _retire_unused(self, state: MailboxState) -> None:
+        """If nobody reads it any more, nor is about to: keep it a while, within the limit."""
+        if state.views or state.opening or self._states.get(state.mailbox_id) is not state:
             return
         if state.gone:
             self._forget(state.mailbox_id)

@@ -66,6 +66,8 @@ class MailboxState:
         """A notice said that there is more."""
         self.gone = False
         self.views: set[MailboxView] = set()
+        self.opening = 0
+        """Views that are being made."""
         self.changes: list[tuple[int, int]] = []
         """(modseq, UID) of flag changes, in the order of modseq."""
         self.changes_from = 0

@@ -189,3 +189,28 @@ def test_side_record_is_readable_json(tmp_path: Path) -> None:
     [path] = (tmp_path / "records").iterdir()
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines == [{"t": "copy", "p": "QTogYg0K"}, {"t": "gone", "m": 1}]
+
+
+def test_folders_made_before_a_crash_are_flushed_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first start that died between making the folders and flushing them leaves entries that a power cut
+    may still take: the next start flushes them, before anything is put there."""
+
+    def dies(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    flushed: list[str] = []
+
+    def remember(descriptor: int) -> None:
+        if descriptor >= 0:
+            flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    with monkeypatch.context() as first:
+        first.setattr(flush, "flush_directory", dies)
+        with pytest.raises(KeyboardInterrupt):
+            FileBodies(tmp_path)
+    assert (tmp_path / "messages" / "tmp").is_dir()
+    monkeypatch.setattr(flush, "flush_directory", remember)
+    FileBodies(tmp_path).close()
+    assert flushed == [str(tmp_path / "messages"), str(tmp_path)]

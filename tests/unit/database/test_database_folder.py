@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,19 @@ def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(folder, "file_system", lambda path: "nfs4")
     with pytest.raises(DataFolderError, match=r"network file system \(nfs4\).*local disk"):
         DataFolder(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to name what is flushed")
+def test_the_folder_and_its_marker_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder's own entry and the marker's are flushed, so that a power cut cannot take the folder with
+    all the mail that is put there after."""
+    flushed: list[str] = []
+    monkeypatch.setattr(
+        folder.os, "fsync", lambda descriptor: flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    )
+    DataFolder(tmp_path / "data").close()
+    assert str(tmp_path) in flushed
+    assert flushed[-1] == str(tmp_path / "data")
+    flushed.clear()
+    DataFolder(tmp_path / "data").close()
+    assert str(tmp_path) in flushed

@@ -131,3 +131,35 @@ async def test_many_refreshes_at_once_load_little(parts: Parts) -> None:
     for view in views:
         view.close()
     await openings.close()
+
+
+async def test_a_mailbox_that_is_being_opened_is_not_let_go(parts: Parts) -> None:
+    """While one session opens a mailbox the last other one closes it: what is opened stays known, and hears
+    of news."""
+    [number] = await boxes(parts, {"a": 1})
+    parts.settings.now = Settings({"store.open_cache": 0})
+
+    class Slow:
+        inline = False
+
+        async def read(self, *args: object, **kwargs: object) -> object:
+            await asyncio.sleep(0.01)
+            return await parts.database.read(*args, **kwargs)  # type: ignore[arg-type]
+
+        scan = read
+
+    openings = Openings(Slow(), parts.feed, parts.settings)  # type: ignore[arg-type]
+    first = await openings.view(number)
+    await parts.fill(number, 1)
+    await asyncio.sleep(0.02)
+    opening = asyncio.create_task(openings.view(number))
+    await asyncio.sleep(0)
+    first.close()
+    second = await opening
+    woken = asyncio.Event()
+    second.on_change(woken.set)
+    await parts.fill(number, 1)
+    await asyncio.wait_for(woken.wait(), 5)
+    second.close()
+    assert openings._states == {}
+    await openings.close()
