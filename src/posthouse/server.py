@@ -241,13 +241,14 @@ async def _worker(share: Share, stop: Stop, member: Member | None) -> AsyncItera
             bodies=bodies,
             facts=compute,
         )
+        owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
         delivery = DeliveryWorker(
             database=database,
             queue=queue,
             local=local,
             settings=settings,
             feed=feed,
-            owner=f"{hostname(config)}/{share.number}",
+            owner=owner,
         )
 
         # What tidies up, in one worker at a time.
@@ -258,9 +259,13 @@ async def _worker(share: Share, stop: Stop, member: Member | None) -> AsyncItera
             database, bodies, [store_upkeep.referred_in, queued], [store_upkeep.forget_in], settings
         )
         removal_job = PeriodicJob(
-            database, "bodies.removal", lambda: settings.now[settings_store.REMOVAL_INTERVAL], removal.once
+            database,
+            "bodies.removal",
+            lambda: settings.now[settings_store.REMOVAL_INTERVAL],
+            removal.once,
+            holder=owner,
         )
-        upkeep_job = PeriodicJob(database, "store.upkeep", lambda: UPKEEP_SECONDS, store.upkeep)
+        upkeep_job = PeriodicJob(database, "store.upkeep", lambda: UPKEEP_SECONDS, store.upkeep, holder=owner)
 
         # The sessions.
         parts = Parts(hostname(config), settings, acceptance, reception, directory)

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 
 from posthouse.cluster import records
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
@@ -37,7 +38,9 @@ def give_back(tx: Transaction, name: str, holder: str) -> None:
 class PeriodicJob:
     """Runs ``work`` every ``period()`` seconds while this process holds the lease ``name``.
 
-    An error of the work is logged, and it is tried again at the next period.
+    ``holder`` names this worker among all of the database. One that stays the same over restarts takes the
+    lease of the worker that died at once; without it the lease must run out first. An error of the work is
+    logged, and it is tried again at the next period.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class PeriodicJob:
         period: Callable[[], float],
         work: Callable[[], Awaitable[object]],
         *,
+        holder: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -54,7 +58,7 @@ class PeriodicJob:
         self._period = period
         self._work = work
         self._clock = clock
-        self._holder = secrets.token_hex(16)
+        self._holder = sha256(holder.encode()).hexdigest() if holder else secrets.token_hex(16)
 
     async def run(self) -> None:
         """Work until cancelled, then give the lease back. The first time is soon after the start, not at

@@ -55,3 +55,28 @@ async def test_a_job_runs_where_the_lease_is(
     assert set(done) == {"two"}
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
+
+
+async def test_a_worker_that_comes_back_takes_its_job_at_once(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash leaves the lease behind: the same worker need not wait for it to run out, another one must."""
+    done: list[str] = []
+
+    def job(holder: str) -> PeriodicJob:
+        async def work() -> None:
+            done.append(holder)
+
+        return PeriodicJob(sqlite_database, "tidy", lambda: 0.01, work, holder=holder)
+
+    monkeypatch.setattr(leases, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(leases, "give_back", lambda tx, name, holder: None)  # as if it had been killed
+    for holder in ("node/0", "node/1", "node/0"):
+        task = asyncio.create_task(job(holder).run())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        done.append("killed")
+    assert set(done[: done.index("killed")]) == {"node/0"}
+    assert "node/1" not in done
+    assert done[-2] == "node/0"
