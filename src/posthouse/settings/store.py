@@ -48,7 +48,7 @@ REMOVAL_WAIT = Setting(
     600.0,
     "How long a body that nothing refers to is kept before its file is removed.",
     unit="seconds",
-    minimum=60,
+    minimum=1,
     maximum=30 * 86400,
 )
 
