@@ -90,7 +90,7 @@ def _server_version(url: URL) -> str:
             row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
     except SQLAlchemyError as error:
         raise DatabaseUnavailable(
-            f"cannot reach the database: {getattr(error, 'orig', None) or error}"
+            f"cannot reach the database: {' '.join(str(getattr(error, 'orig', None) or error).split())}"
         ) from error
     finally:
         engine.dispose()

@@ -208,6 +208,18 @@ def _refuse_unknown(raw: dict[str, Any], origin: dict[str, str], where: str) -> 
                     raise ConfigError(origin.get(name, where), f"{name}[{number}].{key}", "unknown key", mend)
 
 
+_WORKERS = 'Give 1 to 256, or "auto" for one per core.'
+
+_VALUES = {
+    "protocol": 'Give "smtp", "submission", "lmtp", "imap" or "pop3".',
+    "tls": 'Give "none", "starttls" or "implicit".',
+    "port": "Give a number from 1 to 65535, without quotes.",
+    "proxy_from": 'Give a list of networks such as ["192.0.2.0/24"].',
+    "hosts": 'Give a list of host names such as ["mail.example.org"].',
+}
+"""What a key of a table may be; the rest are texts."""
+
+
 def _suggestion(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1)
     if close:
@@ -219,6 +231,8 @@ def _convert(raw: dict[str, Any], origin: dict[str, str], where: str) -> Config:
     fields = dict(raw)
     if fields.get("workers") == "auto":
         fields["workers"] = 0
+    elif fields.get("workers") == 0:
+        raise ConfigError(origin.get("workers", where), "workers", "0 is out of range", _WORKERS)
     for name, (field, struct) in TABLES.items():
         if name in fields:
             tables = fields.pop(name)
@@ -256,10 +270,9 @@ def _convert_one(table: Any, struct: type[msgspec.Struct], where: str, key: str)
         return msgspec.convert(table, struct)
     except msgspec.ValidationError as error:
         path = re.search(r" - at `\$\.?(.*)`$", str(error))
-        inner = f"{key}.{path[1]}" if path and path[1] else key
-        raise ConfigError(
-            where, inner, _complaint(error), "See the configuration page of the manual."
-        ) from None
+        field = path[1].partition("[")[0] if path else ""
+        mend = _VALUES.get(field, "Give a text in quotes.")
+        raise ConfigError(where, f"{key}.{field}" if field else key, _complaint(error), mend) from None
 
 
 def _complaint(error: msgspec.ValidationError) -> str:
@@ -273,7 +286,7 @@ def _check(config: Config, origin: dict[str, str], where: str) -> Config:
             origin.get("workers", where),
             "workers",
             f"{config.workers} is out of range",
-            "Give 1 to 256, or auto.",
+            _WORKERS,
         )
     scheme, separator, _ = config.database_url.partition("://")
     if config.database_url and (not separator or scheme not in SCHEMES):
