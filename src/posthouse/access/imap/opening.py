@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap.contract import BadCommand
 from posthouse.access.imap.flags import defined_flags, permanent_flags
 from posthouse.access.imap.mailboxes import find
 from posthouse.access.imap.notices import flags_line, recent_count
-from posthouse.access.imap.sequence import contains, expand
+from posthouse.access.imap.sequence import expand, within
 from posthouse.store.contract import SEEN, View
 from posthouse.wire.imap.response import list_line, number_set
 from posthouse.wire.imap.syntax import Command, QResync, Select
@@ -83,26 +84,26 @@ async def _resynchronise(session: Session, view: View, known: QResync) -> None:
     if known.uidvalidity != view.mailbox.uidvalidity:
         return
     floor = _matched(view, known)
-    gone = [
-        uid
-        for uid in await session.store.vanished(view.mailbox.id, known.modseq)
-        if uid > floor and view.sequence(uid) is None and _wanted(known, uid)
-    ]
+    vanished = await session.store.vanished(view.mailbox.id, known.modseq)
+    gone = [uid for uid in _wanted(known, vanished) if uid > floor and view.sequence(uid) is None]
     if gone:
         session.write(b"* VANISHED (EARLIER) %s\r\n" % number_set(gone))
     changed = [
         (number, message)
         for number, message in enumerate(view.rows(), 1)
-        if message is not None and message.modseq > known.modseq and _wanted(known, message.uid)
+        if message is not None and message.modseq > known.modseq
     ]
+    wanted = set(_wanted(known, [message.uid for _, message in changed]))
+    changed = [pair for pair in changed if pair[1].uid in wanted]
     for begin in range(0, len(changed), _LINES):
         lines = [flags_line(session, number, message) for number, message in changed[begin : begin + _LINES]]
         session.write(b"".join(lines))
         await session.drain()
 
 
-def _wanted(known: QResync, uid: int) -> bool:
-    return known.known_uids is None or contains(known.known_uids, uid)
+def _wanted(known: QResync, uids: Sequence[int]) -> Sequence[int]:
+    """Those of ascending ``uids`` that the client knows."""
+    return uids if known.known_uids is None else within(known.known_uids, uids)
 
 
 def _matched(view: View, known: QResync) -> int:

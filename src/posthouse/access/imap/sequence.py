@@ -58,9 +58,17 @@ def _pairs(spans: list[tuple[int, int]], uids: Sequence[int]) -> list[tuple[int,
     return found
 
 
-def contains(ranges: SequenceSet, number: int) -> bool:
-    """Whether a set without ``*`` names a number (for the known UIDs of QRESYNC)."""
-    return any(low <= number <= high or high <= number <= low for low, high in ranges)
+def within(ranges: SequenceSet, uids: Sequence[int], top: int = 0) -> list[int]:
+    """Those of ascending ``uids`` that a set names; ``*`` is ``top``. However many ranges a client writes,
+    each is looked up, not compared with each UID."""
+    found: list[int] = []
+    reached = 0
+    for low, high in sorted(_ordered(low or top, high or top) for low, high in ranges):
+        begin = max(bisect_left(uids, low), reached)
+        end = max(bisect_right(uids, high), begin)
+        found += uids[begin:end]
+        reached = end
+    return found
 
 
 def expand(ranges: SequenceSet, limit: int) -> list[int]:

@@ -185,7 +185,7 @@ class Session(Connection):
     def received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self.account is not None:
-            self.set_deadline(self.settings.now[IDLE_TIMEOUT])
+            self._rest()
         if self._compression is not None:
             self._compression.feed(data)
         else:
@@ -202,11 +202,19 @@ class Session(Connection):
         self._go()
 
     def deadline(self) -> None:
-        """Too slow to sign in, or silent for too long."""
+        """Too slow to sign in, or silent for too long. While a command runs, the client may well be silent."""
         if self.account is None:
             self.bye("You did not sign in in time")
+        elif self.choked:
+            self.abort()  # it has not read all that time; in the middle of an answer nothing can be said
+        elif self.busy:
+            self._rest()
         else:
             self.bye("You have been silent for too long")
+
+    def _rest(self) -> None:
+        """Something moved: the client's patience with us, and ours with it, begin anew."""
+        self.set_deadline(self.settings.now[IDLE_TIMEOUT])
 
     def going_down(self) -> None:
         """The server stops."""
@@ -356,6 +364,8 @@ class Session(Connection):
         """Wait until the client has read enough. Raises ConnectionError when it is gone."""
         self.push()
         await super().drain()
+        if self.account is not None:
+            self._rest()
 
     def ok(self, command: Command, text: str, code: bytes = b"") -> None:
         """Notices, then ``tag OK [code] text``."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posthouse.access.imap.contract import BadSequence
-from posthouse.access.imap.sequence import by_number, by_uid, contains, expand
+from posthouse.access.imap.sequence import by_number, by_uid, expand, within
 
 UIDS = st.lists(st.integers(1, 60), unique=True, max_size=20).map(sorted)
 RANGES = st.lists(st.tuples(st.integers(0, 70), st.integers(0, 70)), min_size=1, max_size=5).map(tuple)
@@ -57,5 +57,10 @@ def test_expanding_stops_at_its_limit() -> None:
     """A range of four billion numbers costs no more than its limit."""
     assert expand(((1, 4_294_967_295),), 3) == [1, 2, 3]
     assert expand(((3, 1), (9, 9)), 10) == [3, 2, 1, 9]
-    assert contains(((5, 2),), 3)
-    assert not contains(((5, 2),), 6)
+
+
+def test_the_uids_of_a_set() -> None:
+    """Ranges may stand either way round, overlap, and name the highest with *."""
+    assert within(((5, 2), (3, 9)), [1, 2, 3, 6, 9, 12]) == [2, 3, 6, 9]
+    assert within(((0, 4),), [1, 4, 7, 9], 7) == [4, 7]
+    assert within(((8, 8),), [1, 7]) == []

@@ -8,6 +8,7 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
+from time import perf_counter
 
 import pytest
 import pytest_asyncio
@@ -196,6 +197,59 @@ async def test_a_bomb_does_not_hold_the_others_up(world: World) -> None:
         most = max(most, client.session._reader.buffered)
     assert client.said().endswith(b"e OK NOOP completed\r\n")
     assert most < 200_000
+
+
+async def test_a_long_answer_is_no_silence(world: World) -> None:
+    """The client says nothing while it reads an answer for longer than the idle time: it is not signed out,
+    as long as it reads on."""
+    client = await world.signed_in()
+    for _ in range(3):
+        world.store.deliver(1, "INBOX", b"Subject: x\r\n\r\n" + b"x" * 100_000)
+    world.settings.now = Settings({"imap.idle_timeout": 0.2})
+    await client.ask(b"c NOOP\r\n")
+    write, answer = client.session._transport.write, []
+
+    def slowly(data: bytes) -> None:
+        answer.append(bytes(data))
+        write(data)
+        client.session.pause_writing()
+        asyncio.get_running_loop().call_later(0.15, client.session.resume_writing)
+
+    client.session._transport.write = slowly
+    client.send(b"d FETCH 1:* BODY.PEEK[]\r\n")
+    while not client.session.closing and not answer[-1].endswith(b"d OK FETCH completed\r\n"):
+        await asyncio.sleep(0.01)
+    assert len(answer) >= 3
+    assert b"BYE" not in b"".join(answer)
+
+
+async def test_a_client_that_stops_reading_is_cut_off(world: World) -> None:
+    """Not reading at all for the idle time ends the connection, without a word in the middle of an answer."""
+    client = await world.signed_in()
+    world.settings.now = Settings({"imap.idle_timeout": 0.05})
+    await client.ask(b"c NOOP\r\n")
+    client.session.pause_writing()
+    await asyncio.sleep(0.1)
+    assert client.session.closing
+    assert client.said() == b""
+
+
+async def test_many_ranges_of_known_uids_cost_little(world: World) -> None:
+    """QRESYNC with thousands of ranges on a mailbox of thousands of messages does not hold the others up."""
+    client = await world.signed_in()
+    for _ in range(6000):
+        world.store.deliver(1, "INBOX", b"\r\n")
+    ranges = b",".join(b"%d" % number for number in range(20_001, 38_000, 2))
+    await client.ask(b"c ENABLE QRESYNC\r\nd UNSELECT\r\n")
+    validity = world.store.names[1]["INBOX"].row.uidvalidity
+    began = perf_counter()
+    client.send(b"e SELECT INBOX (QRESYNC (%d 1 %s))\r\n" % (validity, ranges))
+    answer = b""
+    while b"e OK" not in answer:
+        await asyncio.sleep(0)
+        answer += client.said()
+    assert perf_counter() - began < 1.5
+    assert b" FETCH " not in answer
 
 
 # SCRAM

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-
 from posthouse.access.imap.contract import BadCommand, ImapSession
 from posthouse.access.imap.fetch import Fetching
+from posthouse.access.imap.sequence import within
 from posthouse.wire.imap.response import uid_set
-from posthouse.wire.imap.syntax import SAVED, Command, Fetch, Messages, SequenceSet
+from posthouse.wire.imap.syntax import SAVED, Command, Fetch, Messages
 
 
 async def run(session: ImapSession, command: Command) -> None:
@@ -41,22 +39,6 @@ async def _vanished(session: ImapSession, messages: Messages, since: int) -> Non
         saved = set(session.saved)
         gone = [uid for uid in gone if uid in saved]
     else:
-        gone = within(gone, messages, view.uids[-1] if view.uids else 0)
+        gone = within(messages, gone, view.uids[-1] if view.uids else 0)
     if gone:
         session.write(b"* VANISHED (EARLIER) %s\r\n" % uid_set(gone))
-
-
-def within(uids: Sequence[int], ranges: SequenceSet, top: int) -> list[int]:
-    """Those of ascending ``uids`` that a set names; ``*`` is ``top``."""
-    found: list[int] = []
-    reached = 0
-    for low, high in sorted(_ordered(low or top, high or top) for low, high in ranges):
-        begin = max(bisect_left(uids, low), reached)
-        end = max(bisect_right(uids, high), begin)
-        found += uids[begin:end]
-        reached = end
-    return found
-
-
-def _ordered(low: int, high: int) -> tuple[int, int]:
-    return (low, high) if low <= high else (high, low)
