@@ -37,6 +37,8 @@ class _Loaded:
     hosts: tuple[str, ...]
     fingerprint: str
     stamp: tuple[float, ...]
+    complaint: str = ""
+    """Why the files as they are now could not be loaded, as it was logged."""
 
 
 class ServerContexts:
@@ -121,7 +123,9 @@ class ServerContexts:
                     continue
                 fresh = self._load(loaded.chain, loaded.key, loaded.wanted_hosts)
             except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-                log.warning("tls.certificate_kept", file=str(loaded.chain), reason=str(error))
+                if str(error) != loaded.complaint:
+                    loaded.complaint = str(error)
+                    log.warning("tls.certificate_kept", file=str(loaded.chain), reason=str(error))
                 continue
             self._loaded[place] = fresh
             changed = True
@@ -138,14 +142,19 @@ class ServerContexts:
 
     def _load(self, chain: Path, key: Path, hosts: tuple[str, ...]) -> _Loaded:
         stamp = _stamp(chain, key)
+        pem = chain.read_bytes()
+        key.read_bytes()  # ssl's own error would not name the file that may not be read
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self._minimum
         context.set_ciphers(_CIPHERS)
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         # An empty password callback: a key that wants one is an error, not a prompt on the terminal.
-        context.load_cert_chain(chain, key, password=lambda: b"")
+        try:
+            context.load_cert_chain(chain, key, password=lambda: b"")
+        except ssl.SSLError as error:
+            problem = f"{chain} and {key} are not a certificate and its key without a passphrase"
+            raise ssl.SSLError(f"{problem} ({error.reason or error})") from error
         context.sni_callback = self._choose
-        pem = chain.read_bytes()
         return _Loaded(chain, key, hosts, context, hosts or tuple(names_in(pem)), fingerprint(pem), stamp)
 
     def _choose(

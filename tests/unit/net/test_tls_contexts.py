@@ -8,6 +8,8 @@ import contextlib
 import datetime
 import ipaddress
 import os
+import re
+import shutil
 import ssl
 import stat
 from collections.abc import AsyncIterator
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from posthouse.net.certificates import SelfMade, fingerprint, names_in
 from posthouse.net.connection import Connection
@@ -128,6 +131,27 @@ async def test_missing_file_at_start_is_an_error(tmp_path: Path) -> None:
             [Certificate(chain=str(tmp_path / "none.pem"), key=str(tmp_path / "none.key"))],
             SelfMade(tmp_path, ["x"]),
         )
+
+
+async def test_a_certificate_and_a_key_that_do_not_fit_are_named_and_complained_of_once(
+    tmp_path: Path,
+) -> None:
+    """The error tells both files, at the start and in the log; while they stay so the log is quiet."""
+    ca = trustme.CA()
+    now = [0.0]
+    ours = issued(ca, tmp_path, "mail.example")
+    (tmp_path / "other").mkdir()
+    other = issued(ca, tmp_path / "other", "mail.example")
+    with pytest.raises(ssl.SSLError, match=re.escape(other.key)):
+        ServerContexts([Certificate(chain=ours.chain, key=other.key)], SelfMade(tmp_path, ["x"]))
+    contexts = ServerContexts([ours], SelfMade(tmp_path, ["x"]), clock=lambda: now[0])
+    shutil.copy(other.key, ours.key)
+    with capture_logs() as logged:
+        for _ in range(3):
+            now[0] += 3
+            contexts.server()
+    assert [line["event"] for line in logged] == ["tls.certificate_kept"]
+    assert ours.key in logged[0]["reason"]
 
 
 async def test_self_made_certificate(tmp_path: Path) -> None:
