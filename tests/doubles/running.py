@@ -119,8 +119,22 @@ class RunningServer:
         for port in (self.imap, self.imaps, self.pop3, self.pop3s):
             self._wait(port, limit)
         # With several workers one may answer before the one that carries the control socket.
-        while not (self.data / "control.sock").exists() and time.monotonic() < limit:
+        while not self._controlled() and time.monotonic() < limit:
             time.sleep(0.02)
+
+    def _controlled(self) -> bool:
+        """Whether somebody listens on the control socket; a killed server leaves the file behind."""
+        place = self.data / "control.sock"
+        if not hasattr(socket, "AF_UNIX"):
+            return True
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(place))
+            except (FileNotFoundError, ConnectionError):
+                return False
+            except OSError:  # the path is too long for a socket: the server has another place for it
+                return True
+        return True
 
     def _wait(self, port: int, limit: float) -> None:
         assert self.process is not None
@@ -196,6 +210,22 @@ class RunningServer:
             pass
         self.process.wait(10)
         self.process = None
+        self._wait_silent()
+
+    def _wait_silent(self) -> None:
+        """Killed workers listen until the system has taken them down: a moment later than their parent."""
+        limit = time.monotonic() + 10
+        while time.monotonic() < limit:
+            try:
+                socket.create_connection(("127.0.0.1", self.smtp), timeout=1).close()
+            except ConnectionError:
+                try:
+                    socket.create_connection(("127.0.0.1", self.imap), timeout=1).close()
+                except ConnectionError:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.01)
 
     def wait_dead(self, seconds: float = 10.0) -> bool:
         """Whether the server ended by itself within a time (a crash step was reached)."""
