@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -39,8 +40,7 @@ def drop(run_as: str, data: Path) -> str:
             reason="the server stays root: set run_as in posthouse.toml, or give the data folder to a user",
         )
         return ""
-    if run_as:
-        _give(data, uid, gid)
+    _give(data, uid, gid)
     try:
         name = pwd.getpwuid(uid).pw_name
         os.initgroups(name, gid)
@@ -73,14 +73,21 @@ def _find(run_as: str) -> tuple[int, int]:
 
 
 def _give(data: Path, uid: int, gid: int) -> None:
-    """Hand the data folder to the user, with all that is in it. Only what is not theirs yet is touched, and
-    links are not followed."""
+    """Hand the data folder to the user, with all that is in it. Only what is not theirs yet is touched.
+
+    The user may write there already, and must not make root give away anything else: links are not followed,
+    not even one that takes a folder's place meanwhile, and a file with a second name is left alone.
+    """
     if sys.platform == "win32":
         return
     if data.stat().st_uid != uid:
         os.chown(data, uid, gid)
-    for folder, folders, files in os.walk(data):
+    for folder, folders, files, descriptor in os.fwalk(data):
         for name in (*folders, *files):
-            path = os.path.join(folder, name)
-            if os.lstat(path).st_uid != uid:
-                os.chown(path, uid, gid, follow_symlinks=False)
+            found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if found.st_uid == uid:
+                continue
+            if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+                log.warning("file.not_given", path=os.path.join(folder, name), reason="it has several names")
+                continue
+            os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, cast
 
 from posthouse.net import eager
@@ -380,6 +381,9 @@ class Connection(Writing):
         if found.source is not None and found.destination is not None:
             source, here = found.source, found.destination
             self.peer = make_peer(source.host, source.port, here.host, here.port)
+        else:
+            # The address that is left is the proxy's. Whoever is behind it need not be on this machine.
+            self.peer = replace(self.peer, loopback=False)
         if not self._let_in():
             return
         if self.door.implicit:

@@ -59,7 +59,44 @@ def test_without_run_as_the_owner_of_the_folder(tmp_path: Path) -> None:
     data.mkdir()
     assert dropped("", data)[0] == "0"
     os.chown(data, nobody.pw_uid, nobody.pw_gid)
+    (data / "posthouse.lock").write_text("made while still root")
     assert int(dropped("", data)[0]) == nobody.pw_uid
+    assert (data / "posthouse.lock").stat().st_uid == nobody.pw_uid
+
+
+@as_root
+def test_files_with_another_name_elsewhere_are_not_given_away(tmp_path: Path) -> None:
+    """Who may write in the data folder could have linked a file of root's into it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "of_root").write_text("x")
+    os.link(tmp_path / "of_root", data / "mine")
+    dropped("nobody", data)
+    assert (tmp_path / "of_root").stat().st_uid == 0
+
+
+@as_root
+def test_a_folder_that_becomes_a_link_meanwhile_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing of a folder and the giving away of what is in it, its user puts a link in its
+    place."""
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    for folder in (data / "one", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("x")
+    chown = os.chown
+
+    def swapped(path: object, *args: object, **kwargs: object) -> None:
+        if str(path).endswith("file") and (data / "one").is_dir() and not (data / "one").is_symlink():
+            (data / "one").rename(tmp_path / "away")
+            (data / "one").symlink_to(elsewhere)
+        chown(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "chown", swapped)
+    privileges._give(data, 12345, 12345)
+    assert (data / "one").is_symlink()
+    assert (elsewhere / "file").stat().st_uid == 0
 
 
 @as_root

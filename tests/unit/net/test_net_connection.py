@@ -375,7 +375,21 @@ async def test_proxy_header_in_pieces() -> None:
             await asyncio.wait_for(reader.read(1), 0.05)
         writer.write(b"\n")
         assert await reader.readline() == b"hello\r\n"
-        assert bench.sessions[0].peer.loopback
+        await close(writer)
+
+
+@pytest.mark.parametrize(
+    "header", [b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\0"]
+)
+async def test_whoever_a_proxy_does_not_name_is_not_on_this_machine(header: bytes) -> None:
+    """A proxy on this machine that does not know its client: passwords may not be sent in clear, though the
+    connection comes from loopback."""
+    async with serving(proxied()) as bench:
+        reader, writer = await bench.client()
+        writer.write(header)
+        assert await reader.readline() == b"hello\r\n"
+        assert bench.sessions[0].peer.address == "127.0.0.1"
+        assert not bench.sessions[0].secure
         await close(writer)
 
 
