@@ -281,20 +281,27 @@ class Campaign:
 
 
 def main() -> int:
-    """Run a campaign and print its counts; 1 when a promise was broken."""
+    """Run campaigns and print their counts; 1 when a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, help="default: three quarters with one, the rest with two")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="posthouse-crash-", ignore_cleanup_errors=True) as folder:
-        campaign = Campaign(Path(folder), options.seed, options.workers)
-        try:
-            result = campaign.run(options.kills)
-        finally:
-            campaign.server.kill()
-    print(result.report())
-    return 0 if result.clean() else 1
+    part = options.kills * 3 // 4
+    plan = [(1, part), (2, options.kills - part)]
+    if options.workers:
+        plan = [(options.workers, options.kills)]
+    clean = True
+    for workers, kills in plan:
+        with tempfile.TemporaryDirectory(prefix="posthouse-crash-", ignore_cleanup_errors=True) as folder:
+            campaign = Campaign(Path(folder), options.seed, workers)
+            try:
+                result = campaign.run(kills)
+            finally:
+                campaign.server.kill()
+        print(f"{workers} worker{'s' if workers > 1 else ''}: {result.report()}", flush=True)
+        clean = clean and result.clean()
+    return 0 if clean else 1
 
 
 if __name__ == "__main__":
