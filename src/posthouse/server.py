@@ -390,7 +390,15 @@ def _listening(config: Config, workers: int) -> Iterator[list[OpenListener]]:
 
 def _give_up_root(config: Config, folder: Path) -> None:
     try:
-        privileges.drop(config.run_as, folder)
+        if user := privileges.drop(config.run_as, folder):
+            privileges.check_reach(user, folder)
+    except privileges.OutOfReach as error:
+        user, path = error.args
+        raise ManageError(
+            "refused",
+            f"The server runs as {user} from here on, who may not use {path}.",
+            f"Put it where {user} can get at it, or set another run_as.",
+        ) from error
     except privileges.NoSuchUser as error:
         raise ManageError(
             "invalid", f"run_as: this system has no user or group {error}.", "Name one that exists."

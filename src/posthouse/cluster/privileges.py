@@ -16,6 +16,23 @@ class NoSuchUser(Exception):
     """``run_as`` names a user or group this system does not have (args[0])."""
 
 
+class OutOfReach(Exception):
+    """User ``args[0]`` may not use the file or folder ``args[1]``, which the server needs."""
+
+
+def check_reach(user: str, data: Path) -> None:
+    """Whether this process, now ``user``, may still run the program and use the data folder. Raises
+    OutOfReach: better now than at the first worker, migration or import that comes late."""
+    program = Path(__file__)
+    for path, mode in (
+        (Path(sys.executable), os.X_OK),
+        (program, os.R_OK),
+        (data, os.R_OK | os.W_OK | os.X_OK),
+    ):
+        if not os.access(path, mode):
+            raise OutOfReach(user, path)
+
+
 def drop(run_as: str, data: Path) -> str:
     """Become the user of ``run_as`` (``user`` or ``user:group``), else the owner of the data folder. Returns
     the user run as, "" where nothing was to be done. Raises NoSuchUser or OSError.
@@ -24,7 +41,7 @@ def drop(run_as: str, data: Path) -> str:
     As root with a data folder of root and no ``run_as``, root is kept and that is said.
     """
     if sys.platform == "win32" or os.geteuid() != 0:
-        if run_as:
+        if run_as and not _is_us(run_as):
             log.warning("run_as.ignored", reason="not started as root")
         return ""
     import pwd
@@ -51,6 +68,15 @@ def drop(run_as: str, data: Path) -> str:
     os.setuid(uid)
     log.info("root.given_up", user=name)
     return name
+
+
+def _is_us(run_as: str) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        return _find(run_as)[0] == os.geteuid()
+    except NoSuchUser:
+        return False
 
 
 def _find(run_as: str) -> tuple[int, int]:

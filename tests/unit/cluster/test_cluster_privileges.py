@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from posthouse.cluster import privileges
 
@@ -105,3 +106,21 @@ def test_an_unknown_user_is_refused(tmp_path: Path, run_as: str) -> None:
     """The name that is not there is told."""
     with pytest.raises(privileges.NoSuchUser, match="no-such"):
         privileges.drop(run_as, tmp_path)
+
+
+def test_what_the_new_user_may_not_use_is_named(tmp_path: Path) -> None:
+    """The program and the data folder must be within the new user's reach; what is not is told."""
+    data = tmp_path / "data"
+    data.mkdir()
+    privileges.check_reach("somebody", data)
+    with pytest.raises(privileges.OutOfReach) as problem:
+        privileges.check_reach("somebody", tmp_path / "gone")
+    assert problem.value.args == ("somebody", tmp_path / "gone")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="run as an ordinary user")
+def test_run_as_that_names_oneself_is_no_news(tmp_path: Path) -> None:
+    """An ordinary user whose own name stands in run_as is not warned."""
+    with capture_logs() as logged:
+        assert privileges.drop(str(os.geteuid()), tmp_path) == ""
+    assert logged == []
