@@ -10,6 +10,9 @@ from posthouse.wire.pop3 import replies
 PIECE = 256 * 1024
 """Messages above this size go out in pieces of it."""
 
+FIRST_PIECE = 16 * 1024
+"""Bytes that TOP reads first: most often the header and a few lines are all it is asked for."""
+
 
 async def retrieve(
     store: Store, message: Message, write: Callable[[bytes], None], drain: Callable[[], Awaitable[None]]
@@ -30,16 +33,22 @@ async def retrieve(
     write(stuffer.finish())
 
 
-async def top(store: Store, message: Message, lines: int) -> bytes:
-    """The header, the blank line and the first ``lines`` lines of the body, as a multi-line answer. At most
-    the piece of the message that is asked for is read, in growing steps."""
-    length = 16 * 1024
-    while True:
-        begin = await store.slice(message, 0, length)
-        end = replies.header_end(begin)
-        if end >= 0:
-            end = replies.top_end(begin, end, lines)
-        if end >= 0 or len(begin) < length:
-            break
-        length *= 4
-    return replies.ok("Top of message follows") + replies.stuffed(begin if end < 0 else begin[:end])
+async def top(
+    store: Store,
+    message: Message,
+    lines: int,
+    write: Callable[[bytes], None],
+    drain: Callable[[], Awaitable[None]],
+) -> None:
+    """Write the header, the blank line and the first ``lines`` lines of the body as a multi-line answer.
+    Nothing is written when its first piece cannot be read, and no more is read than is asked for."""
+    stuffer, cut = replies.Stuffer(), replies.Top(lines)
+    start, length = 0, FIRST_PIECE
+    while not cut.done and (start == 0 or start < message.size):
+        piece = await store.slice(message, start, length)
+        if start == 0:
+            write(replies.ok("Top of message follows"))
+        write(stuffer.feed(cut.feed(piece)))
+        await drain()
+        start, length = start + length, PIECE
+    write(stuffer.finish())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Awaitable
 
 from posthouse.access.pop3 import retrieval
 from posthouse.access.pop3.authentication import PROTOCOL, Exchange, Malformed
@@ -201,24 +202,21 @@ class Pop3Session(Connection):
             drop.delete(command.numbers[0])
             self.write(ok("Deleted at QUIT"))
         elif command.verb == "TOP":
-            self.perform(self._top(message, command.numbers[1]))
+            lines = command.numbers[1]
+            answer = retrieval.top(self._store, message, lines, self._write_answer, self._drain_answer)
+            self.perform(self._send(message, answer))
         else:
-            self.perform(self._retr(message))
+            answer = retrieval.retrieve(self._store, message, self._write_answer, self._drain_answer)
+            self.perform(self._send(message, answer))
 
-    async def _retr(self, message: Message) -> None:
+    async def _send(self, message: Message, answer: Awaitable[None]) -> None:
         try:
-            await retrieval.retrieve(self._store, message, self._write_answer, self._drain_answer)
+            await answer
         except (BodyMissing, StoreRefusal) as problem:
             if self._answering:
                 raise
             self._gone(message, problem)
         self._answering = False
-
-    async def _top(self, message: Message, lines: int) -> None:
-        try:
-            self.write(await retrieval.top(self._store, message, lines))
-        except (BodyMissing, StoreRefusal) as problem:
-            self._gone(message, problem)
 
     def _gone(self, message: Message, problem: Exception) -> None:
         log.info("pop3.message_gone", peer=self.peer.address, uid=message.uid, reason=str(problem))

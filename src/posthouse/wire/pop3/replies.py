@@ -71,24 +71,39 @@ def stuffed(message: bytes) -> bytes:
     return stuffer.feed(message) + stuffer.finish()
 
 
-def top_end(message: bytes, header_end: int, lines: int) -> int:
-    """Where TOP ends in ``message``: after the header, its blank line and ``lines`` lines of the body, or -1
-    when the message given is too short to tell."""
-    place = header_end
-    for _ in range(lines):
-        place = message.find(b"\n", place) + 1
-        if place == 0:
-            return -1
-    return place
+class Top:
+    """Cuts a message, piece by piece, behind its header, the blank line and the first ``lines`` lines of its
+    body. ``done``: that place was reached."""
 
+    __slots__ = ("_in_header", "_left", "_tail", "done")
 
-def header_end(message: bytes) -> int:
-    """The length of the header with its blank line; -1 when the blank line is not in what is given."""
-    if message.startswith((b"\r\n", b"\n")):
-        return message.find(b"\n") + 1
-    places = [
-        found + len(blank)
-        for blank in (b"\r\n\r\n", b"\n\n", b"\n\r\n")
-        if (found := message.find(blank)) >= 0
-    ]
-    return min(places) if places else -1
+    def __init__(self, lines: int) -> None:
+        self._left = lines
+        self._in_header = True
+        self._tail = b"\n"
+        self.done = False
+
+    def feed(self, piece: bytes) -> bytes:
+        """What of the next piece belongs to the top."""
+        place = 0
+        if self._in_header:
+            place = self._blank_line(piece)
+            if place < 0:
+                return piece
+            self._in_header = False
+        while self._left:
+            place = piece.find(b"\n", place) + 1
+            if place == 0:
+                return piece
+            self._left -= 1
+        self.done = True
+        return piece[:place]
+
+    def _blank_line(self, piece: bytes) -> int:
+        """Where the line after the header's blank line begins; -1 when it is not in this piece."""
+        joined = self._tail + piece
+        ends = [found + len(blank) for blank in (b"\n\n", b"\n\r\n") if (found := joined.find(blank)) >= 0]
+        if ends:
+            return min(ends) - len(self._tail)
+        self._tail = joined[-2:]
+        return -1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from posthouse.wire.pop3.commands import Bad, Command, State, parse
 from posthouse.wire.pop3.lines import LineReader, TooLong
-from posthouse.wire.pop3.replies import Stuffer, header_end, stuffed, top_end
+from posthouse.wire.pop3.replies import Stuffer, Top, stuffed
 
 MESSAGE = st.lists(st.sampled_from([b"a", b".", b"\r", b"\n", b"\r\n", b"\r\n.", b"text "]), max_size=40).map(
     b"".join
@@ -109,13 +109,22 @@ def test_any_line_is_a_command_or_bad(line: bytes, state: State) -> None:
         assert found.text.isprintable()
 
 
-def test_where_top_ends() -> None:
-    """Header, blank line and so many lines; -1 where the piece at hand is too short to tell."""
-    message = b"A: 1\r\n\r\none\r\ntwo\r\n"
-    assert header_end(message) == 8
-    assert top_end(message, 8, 0) == 8
-    assert top_end(message, 8, 1) == 13
-    assert top_end(message, 8, 3) == -1
-    assert header_end(b"A: 1\r\n") == -1
-    assert header_end(b"\r\nbody") == 2
-    assert header_end(b"A: 1\n\nbody\r\n\r\n") == 6
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize(
+    ("message", "lines", "top"),
+    [
+        (b"A: 1\r\n\r\none\r\ntwo\r\n", 0, b"A: 1\r\n\r\n"),
+        (b"A: 1\r\n\r\none\r\ntwo\r\n", 1, b"A: 1\r\n\r\none\r\n"),
+        (b"A: 1\r\n\r\none\r\ntwo\r\n", 3, b"A: 1\r\n\r\none\r\ntwo\r\n"),
+        (b"A: 1\r\n", 0, b"A: 1\r\n"),
+        (b"\r\nbody\r\n", 0, b"\r\n"),
+        (b"A: 1\n\nbody\r\n\r\n", 0, b"A: 1\n\n"),
+    ],
+)
+def test_where_top_ends(message: bytes, lines: int, top: bytes, size: int) -> None:
+    """Header, blank line and so many lines, however the message is cut into pieces."""
+    cut, found = Top(lines), b""
+    for start in range(0, len(message), size):
+        if not cut.done:
+            found += cut.feed(message[start : start + size])
+    assert found == top
