@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,6 @@ CONFIG = """\
 data = "{folder}/data"
 workers = {workers}
 hostname = "posthouse.test"
-log_level = "warning"
 
 [[certificate]]
 chain = "{folder}/certificate.pem"
@@ -74,6 +74,7 @@ class Posthouse:
         done = subprocess.run(
             [sys.executable, "-m", "posthouse", *words, "--config", config],
             input=stdin,
+            env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -104,10 +105,15 @@ class Posthouse:
             self.stop()
             self._launch()
 
-    def _launch(self) -> None:
-        import os
-
+    def _environment(self) -> dict[str, str]:
+        """Ours, with compiled modules kept as an installation has them, whatever the caller's shell says."""
         environment = dict(os.environ)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = str(self.folder / "pycache")
+        return environment
+
+    def _launch(self) -> None:
+        environment = self._environment()
         if self._uvloop:
             environment["POSTHOUSE_UVLOOP"] = "1"
         log = (self.folder / "posthouse.log").open("ab")

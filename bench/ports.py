@@ -1,26 +1,41 @@
-"""Free loopback ports, and waiting for one to answer."""
+"""TCP ports for a run."""
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 
+_RANGE = range(20000, 32000)
+"""Below the ports that systems give to outgoing connections: one of those could sit on a port between a server's
+stop and its next start."""
+
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port on loopback that nothing listens on now; never the same one twice."""
+    while True:
+        port = random.choice(_RANGE)
+        if port in _given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given.add(port)
         return port
 
 
-def wait_for(port: int, seconds: float = 30.0) -> float:
-    """Wait until a connection to the port is answered; return the seconds it took. Raises TimeoutError."""
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds:
+def wait_for(port: int, seconds: float = 30.0) -> None:
+    """Return when something answers on the port. Raises TimeoutError."""
+    stop = time.monotonic() + seconds
+    while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return time.perf_counter() - start
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
         except OSError:
+            if time.monotonic() > stop:
+                raise TimeoutError(f"nothing answered on port {port} within {seconds:g} s") from None
             time.sleep(0.005)
-    raise TimeoutError(f"nothing answered on port {port} within {seconds:g} s")

@@ -12,6 +12,11 @@ from posthouse.mail.mime import Buffer
 IN_MEMORY = 256 * 1024
 """Bytes of a body that stay in memory."""
 
+_HASHED_AT_ONCE = 2047
+"""Above this many bytes hashlib lets other threads run, and getting the interpreter back costs ten times what hashing
+a short message does."""
+_SHORT = 8 * _HASHED_AT_ONCE
+
 
 class MemoryBody:
     """A complete small body."""
@@ -110,7 +115,11 @@ class Spooling:
         return self._size
 
     def write(self, data: bytes | memoryview) -> None:
-        self._hash.update(data)
+        if _HASHED_AT_ONCE < len(data) <= _SHORT:
+            for start in range(0, len(data), _HASHED_AT_ONCE):
+                self._hash.update(data[start : start + _HASHED_AT_ONCE])
+        else:
+            self._hash.update(data)
         self._size += len(data)
         if self._descriptor >= 0:
             _write_all(self._descriptor, data)

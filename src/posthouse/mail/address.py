@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from unicodedata import normalize
 
@@ -61,6 +62,7 @@ class Address:
         return self.local.isascii()
 
 
+@lru_cache(maxsize=2048)
 def parse_address(text: str) -> Address:
     """Parse one bare address (no angle brackets, no display name). Raises ValueError with a plain reason."""
     if len(text) > MAX_ADDRESS or (not text.isascii() and len(_encode(text)) > MAX_ADDRESS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -85,6 +86,33 @@ def test_causes_are_told_in_json() -> None:
     except RuntimeError:
         line = json_line("error", "part", "x.failed", {}, sys.exc_info())  # type: ignore[arg-type]
     assert [each["exc_value"] for each in json.loads(line)["exception"]] == ["unit", "disk"]
+
+
+def test_lines_of_many_threads_are_all_written_when_the_process_ends() -> None:
+    """Lines that wait for company are not lost at an ordinary end, stay whole, and an error does not overtake them."""
+    program = """
+import threading
+from posthouse.observe import logging_setup
+from posthouse.observe.log import logger
+logging_setup.configure("json", "info")
+log = logger("part")
+def work(number):
+    for at in range(200):
+        log.info("x.y", thread=number, at=at)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+log.info("x.before")
+log.error("x.error")
+log.info("x.last")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    for number in range(4):
+        assert [line["at"] for line in lines if line.get("thread") == number] == list(range(200))
+    assert [line["event"] for line in lines[-3:]] == ["x.before", "x.error", "x.last"]
 
 
 def test_a_log_that_cannot_be_written_stops_nothing() -> None:
