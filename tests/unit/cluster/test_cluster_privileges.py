@@ -118,9 +118,14 @@ def test_what_the_new_user_may_not_use_is_named(tmp_path: Path) -> None:
     assert problem.value.args == ("somebody", tmp_path / "gone")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="run as an ordinary user")
-def test_run_as_that_names_oneself_is_no_news(tmp_path: Path) -> None:
-    """An ordinary user whose own name stands in run_as is not warned."""
+@pytest.mark.skipif(os.name != "posix", reason="users need POSIX")
+def test_run_as_that_names_oneself_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary user whose own name stands in run_as is not warned; one who names another is."""
+    import pwd
+
+    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("nobody").pw_uid)
     with capture_logs() as logged:
-        assert privileges.drop(str(os.geteuid()), tmp_path) == ""
-    assert logged == []
+        assert privileges.drop("nobody", tmp_path) == ""
+        assert logged == []
+        assert privileges.drop("root", tmp_path) == ""
+    assert [line["event"] for line in logged] == ["run_as.ignored"]
