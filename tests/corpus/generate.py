@@ -290,6 +290,12 @@ def embedded(rng: random.Random) -> Messages:
     yield "embedded-base64", head("embedded base64", mixed) + multipart(b"bb", coded)
     quoted = rfc822.replace(CRLF, CRLF + b"Content-Transfer-Encoding: quoted-printable" + CRLF, 1) + inner
     yield "embedded-quoted-printable", head("embedded quoted", mixed) + multipart(b"bb", quoted)
+    utf8 = "From: Grüße <grüße@example.org>\r\nSubject: ünïcode\r\n\r\ntext ä\r\n".encode()
+    yield (
+        "embedded-global",
+        head("embedded global", mixed)
+        + multipart(b"bb", b"Content-Type: message/global\r\n\r\n" + utf8, TEXT),
+    )
     digest = b"Content-Type: multipart/digest; boundary=bb"
     yield "digest", head("digest", digest) + multipart(b"bb", CRLF + inner, CRLF + inner, TEXT)
     yield "digest-odd", head("digest odd", digest) + multipart(b"bb", b"X: y\r\n\r\n" + inner, CRLF, b"")

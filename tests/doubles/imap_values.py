@@ -20,6 +20,11 @@ def read_value(data: bytes) -> Value:
     return value
 
 
+def read_value_at(data: bytes, at: int) -> tuple[Value, int]:
+    """The value that begins at ``at``, and where it ends. Raises ValueError."""
+    return _read(data, at, 0)
+
+
 def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
     start = data[at : at + 1]
     if start == b"(":
@@ -37,6 +42,11 @@ def _read(data: bytes, at: int, depth: int) -> tuple[Value, int]:
         if b"\0" in text:
             raise ValueError(f"NUL in literal at {at}")
         return text, found.end() + len(text)
+    if start == b"~":  # literal8: any octet (RFC 3516 4.2)
+        found = _LITERAL.match(data, at + 1)
+        if found is None or found.end() + int(found[1]) > len(data):
+            raise ValueError(f"bad literal8 at {at}")
+        return data[found.end() : found.end() + int(found[1])], found.end() + int(found[1])
     if data[at : at + 3] == b"NIL":
         return None, at + 3
     found = _NUMBER.match(data, at)

@@ -148,7 +148,11 @@ def running_dovecot(location: str = "maildir") -> Iterator[Dovecot]:
             )
         )
         version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
-        process = subprocess.Popen([PROGRAM, "-F", "-c", str(config)], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [PROGRAM, "-F", "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "TZ": "UTC"},  # its SEARCH knows days of its own zone only
+        )
         _wait_for_banner(imap_port, root / "log", process)
         yield Dovecot("127.0.0.1", imap_port, pop3_port, "reference", version.split()[0], root)
     finally:
