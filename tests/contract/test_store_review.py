@@ -101,3 +101,19 @@ async def test_the_sweep_of_orphans_and_a_new_message_exclude_each_other(
     view = await parts.store.examine(inbox)
     assert b"again" in await parts.store.content(view.rows()[0])  # type: ignore[arg-type]
     view.close()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 2000, "\ud800"])
+async def test_names_no_mailbox_can_have_name_nothing(parts: Parts, name: str) -> None:
+    """Modified UTF-7 can spell characters that some databases do not take: such a name is simply not
+    there."""
+    await parts.inbox()
+    assert await parts.store.find(ACCOUNT, name) is None
+    await parts.store.subscribe(ACCOUNT, name, False)
+    for doing in (
+        parts.store.delete(ACCOUNT, name),
+        parts.store.rename(ACCOUNT, name, "other"),
+    ):
+        with pytest.raises(StoreRefusal, match="NONEXISTENT"):
+            await doing
+    assert await parts.database.read(parts.store.appender.mailbox_in, ACCOUNT, name) is None

@@ -47,7 +47,10 @@ _COUNTER = {"name": "uidvalidity"}
 
 def mailbox_id_in(tx: Transaction, account_id: int, name: str) -> int | None:
     """The id of a mailbox by name."""
-    rows = tx.execute(SELECT_MAILBOX_ID, {"account_id": account_id, "name": canonical(name)})
+    name = canonical(name)
+    if complaint(name):
+        return None
+    rows = tx.execute(SELECT_MAILBOX_ID, {"account_id": account_id, "name": name})
     return rows[0][0] if rows else None
 
 

@@ -57,7 +57,7 @@ from posthouse.store.records import (
 )
 from posthouse.store.rows import mailbox_from, tombstones_from
 from posthouse.store.view import MailboxView
-from posthouse.wire.imap.names import INBOX, canonical
+from posthouse.wire.imap.names import INBOX, canonical, complaint
 
 QuotaLimit = Callable[[int], Awaitable[int]]
 """The quota of an account in bytes, 0 for none; server.py hands it in from the directory."""
@@ -105,7 +105,12 @@ class MailStore:
         return await self._database.read(_subscriptions, account_id)
 
     async def find(self, account_id: int, name: str) -> Mailbox | None:
-        return await self._database.read(_find, account_id, canonical(name))
+        name = canonical(name)
+        if complaint(name):
+            return (
+                None  # nobody could make it; and not every database takes every character even in a question
+            )
+        return await self._database.read(_find, account_id, name)
 
     async def create(self, account_id: int, name: str, special_use: str = "") -> Mailbox:
         def op(tx: Transaction) -> Mailbox:
@@ -132,7 +137,12 @@ class MailStore:
         await self._database.run(op)
 
     async def subscribe(self, account_id: int, name: str, subscribed: bool) -> None:
-        await self._database.run(_subscribe, account_id, canonical(name), subscribed, self._feed)
+        name = canonical(name)
+        if subscribed:
+            naming.refuse_bad(name)
+        elif complaint(name):
+            return  # nobody can have subscribed to it
+        await self._database.run(_subscribe, account_id, name, subscribed, self._feed)
 
     async def provision(self, account_id: int) -> None:
         if not await self._database.read(_provisioned, account_id):
@@ -335,7 +345,6 @@ def _subscriptions(tx: Transaction, account_id: int) -> list[str]:
 def _subscribe(tx: Transaction, account_id: int, name: str, subscribed: bool, feed: Feed) -> None:
     key = {"account_id": account_id, "name": name}
     if subscribed:
-        naming.refuse_bad(name)
         tx.insert_ignore(subscriptions, key)
     else:
         tx.execute(DELETE_SUBSCRIPTION, key)
