@@ -12,7 +12,7 @@ import hmac
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from argon2 import PasswordHasher
@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Credentials:
     """What is stored of a password: nothing it could be read back from."""
 
-    password_hash: str
+    password_hash: str = field(repr=False)
     scram: ScramKeys
 
 

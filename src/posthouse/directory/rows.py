@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from posthouse.database.contract import Row, Transaction
 from posthouse.directory import records
@@ -14,7 +14,7 @@ class Login:
     """An account with what proves its password."""
 
     account: Account
-    password_hash: str
+    password_hash: str = field(repr=False)
     scram: ScramKeys
 
 

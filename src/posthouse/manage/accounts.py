@@ -11,13 +11,13 @@ from posthouse.directory.passwords import Credentials
 from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
-from posthouse.manage.use import Call, Progress, use
+from posthouse.manage.use import Call, Private, Progress, use
 
 IMPORT_UNIT = 50
 """Accounts added per unit of an import: short enough to let mail through between units."""
 
 
-class AddAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AddAccount(Private, frozen=True, forbid_unknown_fields=True):
     """A new account; ``quota`` is a size such as ``2G``, or none."""
 
     address: str
@@ -31,7 +31,7 @@ class AccountAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
 
 
-class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewPassword(Private, frozen=True, forbid_unknown_fields=True):
     """The password an account gets."""
 
     address: str
@@ -51,7 +51,7 @@ class OfDomain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     domain: str | None = None
 
 
-class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Import(Private, frozen=True, forbid_unknown_fields=True):
     """``text`` is the content of the CSV file."""
 
     text: str

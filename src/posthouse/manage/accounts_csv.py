@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import own_address
@@ -29,7 +29,7 @@ class Line:
     number: int
     address: str
     domain: str
-    password: str
+    password: str = field(repr=False)
     quota: int
 
 

@@ -26,7 +26,7 @@ from posthouse.manage import all as _all  # noqa: F401 - registers every use
 from posthouse.manage.address import HAS_UNIX, MAX_REQUEST, PROTOCOL, ShortPath, control_path, token_path
 from posthouse.manage.context import Actor, Context
 from posthouse.manage.errors import ManageError
-from posthouse.manage.use import perform
+from posthouse.manage.use import Private, perform
 from posthouse.observe.log import logger
 
 log = logger("manage.control")
@@ -38,12 +38,12 @@ WRITE_SECONDS = 60.0
 CLOSE_SECONDS = 3.0
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(Private, frozen=True):
     """One request line."""
 
     use: str
     protocol: int
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     token: str = ""
 
 

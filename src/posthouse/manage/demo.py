@@ -10,10 +10,10 @@ from posthouse.directory.admin import NewAccount
 from posthouse.directory.errors import DirectoryError
 from posthouse.manage.accounts import add_in, make_credentials
 from posthouse.manage.audit import note
-from posthouse.manage.use import Call, use
+from posthouse.manage.use import Call, Private, use
 
 
-class PrepareDemo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PrepareDemo(Private, frozen=True, forbid_unknown_fields=True):
     """``password`` is what the account gets if it is made now."""
 
     domain: str

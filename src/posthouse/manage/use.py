@@ -69,6 +69,13 @@ class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
+class Private(msgspec.Struct, frozen=True):
+    """Parameters with a secret among them: shown without their values, wherever that may be."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
 _uses: dict[str, Use] = {}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from posthouse.mail.address import Address
@@ -62,7 +62,7 @@ class Auth:
     """AUTH (RFC 4954 4). ``initial``: the response sent along, None without one, b"" for ``=``."""
 
     mechanism: str
-    initial: bytes | None
+    initial: bytes | None = field(repr=False)
 
 
 def parse_line(line: bytes) -> Line:
