@@ -217,3 +217,26 @@ async def test_house_in_a_hurry() -> None:
     assert asyncio.get_running_loop().time() - began < 1
     Talker.release.set()
     writer.close()
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+async def test_answers_in_pieces_do_not_wait_for_acknowledgements(handed_over: bool) -> None:
+    """Accepted connections have TCP_NODELAY, also those of a socket that a supervisor handed over."""
+    (opened,) = open_all([listener()], 1)
+    ((bound,),) = opened.sockets
+    if handed_over:
+        bound = socket.socket(fileno=bound.detach())
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    class Session(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made = transport.get_extra_info("socket")
+            accepted.set_result(made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    server = await asyncio.get_running_loop().create_server(Session, sock=bound)
+    _, writer = await asyncio.open_connection(*bound.getsockname())
+    assert await accepted
+    writer.close()
+    server.close()
+    opened.close()
