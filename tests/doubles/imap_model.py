@@ -24,7 +24,7 @@ class ModelClient:
         self._number = 0
         self._command = b""
         self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self._writer: asyncio.StreamWriter | None = None
 
     async def open(self, user: str, password: str, mailbox: str = "INBOX") -> None:
         """Connect, sign in, select and learn all UIDs."""
@@ -34,12 +34,16 @@ class ModelClient:
         await self.command(f"SELECT {mailbox}")
         await self.command("FETCH 1:* (UID FLAGS)") if self.uids else None
 
+    def _write(self, data: bytes) -> None:
+        assert self._writer is not None
+        self._writer.write(data)
+
     async def command(self, text: str, *, may_fail: bool = False) -> list[bytes]:
         """Send a command, feed the model with every answer; the untagged lines."""
         self._number += 1
         tag = b"c%d" % self._number
         self._command = text.upper().encode()
-        self._writer.write(tag + b" " + text.encode() + b"\r\n")
+        self._write(tag + b" " + text.encode() + b"\r\n")
         lines: list[bytes] = []
         while True:
             line = await self._line()
@@ -55,8 +59,8 @@ class ModelClient:
         self._number += 1
         tag = b"c%d" % self._number
         self._command = b"IDLE"
-        self._writer.write(tag + b" IDLE\r\n")
-        done = asyncio.get_running_loop().call_later(seconds, self._writer.write, b"DONE\r\n")
+        self._write(tag + b" IDLE\r\n")
+        done = asyncio.get_running_loop().call_later(seconds, self._write, b"DONE\r\n")
         try:
             while not (line := await self._line()).startswith(tag):
                 self._learn(line)
@@ -66,7 +70,12 @@ class ModelClient:
     async def close(self) -> None:
         """Sign out."""
         await self.command("LOGOUT")
-        self._writer.close()
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection, if there is one. May be called twice."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     async def _line(self) -> bytes:
         line = await asyncio.wait_for(self._reader.readline(), 60)

@@ -60,14 +60,18 @@ async def act(client: ModelClient, rng: random.Random, until: float) -> None:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_fifty_sessions_converge(tmp_path: Path, workers: int) -> None:
-    """Storing, moving, expunging and idling at once: no sequence number ever lies, all see the same at the end."""
+    """Storing, moving, expunging and idling at once: no sequence number ever lies, all see the same at the
+    end."""
     server = RunningServer(tmp_path, workers=workers)
+    clients = [ModelClient(server.imap) for _ in range(SESSIONS)]
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(server.add_domain)
         await asyncio.to_thread(server.add_account, USER)
+        await asyncio.to_thread(
+            server.command, "setting", "set", "imap.max_sessions_per_account", str(SESSIONS + 10)
+        )
         await asyncio.to_thread(deliver, server.smtp, 60, 0.0)
-        clients = [ModelClient(server.imap) for _ in range(SESSIONS)]
         for client in clients:
             await client.open(USER, PASSWORD)
         until = time.monotonic() + SECONDS
@@ -75,26 +79,39 @@ async def test_fifty_sessions_converge(tmp_path: Path, workers: int) -> None:
         await asyncio.gather(
             mail, *(act(client, random.Random(number), until) for number, client in enumerate(clients))
         )
-        states = []
+        newcomer = ModelClient(server.imap)
+        clients.append(newcomer)
+        await newcomer.open(USER, PASSWORD)
+        truth = state(newcomer)
+        assert len(truth) > 10
         for client in clients:
-            await settle(client, clients[0])
+            assert await heard(client, truth), "what a session was told is not what is there"
             await client.command("FETCH 1:* (UID FLAGS)")
-            states.append([(uid, client.flags[uid or 0]) for uid in client.uids])
-        assert len(states[0]) > 10
-        assert all(state == states[0] for state in states)
+            assert state(client) == truth
         for client in clients:
             await client.close()
     finally:
+        for client in clients:
+            client.abort()
         status = await asyncio.to_thread(server.stop)
+    assert server.command("verify", check=False).returncode == 0
     assert status == 0
     assert "Traceback" not in server.log, server.log[-3000:]
 
 
-async def settle(client: ModelClient, reference: ModelClient) -> None:
-    """Let a session hear what other workers did: a notice may take a moment, and at most a second."""
-    for _ in range(30):
+def state(client: ModelClient) -> list[tuple[int | None, frozenset[bytes]]]:
+    """What a client knows: UIDs in their order, and the flags of each."""
+    return [(uid, client.flags.get(uid or 0, frozenset())) for uid in client.uids]
+
+
+async def heard(client: ModelClient, truth: list[tuple[int | None, frozenset[bytes]]]) -> bool:
+    """Whether a session, only by what it is told unasked, comes to know as many messages as there are and
+    the flags of each one it knows: a notice from another worker may take a moment, and at most a second."""
+    flags = dict(truth)
+    for _ in range(20):
         await client.command("NOOP")
-        await reference.command("NOOP")
-        if len(client.uids) == len(reference.uids):
-            return
+        known = {uid: client.flags[uid] for uid in client.uids if uid is not None}
+        if len(client.uids) == len(truth) and all(flags.get(uid) == each for uid, each in known.items()):
+            return True
         await asyncio.sleep(0.1)
+    return False
