@@ -26,11 +26,11 @@ class Reservations:
     def release(self, trace: str) -> None:
         """Drop all promises of a transaction."""
         for account_id, size in self._by_trace.pop(trace, {}).items():
-            left = self._by_account[account_id] - size
+            left = self._by_account.get(account_id, 0) - size
             if left:
                 self._by_account[account_id] = left
-            else:
-                del self._by_account[account_id]
+            else:  # also when others still hold promises of 0 bytes (mail of unknown size)
+                self._by_account.pop(account_id, None)
 
     def __len__(self) -> int:
         return len(self._by_trace)
