@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from posthouse.bodies.contract import Body, BodyMissing
 from posthouse.bodies.files import FileBodies
-from posthouse.database.contract import Database, Transaction
+from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.database.sqlite import SqliteDatabase
 
 P = ParamSpec("P")
@@ -68,7 +68,9 @@ class PlainDurability:
         raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:
-        """Finish what is being kept, then end the threads."""
+        """Finish what is being kept, then end the threads. What is handed over afterwards raises
+        DatabaseUnavailable."""
+        self._keepers.closed = True
         await asyncio.to_thread(self._keepers.close)
 
     async def _keep_all(self, bodies: Sequence[Body]) -> None:
@@ -96,6 +98,7 @@ class _Keepers:
         self._wanted: SimpleQueue[tuple[Body, asyncio.Future[Any], Then | None] | None] = SimpleQueue()
         self._done: deque[tuple[asyncio.Future[Any], BaseException | None]] = deque()
         self._told = False
+        self.closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"posthouse-keeper-{number}", daemon=True)
             for number in range(threads)
@@ -107,6 +110,9 @@ class _Keepers:
         """Keep one body; returns when it is durable, or with ``then``: when what ``then`` began (on the
         thread) has given the future its result. A cancelled caller waits all the same, because it is about to
         discard the body."""
+        if self.closed:
+            # Nobody would take it, and waiting for nobody cannot be cancelled here.
+            raise DatabaseUnavailable("the server is stopping")
         future: asyncio.Future[Any] = self._loop.create_future()
         self._wanted.put((body, future, then))
         cancelled: asyncio.CancelledError | None = None

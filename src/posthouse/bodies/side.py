@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class SideRecord:
     def __init__(self, data: str | os.PathLike[str]) -> None:
         self.folder = Path(data).absolute() / "records"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lines: list[bytes] = []
+        self._lines: deque[bytes] = deque()
         self._encode = msgspec.json.Encoder().encode
         self._descriptor = -1
         self._written = 0
@@ -75,7 +76,8 @@ class SideRecord:
             self._descriptor = -1
 
     def _flush(self) -> None:
-        lines, self._lines = self._lines, []
+        # Taken one by one: others append meanwhile.
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
         if not lines:
             return
         try:

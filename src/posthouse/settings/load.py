@@ -325,6 +325,8 @@ def _check_listener(listener: Listener, where: str, key: str) -> None:
     elif not 1 <= listener.port <= 65535:
         what = f"{listener.port} is no port" if listener.port else "has neither port nor path"
         raise ConfigError(where, f"{key}.port", what, "Give a port from 1 to 65535.")
+    elif listener.protocol == "lmtp":
+        _check_lmtp(listener, where, key)
     if listener.address:
         try:
             ipaddress.ip_address(listener.address)
@@ -359,6 +361,16 @@ def _check_unix(listener: Listener, where: str, key: str) -> None:
         )
     if listener.address or listener.port:
         raise ConfigError(where, f"{key}.path", "stands beside address or port", "Give the one or the other.")
+
+
+def _check_lmtp(listener: Listener, where: str, key: str) -> None:
+    """LMTP is for those who are trusted: it must not be offered to everyone by an oversight."""
+    if listener.port == 25:
+        mend = "Use another port (24 is customary), or a Unix socket."
+        raise ConfigError(where, f"{key}.port", "lmtp is not used on port 25 (RFC 2033 5)", mend)
+    if not listener.address:
+        mend = 'Name the address it is for, such as "127.0.0.1", or use a Unix socket (path).'
+        raise ConfigError(where, f"{key}.address", "lmtp would listen on all addresses", mend)
 
 
 def _check_doubles(listeners: tuple[Listener, ...], where: str) -> None:

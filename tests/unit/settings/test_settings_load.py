@@ -121,6 +121,8 @@ def test_relative_data_of_the_command_line_counts_from_the_current_folder(
         ),
         ("[[listener]]\nprotocol = 'imap'\npath = 'x'", "listener[1].path", "port"),
         ("[[listener]]\nprotocol = 'lmtp'\npath = 'x'\nport = 24", "listener[1].path", "other"),
+        ("[[listener]]\nprotocol = 'lmtp'\nport = 24", "listener[1].address", "127.0.0.1"),
+        ("[[listener]]\nprotocol = 'lmtp'\nport = 25\naddress = '::1'", "listener[1].port", "another port"),
         (
             "[[listener]]\nprotocol='smtp'\nport=25\n[[listener]]\nprotocol='imap'\nport=25",
             "listener[2]",
