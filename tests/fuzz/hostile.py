@@ -49,13 +49,46 @@ POP3 = [
 ]  # fmt: skip
 
 LEGAL = {
-    "smtp": re.compile(rb"\A(?:[2-5]\d\d(?:-[^\r\n]*|[ ][^\r\n]*)?\r\n)*\Z"),
+    "smtp": re.compile(rb"[2-5]\d\d(?:-[^\r\n]*|[ ][^\r\n]*)?\r\n"),
     "imap": re.compile(
-        rb"\A(?:(?:\* |\+ |\+\r\n|[^\s*+(){%\"\\\]]+ (?:OK|NO|BAD) )[^\r\n]*\r\n|\+ ?\r\n)*\Z"
+        rb"(?:\+ [^\r\n]*|\* [^\r\n]+|[^\s*+(){%\"\\\]\x00-\x1f\x7f]+ (?:OK|NO|BAD) [^\r\n]+)\r\n"
     ),
-    "pop3": re.compile(rb"\A(?:(?:\+OK|-ERR|\+ )[^\r\n]*\r\n(?:(?!\+OK|-ERR)[^\r\n]*\r\n)*)*\Z"),
+    "pop3": re.compile(rb"(?:(?:\+OK|-ERR)[^\r\n]*|\+ [^\r\n]*|\+)\r\n"),
 }
-"""What a server may say to somebody who is not signed in: whole lines of the protocol's own shape."""
+"""One answer of each protocol."""
+_LITERAL = re.compile(rb"~?\{(\d+)\}\r\n")
+_MULTI = re.compile(rb"(\+OK[^\r\n]*\r\n)(?:(?!\+OK|-ERR|\.\r\n)[^\r\n]*\r\n)*\.\r\n")
+
+
+def illegal_part(protocol: str, said: bytes) -> bytes:
+    """The first thing a server said that the protocol does not know; nothing if all is well. An answer the
+    connection's end cut off does not count."""
+    if protocol == "imap":
+        said = _without_literals(said)
+    place = 0
+    while place < len(said):
+        found = None
+        if protocol == "pop3":
+            found = _MULTI.match(said, place)
+        found = found or LEGAL[protocol].match(said, place)
+        if found is None:
+            rest = said[place:]
+            return b"" if b"\r\n" not in rest else rest[:300]
+        place = found.end()
+    return b""
+
+
+def _without_literals(said: bytes) -> bytes:
+    """Each literal as the word {literal}; one that is cut off ends the whole."""
+    pieces = []
+    place = 0
+    while found := _LITERAL.search(said, place):
+        pieces.append(said[place : found.start()])
+        place = found.end() + int(found[1])
+        if place > len(said):
+            return b"".join(pieces)
+        pieces.append(b"{literal}")
+    return b"".join([*pieces, said[place:]])
 
 
 @dataclass
@@ -112,7 +145,7 @@ class Visitor:
             self.findings.connections += 1
             try:
                 if sign_in:
-                    self._sign_in(peer)
+                    said += self._sign_in(peer)
                 for _ in range(inputs):
                     self.findings.inputs += 1
                     said += self._send(peer, hostile_input(self.rng, self.phrases))
@@ -124,17 +157,18 @@ class Visitor:
                 self.findings.stuck.append(f"{self.protocol}: the connection stayed open after our end")
             except OSError:
                 pass  # the server closed first: its good right
-        if not sign_in:
-            self._judge(said)
+        bad = illegal_part(self.protocol, said)
+        if bad:
+            self.findings.illegal.append(f"{self.protocol}: {bad!r}")
 
-    def _sign_in(self, peer: socket.socket) -> None:
+    def _sign_in(self, peer: socket.socket) -> bytes:
         lines = {
             "imap": f"l LOGIN {USER} {PASSWORD}\r\nl SELECT INBOX\r\n",
             "pop3": f"USER {USER}\r\nPASS {PASSWORD}\r\n",
             "smtp": "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<fuzz@posthouse.test>\r\n",
         }
         peer.sendall(lines[self.protocol].encode())
-        peer.recv(65536)
+        return peer.recv(65536)
 
     def _send(self, peer: socket.socket, data: bytes) -> bytes:
         pieces = [data]
@@ -150,11 +184,6 @@ class Visitor:
             return b""
         finally:
             peer.settimeout(10)
-
-    def _judge(self, said: bytes) -> None:
-        whole = said[: said.rfind(b"\r\n") + 2]
-        if not LEGAL[self.protocol].match(whole):
-            self.findings.illegal.append(f"{self.protocol}: {whole[-300:]!r}")
 
 
 def memory(server: RunningServer) -> int:
@@ -211,11 +240,13 @@ def main() -> int:
 
 
 def prepared(folder: Path) -> RunningServer:
-    """A server with the account the inputs speak of."""
+    """A server with the account the inputs speak of, which does not slow guessers down (or the run would be
+    mostly that)."""
     server = RunningServer(folder)
     server.start()
     server.add_domain()
     server.add_account(USER)
+    server.command("setting", "set", "signin.first_delay", "0")
     return server
 
 
