@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from posthouse.mail.casemap import fold
 from posthouse.mail.charsets import decode
 from posthouse.mail.encoded import decode_words
-from posthouse.mail.headers import fields, unfold
+from posthouse.mail.headers import fields
 from posthouse.mail.html import html_to_text
 from posthouse.mail.mime import Buffer, Part
 from posthouse.mail.transfer import decode_transfer
@@ -27,6 +27,7 @@ PREVIEW_LENGTH = 200
 """Characters of a preview (RFC 8970 3.1: at most 256, 200 recommended)."""
 
 _PREVIEW_SOURCE = 32 << 10
+_LINE_END = re.compile(rb"\r?\n")
 _SPACES = re.compile(r"\s+")
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\u034f]+"
@@ -50,15 +51,18 @@ def part_text(buffer: Buffer, part: Part, limit: int = MAX_TEXT) -> str:
 
 
 def header_text(header: bytes) -> str:
-    """A header as people read it: one line per field, encoded words decoded. Lines that are no field stay as they
-    are."""
-    header = header[:MAX_HEADER].replace(b"\n\t", b"\n ")  # a fold reads as a blank, whichever it was made with
+    """A header as people read it: one line per field, unfolded, encoded words decoded. The rest stays as it is, blanks
+    and lines that are no field too."""
+    header = header[:MAX_HEADER].replace(
+        b"\n\t", b"\n "
+    )  # a fold reads as a blank, whichever it was made with
     lines: list[str] = []
     at = 0
     for field in fields(header):
         if field.start > at:
             lines.append(decode(header[at : field.start]))
-        lines.append(f"{decode(field.name)}: {decode_words(unfold(field.value))}\r\n")
+        name = header[field.start : field.end].partition(b":")[0]
+        lines.append(f"{decode(name)}:{decode_words(_LINE_END.sub(b'', field.value))}\r\n")
         at = field.end
     if at < len(header) and not header[at:].isspace():
         lines.append(decode(header[at:]))

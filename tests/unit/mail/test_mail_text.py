@@ -53,14 +53,14 @@ def test_all_texts_have_the_headers_too(wanted: str, found: bool) -> None:
 
 
 REPORT = (
-    b"Subject: folded\r\n\tsubject\r\nno field at all\r\nX-Last: 1\r\nmore that is none\r\n"
+    b"Subject: folded\r\n\tsubject\r\nno field at all\r\nX-Last:1\r\nmore that is none\r\n"
     b"Content-Type: multipart/report; boundary=bb\r\n\r\n"
     b"--bb\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a.example\r\n--bb--\r\n"
 )
 
 
 @pytest.mark.parametrize(
-    "wanted", ["folded subject", "no field at all", "more that is none", "reporting-mta"]
+    "wanted", ["folded subject", "x-last:1", "no field at all", "more that is none", "reporting-mta"]
 )
 def test_reports_folds_and_stray_lines_are_found(wanted: str) -> None:
     """SEARCH TEXT sees delivery reports, header lines that are no fields, and a tab that folds as a blank."""
