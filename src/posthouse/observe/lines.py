@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -84,7 +85,7 @@ def _causes(error: ErrorInfo) -> list[dict[str, Any]]:
     while at is not None:
         found.append(
             {
-                "exc_type": at.exc_type.__name__ if at.exc_type is not None else "",
+                "exc_type": _type_name(at),
                 "exc_value": str(at),
                 "frames": [
                     {"filename": frame.filename, "lineno": frame.lineno, "name": frame.name}
@@ -94,3 +95,9 @@ def _causes(error: ErrorInfo) -> list[dict[str, Any]]:
         )
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return found
+
+
+def _type_name(at: traceback.TracebackException) -> str:
+    if sys.version_info >= (3, 13):  # where exc_type is deprecated
+        return at.exc_type_str.rpartition(".")[2]
+    return at.exc_type.__name__ if at.exc_type is not None else ""
