@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from types import TracebackType
