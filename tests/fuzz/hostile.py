@@ -51,13 +51,13 @@ POP3 = [
 LEGAL = {
     "smtp": re.compile(rb"[2-5]\d\d(?:-[^\r\n]*|[ ][^\r\n]*)?\r\n"),
     "imap": re.compile(
-        rb"(?:\+ [^\r\n]*|\* [^\r\n]+|[^\s*+(){%\"\\\]\x00-\x1f\x7f]+ (?:OK|NO|BAD) [^\r\n]+)\r\n"
+        rb"(?:\+ [^\r\n]*|\* [^\r\n]+|[^\s*+(){%\"\\\x00-\x1f\x7f]+ (?:OK|NO|BAD) [^\r\n]+)\r\n"
     ),
     "pop3": re.compile(rb"(?:(?:\+OK|-ERR)[^\r\n]*|\+ [^\r\n]*|\+)\r\n"),
 }
 """One answer of each protocol."""
 _LITERAL = re.compile(rb"~?\{(\d+)\}\r\n")
-_MULTI = re.compile(rb"(\+OK[^\r\n]*\r\n)(?:(?!\+OK|-ERR|\.\r\n)[^\r\n]*\r\n)*\.\r\n")
+_MULTI = re.compile(rb"(\+OK[^\r\n]*\r\n)(?:(?!\+OK|-ERR|\.\r\n)(?:[^\r]|\r(?!\n))*\r\n)*\.\r\n")
 
 
 def illegal_part(protocol: str, said: bytes) -> bytes:

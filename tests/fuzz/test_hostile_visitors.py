@@ -76,6 +76,8 @@ def _answer(port: int, data: bytes) -> bytes:
             "imap",
             b'* OK hi\r\na OK done\r\n* 1 FETCH (BODY[] {4}\r\n\r\n\r\n X "y")\r\n+ go on\r\nb BAD no\r\n',
         ),
+        ("imap", b"] OK a bracket may be a tag\r\n"),
+        ("pop3", b"+OK a message with a bare CR\r\nab\rc\r\r\n.\r\n+OK\r\n"),
         ("imap", b"* 1 FETCH (BODY[] {400}\r\nabc"),
         ("pop3", b"+OK\r\n+OK 2 octets\r\nab\r\n..\r\n.\r\n-ERR no\r\n+ \r\n"),
     ],
