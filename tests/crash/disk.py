@@ -117,6 +117,11 @@ class Disk:
             thing = thing.synced.get(name)
         return bytes(thing.synced) if isinstance(thing, Inode) else None
 
+    def live_file(self, path: str) -> bytes | None:
+        """The bytes the system shows now."""
+        inode = self._inode(path)
+        return bytes(inode.live) if inode else None
+
     def write(self, folder: Path, rng: random.Random | None = None) -> None:
         """Lay the disk after a power cut now into a folder. With ``rng`` some changes that were never synced
         are on it as well, in no order, as a real disk may have it."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import imaplib
 import random
+import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,13 +17,13 @@ from load import Ledger, Load
 from promises import Judge
 from reading import read_tokens
 from running import PASSWORD, RunningServer
-from syscalls import strace
+from syscalls import parse, strace
 
 USER = "flush@posthouse.test"
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only on Linux: strace"),
-    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
+    pytest.mark.needs("strace"),
     pytest.mark.timeout(150),
 ]
 
@@ -28,7 +31,14 @@ pytestmark = [
 class Traced:
     """A server that handed out promises under strace, what its clients know, and the disk as it was before."""
 
-    def __init__(self, prepared: Path | None, folder: Path, leave_out: str, **sessions: int) -> None:
+    def __init__(
+        self,
+        prepared: Path | None,
+        folder: Path,
+        leave_out: str,
+        use: Callable[[RunningServer], None] | None = None,
+        **sessions: int | float,
+    ) -> None:
         self.server = server = RunningServer(folder)
         if prepared is not None:
             shutil.copytree(prepared, server.data)
@@ -42,10 +52,11 @@ class Traced:
             if prepared is None:
                 server.add_domain()
                 server.add_account(USER)
-            load = Load(
-                self.ledger, [USER], PASSWORD, server.smtp, server.imap, server.lmtp, seed=5, **sessions
-            )  # type: ignore[arg-type]
-            asyncio.run(load.run(asyncio.Event(), 60))
+            if use is not None:
+                use(server)
+            else:
+                load = Load(self.ledger, [USER], PASSWORD, server.smtp, server.imap, server.lmtp, **sessions)  # type: ignore[arg-type]
+                asyncio.run(load.run(asyncio.Event(), 60))
         finally:
             server.stop(90)
         self.trace = trace.read_text(encoding="latin-1")
@@ -138,3 +149,72 @@ def test_a_power_cut_takes_nothing_that_was_acknowledged(tmp_path: Path) -> None
             server.stop()
         assert set(judge.promised[:count]) <= set(found), f"power cut at promise {count}"
         assert len(found) == len(set(found))
+
+
+CHANGES = [
+    b"CREATE Box",
+    b"SUBSCRIBE Box",
+    b"STORE 1 +FLAGS (\\Seen $Work)",
+    b"COPY 1 Box",
+    b"MOVE 2 Box",
+    b"STORE 2 +FLAGS.SILENT (\\Deleted)",
+    b"EXPUNGE",
+    b"RENAME Box Case",
+    b"CREATE Gone",
+    b"DELETE Gone",
+]
+
+
+def test_a_power_cut_takes_no_change_that_was_answered(prepared: Path, tmp_path: Path) -> None:
+    """Before each OK to an IMAP command that changes something the commit was written and synced, and a
+    server that starts after a power cut at the last of them shows every change."""
+    traced = Traced(prepared, tmp_path / "traced", "nothing", change_mail)
+    disk, log = traced.disk, f"{traced.server.data}/posthouse.db-wal"
+    before = b""
+    answered = []
+    for phase, call in parse(traced.trace):
+        if phase == "begin" and call.name == "sendto" and call.descriptor.startswith("TCP"):
+            for number in re.findall(rb"^t(\d+) OK", b"".join(call.strings), re.M):
+                synced = disk.synced_file(log)
+                assert synced is not None
+                assert synced == disk.live_file(log), f"{CHANGES[int(number)]!r}: the log was not synced"
+                assert synced != before, f"{CHANGES[int(number)]!r}: nothing was written"
+                before = synced
+                answered.append(int(number))
+            if len(answered) == len(CHANGES):
+                break
+        disk.take(phase, call)
+    assert answered == list(range(len(CHANGES)))
+    server = RunningServer(tmp_path / "cut")
+    disk.write(server.folder / "disk")
+    (server.folder / "disk" / "data").rename(server.data)
+    server.start()
+    try:
+        with imaplib.IMAP4("127.0.0.1", server.imap) as client:
+            client.login(USER, PASSWORD)
+            names = b" ".join(line for line in client.list()[1] if isinstance(line, bytes))
+            assert b"Case" in names
+            assert b"Box" not in names
+            assert b"Gone" not in names
+            assert client.select("Case")[1] == [b"2"]
+            assert client.select("INBOX")[1] == [b"2"]
+            flags = client.fetch("1:2", "(FLAGS)")[1]
+            assert b"$Work" in flags[0]
+            assert b"$Work" not in flags[1]
+        server.command("verify")
+    finally:
+        server.stop()
+
+
+def change_mail(server: RunningServer) -> None:
+    """Four messages, then all CHANGES with the tags t0, t1 and so on."""
+    with imaplib.IMAP4("127.0.0.1", server.imap) as client:
+        client.login(USER, PASSWORD)
+        for number in range(4):
+            client.append("INBOX", "", "", b"Subject: change %d\r\n\r\nhello\r\n" % number)
+        client.select("INBOX")
+        for number, change in enumerate(CHANGES):
+            client.send(b"t%d %s\r\n" % (number, change))
+            while not (line := client.readline()).startswith(b"t%d " % number):
+                assert line
+            assert line.startswith(b"t%d OK" % number), line
