@@ -30,9 +30,12 @@ class Upload:
 
     def write(self, data: bytes | memoryview) -> None:
         """The next octets. Raises OSError when the disk refuses."""
-        if not self.has_nul and 0 in data:
+        # The reader's buffer goes on changing, so a copy is due anyway; and in a memoryview an octet is looked for one
+        # by one.
+        octets = data if isinstance(data, bytes) else bytes(data)
+        if not self.has_nul and 0 in octets:
             self.has_nul = True
-        self._spool.write(data)
+        self._spool.write(octets)
 
     def result(self) -> Upload:
         """The literal is complete."""
