@@ -35,11 +35,6 @@ Referrer = Callable[[Transaction, Sequence[str]], set[str]]
 """Which of these digests something refers to; one for each folder whose tables refer to bodies."""
 
 
-def one_by_one(refers: Callable[[Transaction, str], bool]) -> Referrer:
-    """A Referrer from a question about one digest."""
-    return lambda tx, digests: {digest for digest in digests if refers(tx, digest)}
-
-
 Forgetter = Callable[[Transaction, str], None]
 """Drop what was derived from a body that is going away."""
 

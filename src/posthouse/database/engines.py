@@ -32,19 +32,19 @@ Names = tuple[str, ...]
 
 
 class Engine(ABC):
-    """The shared half: PostgreSQL and SQLite agree on it."""
+    """One engine. PostgreSQL and SQLite agree on INSERT … ON CONFLICT, which the others do not have."""
 
     name: ClassVar[str]
 
-    @abstractmethod
     def upsert(
         self, tx: Transaction, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:
         """Insert key and values, or set the values where the key's row exists."""
+        tx.execute(_upsert(self.name, table, tuple(key), tuple(values)), {**key, **values})
 
-    @abstractmethod
     def insert_ignore(self, tx: Transaction, table: Table, values: Mapping[str, Any]) -> None:
         """Insert a row unless its unique key exists."""
+        tx.execute(_upsert(self.name, table, tuple(values), ()), values)
 
     def locking(self, statement: Executable) -> Executable:
         """The same SELECT, locking its rows until the transaction ends."""
@@ -68,14 +68,6 @@ class Sqlite(Engine):
 
     name = "sqlite"
 
-    def upsert(
-        self, tx: Transaction, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]
-    ) -> None:
-        tx.execute(_sqlite_upsert(table, tuple(key), tuple(values)), {**key, **values})
-
-    def insert_ignore(self, tx: Transaction, table: Table, values: Mapping[str, Any]) -> None:
-        tx.execute(_sqlite_upsert(table, tuple(values), ()), values)
-
     def locking(self, statement: Executable) -> Executable:
         return statement
 
@@ -84,14 +76,6 @@ class Postgresql(ServerEngine):
     """PostgreSQL through psycopg."""
 
     name = "postgresql"
-
-    def upsert(
-        self, tx: Transaction, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]
-    ) -> None:
-        tx.execute(_postgresql_upsert(table, tuple(key), tuple(values)), {**key, **values})
-
-    def insert_ignore(self, tx: Transaction, table: Table, values: Mapping[str, Any]) -> None:
-        tx.execute(_postgresql_upsert(table, tuple(values), ()), values)
 
     def retryable(self, error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in ("40001", "40P01", "55P03")
@@ -179,25 +163,14 @@ def _values(names: Names) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=512)
-def _sqlite_upsert(table: Table, key: Names, values: Names) -> Executable:
-    statement = sqlite.insert(table).values(_values(key + values))
+def _upsert(engine: str, table: Table, key: Names, values: Names) -> Executable:
+    insert_into = sqlite.insert if engine == "sqlite" else postgresql.insert
+    statement: Any = insert_into(table).values(_values(key + values))
     if not values:
-        return statement.on_conflict_do_nothing()
+        return cast("Executable", statement.on_conflict_do_nothing())
     new = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=list(key), set_={name: new[name] for name in values}
-    )
-
-
-@lru_cache(maxsize=512)
-def _postgresql_upsert(table: Table, key: Names, values: Names) -> Executable:
-    statement = postgresql.insert(table).values(_values(key + values))
-    if not values:
-        return statement.on_conflict_do_nothing()
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=list(key), set_={name: new[name] for name in values}
-    )
+    settings = {name: new[name] for name in values}
+    return cast("Executable", statement.on_conflict_do_update(index_elements=list(key), set_=settings))
 
 
 @lru_cache(maxsize=512)

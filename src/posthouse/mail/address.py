@@ -56,11 +56,6 @@ class Address:
             return text.lower()
         return normalize("NFC", text.lower())
 
-    @property
-    def is_ascii(self) -> bool:
-        """Whether the address can be written without SMTPUTF8 (RFC 6531), its domain as A-labels if need be."""
-        return self.local.isascii()
-
 
 @lru_cache(maxsize=2048)
 def parse_address(text: str) -> Address:

@@ -79,10 +79,6 @@ def _find(name: str) -> Setting[Any]:
         raise ManageError("missing", error.what, error.mend) from None
 
 
-def _means_default(setting: Setting[Any], text: str) -> bool:
-    return text == "default" and "default" not in setting.choices
-
-
 @use("setting.list", right="view")
 async def list_settings(call: Call, wanted: Which) -> SettingViews:
     """List the settings with value, default and when a change takes effect."""

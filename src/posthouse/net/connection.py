@@ -167,11 +167,6 @@ class Connection(Writing):
             self._task = task
             task.add_done_callback(self._task_done)
 
-    def cancel_handler(self) -> None:
-        """Cancel the running handler if it waits (for ``closed``; never from inside the handler)."""
-        if self._task is not None:
-            self._task.cancel()
-
     def set_deadline(self, seconds: float | None) -> None:
         """(Re)arm the deadline; None disarms it."""
         if not self._closed:

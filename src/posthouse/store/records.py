@@ -251,11 +251,6 @@ SET_FLAGS = (
     .where(messages.c.id.in_(bindparam("ids", expanding=True)))
     .values(flags=bindparam("to_flags"), keywords=bindparam("to_keywords"), modseq=bindparam("to_modseq"))
 )
-SET_ONE_FLAGS = (
-    update(messages)
-    .where(messages.c.id == bindparam("of_id"))
-    .values(flags=bindparam("to_flags"), keywords=bindparam("to_keywords"), modseq=bindparam("to_modseq"))
-)
 DELETE_SOME = delete(messages).where(messages.c.id.in_(bindparam("ids", expanding=True)))
 SELECT_REFERRED = (
     select(messages.c.body).distinct().where(messages.c.body.in_(bindparam("digests", expanding=True)))

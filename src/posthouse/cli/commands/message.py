@@ -13,8 +13,6 @@ from posthouse.cli.command import command
 from posthouse.cli.errors import CommandError
 from posthouse.cli.session import Session
 
-_WHICH = "MESSAGE is ACCOUNT/MAILBOX/UID, as in anna@example.org/INBOX/12, or a trace id."
-
 
 @click.group()
 def message() -> None:
