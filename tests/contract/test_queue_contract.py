@@ -233,6 +233,33 @@ async def test_the_trace_tells_the_whole_story(database: Database, feed: LocalFe
     assert await database.read(traces.of_header, header.upper()) == []
 
 
+async def test_traces_are_found_by_address(database: Database) -> None:
+    """As sender or recipient, in any case, never as part of another address; within the rows asked for, the
+    newest first."""
+    texts = {
+        "t1": "<Anna@Ours.test> delivered to INBOX",
+        "t2": "joanna@ours.test: 550",
+        "t3": "anna@ours.test.example",
+        "t4": "12 bytes from <anna@ours.test> over ESMTP",
+        "t5": 'a_b@ours.test and "o\\"x"@ours.test',
+        "t6": "axb@ours.test",
+        "t7": "<grüße@ours.test> delivered",
+    }
+    await database.run(traces.write, [TraceRow(name, 1.0, [("x", text)]) for name, text in texts.items()])
+    last = await database.read(traces.newest)
+    for address, expected in (
+        ("anna@ours.test", ["t4", "t1"]),
+        ("ANNA@ours.test", ["t4", "t1"]),
+        ("a_b@ours.test", ["t5"]),
+        ('"o\\"x"@ours.test', ["t5"]),
+        ("grüße@ours.test", ["t7"]),
+        ("%@ours.test", []),
+    ):
+        assert await database.read(traces.of_address, address, last, 100) == expected, address
+    assert await database.read(traces.of_address, "anna@ours.test", last, 5) == ["t4"]
+    assert await database.read(traces.of_address, "anna@ours.test", last - 4, 100) == ["t1"]
+
+
 async def test_old_traces_go_in_small_steps(database: Database) -> None:
     """Only what is older, and never more than asked for."""
     rows = [TraceRow(f"t{n}", float(n), [("accept", "x")]) for n in range(10)]

@@ -1,4 +1,5 @@
-"""How a person names one message: ``ACCOUNT/MAILBOX/UID``, a trace id, or a Message-ID in angle brackets."""
+"""How a person names one message: ``ACCOUNT/MAILBOX/UID``, a trace id, or a Message-ID in angle brackets; and
+what is known of the newest messages from or to a mail address."""
 
 from __future__ import annotations
 
@@ -14,6 +15,11 @@ from posthouse.store.records import UID_BITS
 
 HOW = "Name it as ACCOUNT/MAILBOX/UID (anna@example.org/INBOX/12), by its trace id, or by its <Message-ID>."
 MAX_COPIES = 50
+MAX_TRACES = 20
+"""Traces told for a mail address, the newest."""
+SPAN = 10_000
+"""Rows of notes looked through at once for a mail address."""
+SPANS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,12 @@ async def find_copies(context: Context, name: str) -> list[Copy]:
     """The copies that a name means. Raises ManageError when there are none."""
     if "@" in name and "/" in name and not name.startswith("<"):
         return [await _by_place(context, name)]
+    if _is_address(name):
+        raise ManageError(
+            "invalid",
+            f"{name} is an address, not a message.",
+            f"`message trace {name}` tells of its newest messages.",
+        )
     trace_ids = await find_traces(context, name)
     ids = await context.database.scan(_delivered, trace_ids)
     copies = [copy for copy in [await _by_id(context, message_id) for message_id in ids[:MAX_COPIES]] if copy]
@@ -46,6 +58,8 @@ async def find_traces(context: Context, name: str) -> list[str]:
         found = await context.database.scan(traces.of_message, copy.message.id)
     elif name.startswith("<"):
         found = await context.database.scan(traces.of_header, name)
+    elif _is_address(name):
+        found = await _by_address(context, name)
     else:
         found = [name] if await context.database.scan(traces.read, name) else []
     if not found:
@@ -53,6 +67,22 @@ async def find_traces(context: Context, name: str) -> list[str]:
             "missing", f"Nothing is noted about {name}.", HOW + " Traces are kept for a limited time."
         )
     return found
+
+
+def _is_address(name: str) -> bool:
+    return "@" in name and "/" not in name and not name.startswith("<")
+
+
+async def _by_address(context: Context, address: str) -> list[str]:
+    """The newest traces of mail from or to an address, the oldest of them first."""
+    found: dict[str, None] = {}
+    upto = await context.database.scan(traces.newest)
+    for _ in range(SPANS):
+        if upto <= 0 or len(found) >= MAX_TRACES:
+            break
+        found.update(dict.fromkeys(await context.database.scan(traces.of_address, address, upto, SPAN)))
+        upto -= SPAN
+    return list(found)[:MAX_TRACES][::-1]
 
 
 async def _by_place(context: Context, name: str) -> Copy:

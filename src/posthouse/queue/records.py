@@ -218,6 +218,16 @@ SELECT_TRACE_OF_MESSAGE = (
 SELECT_TRACE_OF_HEADER = (
     select(traces.c.trace).where(traces.c.header_id == bindparam("header_id")).order_by(_BY_ID).limit(50)
 )
+NEWEST_TRACE = select(func.max(traces.c.id))
+# A look through the text of a stretch of rows, for what no index knows; the newest come first.
+SELECT_TRACES_WITH = (
+    select(traces.c.trace, traces.c.entries)
+    .where(traces.c.id > bindparam("after"))
+    .where(traces.c.id <= bindparam("upto"))
+    .where(func.lower(traces.c.entries).like(bindparam("pattern"), escape="!"))
+    .order_by(traces.c.id.desc())
+    .limit(1000)
+)
 SELECT_OLD_TRACES = (
     select(traces.c.id)
     .where(traces.c.at < bindparam("before"))

@@ -7,6 +7,7 @@ are as durable as the mail. Refusals are gathered and written in batches, best e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,6 +80,24 @@ def of_message(tx: Transaction, message_id: int) -> list[str]:
 def of_header(tx: Transaction, header_id: str) -> list[str]:
     """Trace ids of a Message-ID field, with its angle brackets; anyone may have used the same one."""
     return _ids(tx.execute(records.SELECT_TRACE_OF_HEADER, {"header_id": _plain(header_id, 255)}))
+
+
+def newest(tx: Transaction) -> int:
+    """The id of the row written last, 0 when there is none."""
+    return int(tx.execute(records.NEWEST_TRACE)[0][0] or 0)
+
+
+def of_address(tx: Transaction, address: str, upto: int, span: int) -> list[str]:
+    """Trace ids that name this mail address as sender or recipient, in the ``span`` rows that end with row
+    ``upto``; the newest first. No index knows addresses: this reads the rows, so ask for few at a time."""
+    wanted = address.lower()
+    written = _encode(wanted).decode()[1:-1]  # as it stands within the JSON text
+    pattern = "".join(f"!{each}" if each in "!%_[" else each for each in written)
+    found = tx.execute(
+        records.SELECT_TRACES_WITH, {"after": upto - span, "upto": upto, "pattern": f"%{pattern}%"}
+    )
+    whole = re.compile(rf"(?<![\w.+=/-]){re.escape(wanted)}(?![\w.-])")
+    return _ids([row for row in found if any(whole.search(text.lower()) for _, text in _decode(row[1]))])
 
 
 def remove_old(tx: Transaction, before: float, limit: int) -> int:

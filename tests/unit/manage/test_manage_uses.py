@@ -267,18 +267,20 @@ async def test_traces(do: Do, context: Context) -> None:
     row = TraceRow(
         "t1.1",
         5.0,
-        [("accept", "taken"), ("deliver", "put")],
+        [("accept", "taken"), ("deliver", "<anna@example.org> put")],
         message_id=message.id,
         header_id="<one@example.net>",
     )
     await context.database.run(write, [row])
-    for name in (f"anna@example.org/INBOX/{uid}", "<one@example.net>", "t1.1"):
+    for name in (f"anna@example.org/INBOX/{uid}", "<one@example.net>", "t1.1", "anna@example.org"):
         told = (await do("message.trace", message=name))["traces"]
         assert [trace["trace"] for trace in told] == ["t1.1"]
         assert [(step["stage"], step["text"]) for step in told[0]["steps"]] == [
             ("accept", "taken"),
-            ("deliver", "put"),
+            ("deliver", "<anna@example.org> put"),
         ]
+    assert (await declined(do("message.show", message="anna@example.org"))).kind == "invalid"
+    assert (await declined(do("message.trace", message="bert@example.org"))).kind == "missing"
     shown = await do("message.show", message="t1.1")
     assert (shown["copies"][0]["account"], shown["copies"][0]["uid"]) == ("anna@example.org", uid)
 
