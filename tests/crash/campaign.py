@@ -3,8 +3,8 @@
 ``make crash`` runs the long form, 200 kills; the suite runs a short one. A round: start the server, told to
 kill itself at the Nth reach of a step (or killed from here at a random time), load it from 48 SMTP and 8 IMAP
 sessions until it is dead. With several workers one dies; the others are killed at once or a little later. In
-between, a clean start: every acknowledged message must be there, readable and once, what was expunged must
-stay so, and ``posthouse verify`` must find nothing.
+between, a clean start: every acknowledged message must be there, readable, once and under the UID it was
+said to have, what was expunged must stay so, and ``posthouse verify`` must find nothing.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Campaign:
         self.seen: Counter[str] = Counter()
         self.read_to: dict[str, int] = {}
         self.expunged_to = 0
+        self.said: dict[tuple[str, int], str] = {}
         self.rng = random.Random(seed)
 
     def prepare(self) -> None:
@@ -256,11 +257,16 @@ class Campaign:
     def _read(self, account: str) -> None:
         """Read every message this campaign has not read yet; count its token, compare its text."""
         above = self.read_to.get(account, 0)
+        self.said.update({(who, uid): token for (who, _, uid), token in self.ledger.by_uid.items()})
         try:
             tokens = read_tokens(self.server.imap, account, self.ledger, above)
         except AssertionError as problem:
             self.result.problems.append(str(problem))
             return
+        for uid, token in tokens.items():
+            said = self.said.get((account, uid))
+            if said not in (None, token):
+                self.result.problems.append(f"{account}: UID {uid} was said to be {said} and is {token}")
         self.seen.update(tokens.values())
         self.read_to[account] = max([above, *tokens])
         if account == EXPUNGED and self.expunged_to:
@@ -275,6 +281,9 @@ class Campaign:
         result, ledger = self.result, self.ledger
         result.acknowledged = len(ledger.acknowledged)
         result.lost = sorted(ledger.acknowledged - set(self.seen))
+        result.problems += ledger.reused
+        if len({(account, validity) for account, validity, _ in ledger.by_uid}) > len(ACCOUNTS):
+            result.problems.append("an Inbox changed its UIDVALIDITY")
         result.found = result.acknowledged - len(result.lost)
         result.doubled = sorted(token for token, count in self.seen.items() if count > 1)
         result.unacknowledged_found = len(set(self.seen) - ledger.acknowledged)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,12 +23,15 @@ LARGE = 400_000
 @dataclass
 class Ledger:
     """What this client knows: ``sent`` token → SHA-256 of the message's text, ``acknowledged`` tokens,
-    ``waiting`` tokens (wholly sent, no answer yet), and the acknowledged ones in order by the client's port."""
+    ``waiting`` tokens (wholly sent, no answer yet), the acknowledged ones in order by the client's port, and
+    for those of APPEND what their UID was said to be (``reused``: UIDs that were given out twice)."""
 
     sent: dict[str, str] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     by_port: dict[int, list[str]] = field(default_factory=dict)
+    by_uid: dict[tuple[str, bytes, int], str] = field(default_factory=dict)
+    reused: list[str] = field(default_factory=list)
     _next: int = 0
 
     def new_message(self, rng: random.Random, *, large: float = 0.02) -> tuple[str, bytes]:
@@ -48,6 +52,17 @@ class Ledger:
         """The server took responsibility."""
         self.acknowledged.add(token)
         self.by_port.setdefault(port, []).append(token)
+
+    def numbered(self, token: str, account: str, line: bytes) -> None:
+        """The server said which UID an appended message has."""
+        found = re.search(rb"\[APPENDUID (\d+) (\d+)\]", line)
+        if found is None:
+            self.reused.append(f"no APPENDUID in {line!r}")
+            return
+        key = (account, found[1], int(found[2]))
+        if key in self.by_uid:
+            self.reused.append(f"{account}: UID {key[2]} for {self.by_uid[key]} and for {token}")
+        self.by_uid[key] = token
 
 
 @dataclass
@@ -123,8 +138,10 @@ class Load:
                 writer.write(message + b"\r\n")
                 self.ledger.waiting.add(token)
                 await writer.drain()
-                if (await _tagged(reader, b"b ")).startswith(b"b OK"):
+                answer = await _tagged(reader, b"b ")
+                if answer.startswith(b"b OK"):
                     self.ledger.acknowledge(token, own_port)
+                    self.ledger.numbered(token, account, answer)
                 self.ledger.waiting.discard(token)
 
 

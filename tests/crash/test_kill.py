@@ -21,7 +21,7 @@ def test_every_acknowledged_message_survives_kill_9(
     """Each named step once and some random moments: nothing acknowledged is lost, damaged or there twice."""
     campaign = Campaign(tmp_path, seed=20 + workers, workers=workers)
     try:
-        result = campaign.run(len(NAMES) + 5 if workers == 1 else len(NAMES))
+        result = campaign.run(len(NAMES) + 2 if workers == 1 else len(NAMES))
     finally:
         campaign.server.kill()
     with capsys.disabled():
