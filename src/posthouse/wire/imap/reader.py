@@ -173,7 +173,9 @@ class Reader:
         return line[:-1] if line.endswith(b"\r") else line
 
     def _refuse_long_line(self) -> SyntaxProblem | None:
-        tag = self._head.tag if self._head else tag_of(bytes(self._buffer[:130]))
+        # The octets that any chunking has brought by now: what is told may not depend on more.
+        sure = min(130, self.state.max_line + 1)
+        tag = self._head.tag if self._head else tag_of(bytes(self._buffer[:sure]))
         problem = SyntaxProblem(tag, f"The line is longer than {self.state.max_line} octets")
         if self.state.raw_lines or not self.state.authenticated:
             return self._die(problem)

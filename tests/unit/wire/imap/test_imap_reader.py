@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from imap_sinks import MemorySinks, read
 
@@ -225,6 +225,7 @@ STREAMS = st.one_of(st.lists(PIECES, max_size=40).map(b"".join), st.binary(max_s
     signed_in=st.booleans(),
     raw=st.booleans(),
 )
+@example(stream=b"x" * 120 + b"A1 NOOP\r\n", cuts=[], signed_in=False, raw=False)
 @settings(max_examples=300, deadline=None)
 def test_any_octets_in_any_pieces_give_the_same_events(
     stream: bytes, cuts: list[int], signed_in: bool, raw: bool
