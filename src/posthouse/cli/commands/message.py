@@ -68,7 +68,11 @@ def raw(session: Session, message: str) -> None:
 @command(message, "trace", "message.trace")
 @click.argument("message")
 def trace(session: Session, message: str) -> None:
-    """Tell what each stage decided about MESSAGE, and why."""
+    """Tell what each stage decided about MESSAGE, and why.
+
+    MESSAGE is ACCOUNT/MAILBOX/UID, a trace id, a <Message-ID>, or a mail address: then the newest messages from
+    or to it are told of.
+    """
     result = session.call("message.trace", {"message": message})
 
     def words(found: Any) -> None:
