@@ -70,6 +70,7 @@ from posthouse.settings.config import Config, Listener
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store import upkeep as store_upkeep
 from posthouse.store.facts import compute
+from posthouse.store.index import SearchIndex
 from posthouse.store.service import MailStore
 
 log = logger("server")
@@ -213,7 +214,10 @@ async def _worker(share: Share, stop: Stop, member: Member | None) -> AsyncItera
             account = await directory.account(account_id)
             return account.quota if account is not None else 0
 
-        store = MailStore(database, bodies, durability, feed, settings, quota_limit=quota, side=side)
+        index = SearchIndex(Path(config.data) / "search", database, bodies, settings)
+        store = MailStore(
+            database, bodies, durability, feed, settings, quota_limit=quota, side=side, index=index
+        )
         stack.push_async_callback(store.close)
 
         # The road in.

@@ -401,6 +401,11 @@ class MemoryStore:
     async def facts(self, messages: Sequence[Message]) -> list[Facts]:
         return [compute(await self.buffer(message)) for message in messages]
 
+    async def candidates(
+        self, mailbox: Mailbox, messages: Sequence[Message], needle: str
+    ) -> Sequence[Message]:
+        return messages
+
     async def quota(self, account_id: int) -> Quota:
         boxes = [box.row for box in self.boxes.values() if box.row.account_id == account_id]
         return Quota(sum(row.size for row in boxes), self.limit, sum(row.messages for row in boxes))

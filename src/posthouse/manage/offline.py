@@ -33,6 +33,7 @@ from posthouse.observe import logging_setup
 from posthouse.settings import all as _settings  # noqa: F401 - declares every setting
 from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
+from posthouse.store.index import SearchIndex
 from posthouse.store.service import MailStore
 
 
@@ -114,7 +115,10 @@ async def open_context(config: Config) -> AsyncIterator[Context]:
         stack.push_async_callback(durability.close)
         side = SideRecord(config.data)
         stack.callback(side.close)
-        store = MailStore(database, bodies, durability, feed, settings, quota_limit=_no_quota, side=side)
+        index = SearchIndex(Path(config.data) / "search", database, bodies, settings)
+        store = MailStore(
+            database, bodies, durability, feed, settings, quota_limit=_no_quota, side=side, index=index
+        )
         stack.push_async_callback(store.close)
         passwords = Passwords()
         stack.callback(passwords.close)

@@ -21,3 +21,12 @@ SEARCH_CACHE = Setting(
     unit="bytes",
     minimum=0,
 )
+
+SEARCH_INDEX = Setting(
+    "search.index",
+    True,
+    "Keep an index of message texts, so that IMAP SEARCH BODY and TEXT need not read every message. A mailbox is "
+    "indexed in the background after the first such search in it. The files, in the folder search of the data folder, "
+    "take about 60% of the size of the texts (not of attachments); they can be removed at any time and are made again. "
+    "Off: they are removed within an hour.",
+)

@@ -328,6 +328,13 @@ class Store(Protocol):
     async def facts(self, messages: Sequence[Message]) -> list[Facts]:
         """Facts of these messages in order, from cache, table or a new scan."""
 
+    async def candidates(
+        self, mailbox: Mailbox, messages: Sequence[Message], needle: str
+    ) -> Sequence[Message]:
+        """Those of ``messages`` (all of ``mailbox``, ascending by UID) whose texts (header, prefix, text parts)
+        may contain ``needle``, which is folded by ``mail.casemap``. In the same order; all that contain it are
+        among them, and others too: look into each. The search index answers; without one, all messages."""
+
     async def quota(self, account_id: int) -> Quota: ...
 
 

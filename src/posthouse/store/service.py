@@ -39,6 +39,7 @@ from posthouse.store.contract import (
 from posthouse.store.copy import copy_in
 from posthouse.store.expunge import expunge_in, expunge_next
 from posthouse.store.flags import store_in
+from posthouse.store.index import SearchIndex
 from posthouse.store.openings import Openings
 from posthouse.store.quota import check_room, usage_in, used_in
 from posthouse.store.records import (
@@ -79,8 +80,10 @@ class MailStore:
         *,
         quota_limit: QuotaLimit,
         side: SideRecord | None = None,
+        index: SearchIndex | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._index = index
         self._database = database
         self._durability = durability
         self._feed = feed
@@ -93,7 +96,9 @@ class MailStore:
         self.appender = MailAppender(bodies, feed, side, clock)
 
     async def close(self) -> None:
-        """Let go of every open mailbox."""
+        """Let go of every open mailbox, and of the search index."""
+        if self._index is not None:
+            await self._index.close()
         await self._openings.close()
 
     # mailboxes
@@ -123,7 +128,7 @@ class MailStore:
 
     async def delete(self, account_id: int, name: str) -> None:
         number = await self._database.run(naming.detach_in, account_id, name, self._feed, self._side)
-        await upkeep.purge(self._database, number)
+        await self._purge([number])
 
     async def rename(self, account_id: int, old: str, new: str) -> None:
         if canonical(old) == INBOX:
@@ -162,14 +167,21 @@ class MailStore:
             tx.execute(DELETE_SUBSCRIPTIONS, {"account_id": account_id})
             return ids
 
-        for number in await self._database.run(op):
-            await upkeep.purge(self._database, number)
+        await self._purge(await self._database.run(op))
+
+    async def _purge(self, mailbox_ids: Sequence[int]) -> None:
+        for mailbox_id in mailbox_ids:
+            await upkeep.purge(self._database, mailbox_id)
+        if self._index is not None:
+            await self._index.forget(mailbox_ids)
 
     async def upkeep(self) -> None:
         """The store's periodic job (an hour apart is enough): finish interrupted deletions, prune
-        tombstones."""
+        tombstones, tidy the search index."""
         await upkeep.purge_all(self._database)
         await upkeep.prune_tombstones(self._database, self._settings.now[TOMBSTONES])
+        if self._index is not None:
+            await self._index.sweep()
 
     async def select(self, mailbox_id: int) -> tuple[MailboxView, int]:
         view = await self._openings.view(mailbox_id)
@@ -285,6 +297,13 @@ class MailStore:
 
     async def facts(self, messages: Sequence[Message]) -> list[Facts]:
         return await self._content.facts(messages)
+
+    async def candidates(
+        self, mailbox: Mailbox, messages: Sequence[Message], needle: str
+    ) -> Sequence[Message]:
+        if self._index is None:
+            return messages
+        return await self._index.candidates(mailbox, messages, needle)
 
     async def quota(self, account_id: int) -> Quota:
         limit = await self._quota_limit(account_id)

@@ -145,6 +145,9 @@ class Scanner:
     async def by_text(self, messages: Messages, name: str, needle: str) -> Messages:
         """BODY and TEXT."""
         with_headers = name == "TEXT"
+        messages = list(
+            await self._session.store.candidates(self._session.selected.mailbox, messages, needle)
+        )
         unread: list[Message] = []
         verdicts: dict[int, bool] = {}
         for start in range(0, len(messages), _COMPARE_CHUNK):
