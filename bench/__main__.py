@@ -213,6 +213,7 @@ def run(bench: Bench, groups: list[str]) -> None:
                 bench.imap(step, 20, users)
             for clients in (1, 20, 100):
                 bench.imap("mix", clients, users)
+            bench.imap("login", 1, users, "imap connect+LOGIN+SELECT+LOGOUT x1")
         if "pop3" in groups:
             bench.pop3(users, 100)
         if "idle" in groups:

@@ -116,12 +116,21 @@ async def connect(port: int, user: str, password: str, tls: bool = False) -> Cli
     return client
 
 
+async def visit(port: int, user: str, password: str) -> None:
+    """Connect, LOGIN, SELECT, LOGOUT."""
+    client = await connect(port, user, password)
+    await client.command(b"SELECT INBOX")
+    await client.command(b"LOGOUT")
+    assert client.transport is not None
+    client.transport.close()
+
+
 async def run(
     port: int, users: list[str], password: str, clients: int, step: str, seconds: float
 ) -> dict[str, object]:
     """Repeat a step with all clients for a time; return rate and latencies."""
     connected: list[Client] = []
-    for number in range(clients):
+    for number in range(clients if step != "login" else 0):
         client = await connect(port, users[number % len(users)], password)
         await client.command(b"SELECT INBOX")
         connected.append(client)
@@ -136,8 +145,16 @@ async def run(
             latencies.append(time.perf_counter() - begun)
             turn += 1
 
+    async def come_and_go(user: str) -> None:
+        while (begun := time.perf_counter()) < stop:
+            await visit(port, user, password)
+            latencies.append(time.perf_counter() - begun)
+
     begun = time.perf_counter()
-    await asyncio.gather(*(work(client) for client in connected))
+    if step == "login":
+        await asyncio.gather(*(come_and_go(users[number % len(users)]) for number in range(clients)))
+    else:
+        await asyncio.gather(*(work(client) for client in connected))
     elapsed = time.perf_counter() - begun
     latencies.sort()
     return {
@@ -150,21 +167,26 @@ async def run(
 
 
 async def fill(port: int, user: str, password: str, messages: int, mailbox: str = "INBOX") -> None:
-    """Fill a mailbox by APPEND: every second message is unseen, senders and words differ."""
-    client = await connect(port, user, password)
-    assert client.transport is not None
-    for number in range(messages):
-        body = make_body(4000 + number % 7000, number)
-        flags = b" (\\Seen)" if number % 2 else b""
-        client.tag = b"f%d" % number
-        client.waiter = asyncio.get_running_loop().create_future()
-        client.transport.write(
-            b"f%d APPEND %s%s {%d+}\r\n" % (number, mailbox.encode(), flags, len(body)) + body + b"\r\n"
-        )
-        answer = await client.waiter
-        if b" OK" not in answer[:16]:
-            raise RuntimeError(repr(answer))
-    client.transport.close()
+    """Fill a mailbox by APPEND over a few connections: every second message is unseen, senders and words differ."""
+    numbers = iter(range(messages))
+
+    async def work() -> None:
+        client = await connect(port, user, password)
+        assert client.transport is not None
+        for number in numbers:
+            body = make_body(4000 + number % 7000, number)
+            flags = b" (\\Seen)" if number % 2 else b""
+            client.tag = b"f%d" % number
+            client.waiter = asyncio.get_running_loop().create_future()
+            client.transport.write(
+                b"f%d APPEND %s%s {%d+}\r\n" % (number, mailbox.encode(), flags, len(body)) + body + b"\r\n"
+            )
+            answer = await client.waiter
+            if b" OK" not in answer[:16]:
+                raise RuntimeError(repr(answer))
+        client.transport.close()
+
+    await asyncio.gather(*(work() for _ in range(min(8, messages))))
 
 
 def main() -> None:
@@ -173,7 +195,7 @@ def main() -> None:
     parser.add_argument("--user", action="append", required=True)
     parser.add_argument("--password", required=True)
     parser.add_argument("--clients", type=int, default=20)
-    parser.add_argument("--step", choices=[*STEPS, "fill"], default="mix")
+    parser.add_argument("--step", choices=[*STEPS, "login", "fill"], default="mix")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--messages", type=int, default=100)
     options = parser.parse_args()
