@@ -131,7 +131,6 @@ async def _rcpt(session: Session, transaction: Transaction, parsed: Rcpt) -> Non
         await session.parts.reception.recipient(parsed.address, transaction.origin, transaction.mail.size)
     except Refusal as refusal:
         text = f"{parsed.address}: {refusal}"
-        transaction.note("rcpt", text)
         log.info(
             "recipient.refused",
             trace=transaction.origin.trace,

@@ -14,9 +14,12 @@ log = logger("receive.refused")
 
 
 async def note_refused(session: Session, transaction: Transaction | None, stage: str, text: str) -> None:
-    """Tell the trace; a trace that cannot be written is no reason to answer otherwise."""
+    """Tell the trace, with who it was (nothing else may be noted of this message); a trace that cannot be
+    written is no reason to answer otherwise."""
     origin = transaction.origin if transaction is not None else session.origin(session.trace)
+    sender = f"from <{transaction.mail.sender or ''}> " if transaction is not None else ""
+    login = f" as {session.login}" if session.login else ""
     try:
-        await session.parts.acceptance.refused(origin, stage, text)
+        await session.parts.acceptance.refused(origin, stage, f"{text} ({sender}by {origin.address}{login})")
     except Exception as error:
         log.warning("trace.failed", trace=origin.trace, exc_info=error)

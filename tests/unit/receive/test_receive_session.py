@@ -211,13 +211,19 @@ async def test_recipients_that_are_always_taken(path: str) -> None:
 
 
 async def test_refusals_are_noted_in_the_trace() -> None:
-    """Refused recipients and messages are told to the trace with the id of their transaction."""
+    """Refused recipients and messages are told to the trace with the id of their transaction, and with who it
+    was; once each, also when the message is taken for others."""
     server = Reception()
     talk = server.talk()
     talk.begin()
     talk.say("RCPT TO:<v@far.example>", "DATA", b"a\nb\r\n.\r\n")
     stages = [(trace, stage) for trace, stage, _ in server.acceptance.notes]
     assert stages == [("t1.1", "rcpt"), ("t1.1", "data")]
+    assert all(" (from <" in text and "> by " in text for _, _, text in server.acceptance.notes)
+    talk.begin()
+    talk.say("RCPT TO:<v@far.example>", "DATA", b"Subject: x\r\n\r\nx\r\n.\r\n")
+    envelope, _ = server.acceptance.messages[0]
+    assert "rcpt" not in dict(envelope.trace_notes)
 
 
 async def test_smtputf8() -> None:
