@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from typing import Any, cast
 
 from posthouse.access.imap.contract import ImapSession, No
 from posthouse.access.imap.pace import Pace
 from posthouse.access.imap.search_cache import SearchCache
 from posthouse.access.imap.search_filter import Messages, days
+from posthouse.access.imap.search_joined import BREAK, Joined
 from posthouse.access.imap.search_summary import FIELDS, HEADERS, Summary, summarize
 from posthouse.mail.casemap import fold
 from posthouse.mail.encoded import decode_words
@@ -32,8 +34,6 @@ _CHUNK = 2000
 _FACTS_CHUNK = 200
 _SCAN_CHUNK = 50
 _COMPARE_CHUNK = 400
-_BREAK = "\0"
-"""Between two texts: no needle contains it, so no match spans them."""
 
 
 @dataclass(slots=True)
@@ -91,15 +91,22 @@ class Scanner:
 
     async def by_summary(self, messages: Messages, column: int, needle: str) -> Messages:
         """Messages whose summary text in ``column`` contains the folded needle; any text contains ""."""
+        if BREAK in needle:
+            return []
+        view = self._session.selected
+        whole = len(messages) == len(view.uids)
         result: Messages = []
         for start in range(0, len(messages), _CHUNK):
             chunk = messages[start : start + _CHUNK]
-            known = await self.summaries(chunk)
-            result += [
-                message
-                for message, summary in zip(chunk, known, strict=True)
-                if (text := summary[column]) is not None and needle in text  # type: ignore[operator]
-            ]
+            place = f"summary {column} {start}"
+            joined: Any = view.scratch.get(place) if whole else None
+            if joined is None or joined.messages != chunk:  # messages are equal only to themselves
+                joined = Joined(
+                    chunk, [cast("str | None", each[column]) for each in await self.summaries(chunk)]
+                )
+                if whole and len(chunk) == _CHUNK:
+                    view.scratch[place] = joined
+            result += joined.containing(needle)
             await self._step()
         return result
 
@@ -134,7 +141,9 @@ class Scanner:
             facts = await store.facts(chunk)
             for message, known in zip(chunk, facts, strict=True):
                 header = await store.slice(message, 0, message.prefix_size + known.header_size)
-                header = header.replace(b"\n\t", b"\n ")  # a fold reads as a blank, whichever it was made with
+                header = header.replace(
+                    b"\n\t", b"\n "
+                )  # a fold reads as a blank, whichever it was made with
                 if any(needle in fold(decode_words(value)) for value in get_all(header, name)):
                     result.append(message)
                 await self._step()
@@ -201,9 +210,9 @@ def _compare(
         if held.body is None or (with_headers and held.headers is None):
             root = decode_parts(parts)
             if held.body is None:
-                held.body = _BREAK.join([fold(text) for text in body_texts(buffer, root)])
+                held.body = BREAK.join([fold(text) for text in body_texts(buffer, root)])
             if with_headers and held.headers is None:
-                held.headers = _BREAK.join(
+                held.headers = BREAK.join(
                     [
                         fold(header_text(buffer[part.start : part.body]))
                         for part in walk(root)
@@ -244,6 +253,6 @@ async def by_content(scanner: Scanner, messages: Messages, key: Key) -> Messages
     needle = fold(key.value)
     if not needle:
         return messages
-    if _BREAK in needle:
+    if BREAK in needle:
         return []
     return await scanner.by_text(messages, name, needle)

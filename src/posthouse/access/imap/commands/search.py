@@ -5,6 +5,7 @@ from __future__ import annotations
 from posthouse.access.imap.contract import ImapSession, No
 from posthouse.access.imap.search import Searcher, mentions
 from posthouse.access.imap.search_answer import extended, names, plain, remember
+from posthouse.access.imap.search_flags import flag_line
 from posthouse.store.contract import StoreRefusal
 from posthouse.wire.imap.syntax import Command, Search
 
@@ -16,6 +17,12 @@ async def run(session: ImapSession, command: Command) -> None:
     with_modseq = mentions(arguments.key, "MODSEQ")
     if with_modseq:
         session.enable_condstore()
+    if returns is None and not session.state.rev2:
+        line = await flag_line(session, arguments.key, command.uid)
+        if line is not None:
+            session.write(line)
+            session.ok(command, "SEARCH completed")
+            return
     try:
         found = await Searcher(session).run(arguments.key)
     except (No, StoreRefusal):
