@@ -4,7 +4,8 @@
 kill itself at the Nth reach of a step (or killed from here at a random time), load it from 48 SMTP and 8 IMAP
 sessions until it is dead. With several workers one dies; the others are killed at once or a little later. In
 between, a clean start: every acknowledged message must be there, readable, once and under the UID it was
-said to have, what was expunged must stay so, and ``posthouse verify`` must find nothing.
+said to have, in all the mailboxes it was for; what was expunged must stay so, and ``posthouse verify`` must
+find nothing.
 """
 
 from __future__ import annotations
@@ -285,7 +286,12 @@ class Campaign:
         if len({(account, validity) for account, validity, _ in ledger.by_uid}) > len(ACCOUNTS):
             result.problems.append("an Inbox changed its UIDVALIDITY")
         result.found = result.acknowledged - len(result.lost)
-        result.doubled = sorted(token for token, count in self.seen.items() if count > 1)
+        for token, count in self.seen.items():
+            wanted = ledger.copies.get(token, 1)
+            if count > wanted:
+                result.doubled.append(token)
+            elif count < wanted:  # acknowledged or not: all of its recipients have it, or none
+                result.problems.append(f"{token} is in {count} of {wanted} mailboxes")
         result.unacknowledged_found = len(set(self.seen) - ledger.acknowledged)
 
 

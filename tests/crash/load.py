@@ -30,6 +30,8 @@ class Ledger:
     acknowledged: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     by_port: dict[int, list[str]] = field(default_factory=dict)
+    copies: dict[str, int] = field(default_factory=dict)
+    """How many mailboxes a message was for, where it was not one."""
     by_uid: dict[tuple[str, bytes, int], str] = field(default_factory=dict)
     reused: list[str] = field(default_factory=list)
     _next: int = 0
@@ -87,7 +89,9 @@ class Load:
         self._rng = random.Random(self.seed)
 
     async def run(self, gone: asyncio.Event, seconds: float) -> None:
-        """Send until all is sent, the server went (``gone`` is set) or the time is over."""
+        """Send until all is sent, the server went (``gone`` is set) or the time is over. What was not
+        answered until then stays in ``ledger.waiting``."""
+        self.ledger.waiting.clear()
         work: list[Coroutine[Any, Any, None]] = [
             *(self._smtp(number, self.smtp, b"EHLO") for number in range(self.smtp_sessions)),
             *(self._smtp(number, self.lmtp, b"LHLO") for number in range(self.lmtp_sessions)),
@@ -101,19 +105,26 @@ class Load:
         everyone.cancel()
         waiter.cancel()
         await asyncio.gather(everyone, waiter, return_exceptions=True)
-        self.ledger.waiting.clear()
 
     async def _smtp(self, number: int, port: int, hello: bytes) -> None:
-        account = self.accounts[number % len(self.accounts)].encode()
+        accounts = [self.accounts[(number + each) % len(self.accounts)].encode() for each in range(2)]
         async with _connection(port) as (reader, writer, own_port):
             await _reply(reader)
             writer.write(hello + b" crash.example.org\r\n")
             await _reply(reader)
             for _ in range(self.each):
                 token, message = self.ledger.new_message(self._rng, large=self.large)
-                writer.write(b"MAIL FROM:<crash@example.org>\r\nRCPT TO:<" + account + b">\r\nDATA\r\n")
-                codes = [await _reply(reader), await _reply(reader), await _reply(reader)]
-                if codes != [b"250", b"250", b"354"]:
+                several = hello == b"EHLO" and accounts[0] != accounts[1] and self._rng.random() < 0.2
+                recipients = accounts if several else accounts[:1]
+                if several:
+                    self.ledger.copies[token] = len(recipients)
+                commands = [
+                    b"MAIL FROM:<crash@example.org>",
+                    *(b"RCPT TO:<%s>" % each for each in recipients),
+                ]
+                writer.write(b"\r\n".join([*commands, b"DATA\r\n"]))
+                codes = [await _reply(reader) for _ in range(len(commands) + 1)]
+                if codes != [b"250"] * len(commands) + [b"354"]:
                     del self.ledger.sent[token]
                     return
                 writer.write(message + b".\r\n")
