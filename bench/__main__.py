@@ -103,16 +103,18 @@ class Bench:
                 user, password = server.login(name)
                 arguments = ("--port", str(server.imap), "--user", user, "--password", password)
                 program("imap_load", *arguments, "--step", "fill", "--messages", str(messages))
-                self._create_sent(server, user, password)
+                self._make_ready(server, user, password)
         return users
 
     @staticmethod
-    def _create_sent(server: Server, user: str, password: str) -> None:
+    def _make_ready(server: Server, user: str, password: str) -> None:
+        """Make Sent; and be the first to select INBOX, for whom all messages are \\Recent."""
         import imaplib
 
         with imaplib.IMAP4("127.0.0.1", server.imap) as client:
             client.login(user, password)
             client.create("Sent")
+            client.select("INBOX")
 
     def imap(self, step: str, clients: int, users: dict[str, list[str]], label: str = "") -> None:
         """One step, or the mix, with so many clients."""
