@@ -40,6 +40,7 @@ _JOURNAL_BYTES = 8 << 20
 _CHECKPOINT_PAGES = 2000
 _READER_WAIT, _WRITER_WAIT = 200, 5000
 _MERGE_PAGES = 100
+_WRITER_CACHE_KB = 8192
 _FILE = re.compile(r"[0-9]{20}\.db")
 
 _SCHEMA = (
@@ -49,6 +50,8 @@ _SCHEMA = (
     "CREATE TABLE unread (uid INTEGER PRIMARY KEY)",
     "CREATE VIRTUAL TABLE texts USING fts5(text, content='', columnsize=0, detail=none,"
     " tokenize='trigram case_sensitive 1')",
+    "INSERT INTO texts (texts, rank) VALUES ('automerge', 8)",
+    "INSERT INTO texts (texts, rank) VALUES ('hashsize', 4194304)",
 )
 """``upto``: the last UID looked at, ``mark`` the body's digest of that message, ``documents`` how many were added.
 ``unread``: messages that could not be indexed; they are candidates of every search."""
@@ -97,6 +100,7 @@ class IndexFile:
         connection.set_busy_timeout(_WRITER_WAIT if writing else _READER_WAIT)
         connection.execute("PRAGMA synchronous = NORMAL")
         if writing:
+            connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KB}")
             connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         else:
