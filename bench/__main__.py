@@ -258,10 +258,11 @@ def main() -> int:
         ours.stop()
         anchor.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    print()
-    print(bench.figures.table(ours.name, anchor.name))
-    if options.out:
-        bench.figures.save(options.out)
+        # Also of a run that was interrupted.
+        print()
+        print(bench.figures.table(ours.name, anchor.name))
+        if options.out:
+            bench.figures.save(options.out)
     return 0
 
 
