@@ -81,7 +81,9 @@ def test_the_demo(demo: Demo) -> None:
     time."""
     printed = demo.start()
     assert len(printed.splitlines()) <= 30
-    assert max(map(len, printed.splitlines())) <= 250
+    # the test's own folder has a far longer name than anybody's
+    shown = printed.replace(str(demo.server.folder), "folder").replace(sys.executable, "python")
+    assert max(map(len, shown.splitlines())) <= 160
     assert f"127.0.0.1:{demo.server.submissions}" in printed
     assert re.search(r"^  ([0-9A-F]{2}:){31}[0-9A-F]{2}$", printed, re.MULTILINE)
     found = re.search(r"Password +(\S+) +\(shown this once\)", printed)
