@@ -1,4 +1,5 @@
-"""The uses of ``manage`` over HTTP.
+"""The uses of ``manage`` over HTTP with JSON, under ``/api/v1``.
 
-Nothing here yet: it comes with the web server. The command line (``cli``) is today's way to administer.
+Every route names the use it translates to (``routes/``); documentation and schema are made from the uses' own
+declarations.
 """

@@ -11,7 +11,7 @@ from posthouse.directory.passwords import Credentials
 from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
-from posthouse.manage.use import Call, Private, Progress, use
+from posthouse.manage.use import Call, Private, Progress, named, narrows, use
 
 IMPORT_UNIT = 50
 """Accounts added per unit of an import: short enough to let mail through between units."""
@@ -79,7 +79,7 @@ class Imported(msgspec.Struct, frozen=True):
     added: list[str]
 
 
-@use("account.add", right="change")
+@use("account.add", right="change", open_to="domain", about=named("address"))
 async def add(call: Call, wanted: AddAccount) -> Account:
     """Add an account with its mailboxes."""
     quota = _quota(wanted.quota)
@@ -114,7 +114,7 @@ async def make_credentials(call: Call, password: str) -> Credentials:
         raise ManageError("invalid", f"{error}.", "Choose another password.") from None
 
 
-@use("account.list", right="view")
+@use("account.list", right="view", open_to="domain", about=narrows)
 async def list_all(call: Call, wanted: OfDomain) -> Accounts:
     """List the accounts, of one domain or of all, with what they hold."""
     mail = call.context.mail
@@ -131,7 +131,7 @@ async def list_all(call: Call, wanted: OfDomain) -> Accounts:
     return await call.context.database.scan(op)
 
 
-@use("account.remove", right="change")
+@use("account.remove", right="change", open_to="domain", about=named("address"))
 async def remove(call: Call, wanted: AccountAddress) -> Account:
     """Remove an account and all its mail, for good."""
     context = call.context
@@ -154,7 +154,7 @@ async def remove(call: Call, wanted: AccountAddress) -> Account:
     return removed
 
 
-@use("account.password", right="change")
+@use("account.password", right="change", open_to="domain", about=named("address"))
 async def password(call: Call, wanted: NewPassword) -> Account:
     """Set an account's password; remembered sign-ins with the old one end within a second."""
     feed = call.context.feed
@@ -168,7 +168,7 @@ async def password(call: Call, wanted: NewPassword) -> Account:
     return await call.context.database.run(op)
 
 
-@use("account.quota", right="change")
+@use("account.quota", right="change", open_to="domain", about=named("address"))
 async def quota(call: Call, wanted: NewQuota) -> Account:
     """Set the most an account may hold. Mail over a lowered quota is kept; new mail is refused."""
     context = call.context

@@ -7,7 +7,7 @@ import msgspec
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin
 from posthouse.manage.audit import note
-from posthouse.manage.use import Call, use
+from posthouse.manage.use import Call, named, narrows, use
 
 
 class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +35,7 @@ class Aliases(msgspec.Struct, frozen=True):
     aliases: list[Alias]
 
 
-@use("alias.add", right="change")
+@use("alias.add", right="change", open_to="domain", about=named("address"))
 async def add(call: Call, wanted: Alias) -> Alias:
     """Let mail for an address go to another one."""
     feed = call.context.feed
@@ -48,7 +48,7 @@ async def add(call: Call, wanted: Alias) -> Alias:
     return await call.context.database.run(op)
 
 
-@use("alias.list", right="view")
+@use("alias.list", right="view", open_to="domain", about=narrows)
 async def list_all(call: Call, wanted: OfDomain) -> Aliases:
     """List the aliases, of one domain or of all."""
 
@@ -58,7 +58,7 @@ async def list_all(call: Call, wanted: OfDomain) -> Aliases:
     return await call.context.database.scan(op)
 
 
-@use("alias.remove", right="change")
+@use("alias.remove", right="change", open_to="domain", about=named("address"))
 async def remove(call: Call, wanted: AliasAddress) -> Alias:
     """Remove an alias."""
     feed = call.context.feed

@@ -3,6 +3,7 @@ stopped)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,21 +18,50 @@ from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
 
-Right = Literal["view", "change", "read_mail"]
+Right = Literal["view", "change", "read_mail", "send"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
-``read_mail``: see the content of people's messages."""
+``read_mail``: see the content of people's messages. ``send``: hand in messages. The scopes of a token are a
+choice of these; a signed-in person has all of them, within the reach of the role."""
 
-ALL_RIGHTS: frozenset[Right] = frozenset(("view", "change", "read_mail"))
+ALL_RIGHTS: frozenset[Right] = frozenset(("view", "change", "read_mail", "send"))
+
+Role = Literal["server", "domain", "user"]
+"""How far somebody's rights reach: ``server`` over everything, ``domain`` over the domains they administer,
+``user`` over their own account only."""
+
+ROLE_ORDER: dict[Role, int] = {"user": 0, "domain": 1, "server": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. ``name`` is the operating system user (``uid 0 (root)``), ``source`` the face and place it
-    came from (``control socket``, ``offline``). Both go into the audit line."""
+    """Who asks. ``name`` is the operating system user (``uid 0 (root)``) or the address signed in as,
+    ``source`` the face and place it came from (``control socket``, ``offline``, ``web 192.0.2.1``). Both go
+    into the audit line.
+
+    ``account`` and ``account_id`` are the account signed in as ("" and 0 for the control socket), ``domains``
+    those that a domain administrator looks after. ``fresh_at`` is when the person last proved to be there
+    (seconds since 1970), which confirming a risky change asks for. ``session`` and ``token`` are the ids of
+    the browser session or API token in use, 0 where there is none.
+    """
 
     name: str
     source: str
     rights: frozenset[Right] = ALL_RIGHTS
+    role: Role = "server"
+    account: str = ""
+    account_id: int = 0
+    domains: frozenset[str] = frozenset()
+    fresh_at: float = math.inf
+    session: int = 0
+    token: int = 0
+
+    def governs(self, name: str) -> bool:
+        """Whether this address or domain (lower case, as the directory keeps it) is the actor's to look after:
+        any for the server's administrator, those of own domains for a domain administrator, the own address
+        for everybody."""
+        if self.role == "server" or (name == self.account and name):
+            return True
+        return self.role == "domain" and name.rpartition("@")[2] in self.domains
 
 
 class ListenerState(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from posthouse.database.contract import Transaction
 from posthouse.directory import admin
 from posthouse.directory.names import domain_name
 from posthouse.manage.audit import note
-from posthouse.manage.use import Call, Nothing, use
+from posthouse.manage.use import Call, Nothing, narrows, use
 
 
 class DomainName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ async def add(call: Call, wanted: DomainName) -> Domain:
     return await call.context.database.run(op)
 
 
-@use("domain.list", right="view")
+@use("domain.list", right="view", open_to="domain", about=narrows)
 async def list_all(call: Call, wanted: Nothing) -> Domains:
     """List the domains with what they hold."""
 

@@ -7,7 +7,7 @@ The faces (command line, later API and web) only translate to and from :func:`pe
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -15,7 +15,8 @@ import msgspec
 
 from posthouse.database.contract import DatabaseUnavailable
 from posthouse.directory.errors import DirectoryError
-from posthouse.manage.context import Actor, Context, Right
+from posthouse.directory.names import domain_name, own_address
+from posthouse.manage.context import ROLE_ORDER, Actor, Context, Right, Role
 from posthouse.manage.errors import ManageError
 from posthouse.observe.log import logger
 from posthouse.store.contract import StoreRefusal
@@ -27,6 +28,19 @@ Emit = Callable[[Any], Awaitable[None]]
 runs. Waits while the caller is slow; raises ConnectionError once the caller has gone."""
 
 Body = Callable[["Call", Any], Awaitable[Any]]
+
+About = Callable[[Any], Iterable[str]]
+"""Which addresses and domains the parameters name; all of them must be the actor's to look after."""
+
+
+def narrows(wanted: Any) -> Iterable[str]:
+    """For ``about``: the body itself shows and changes only what ``call.actor`` governs."""
+    return ()
+
+
+def named(field: str) -> About:
+    """For ``about``: the address or domain in this parameter."""
+    return lambda wanted: (getattr(wanted, field),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +55,15 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Use:
     """A registered use. ``parameters`` and ``result`` are msgspec Structs; ``help`` is the docstring's
-    first paragraph."""
+    first paragraph. ``open_to`` is the least role that may call it, ``about`` says what the call is about
+    (always there where ``open_to`` is less than ``server``)."""
 
     name: str
     parameters: type[msgspec.Struct]
     result: Any
     right: Right
+    open_to: Role
+    about: About | None
     help: str
     body: Body
 
@@ -79,20 +96,34 @@ class Private(msgspec.Struct, frozen=True):
 _uses: dict[str, Use] = {}
 
 
-def use(name: str, *, right: Right) -> Callable[[Body], Body]:
+def use(
+    name: str, *, right: Right, open_to: Role = "server", about: About | None = None
+) -> Callable[[Body], Body]:
     """Register an ``async def body(call, wanted) -> result`` under ``name`` (``thing.verb``).
 
     The parameter Struct and the result type are read from its annotations, the help from its docstring.
+    Without ``open_to`` only the server's administrator may call it.
     """
 
     def register(body: Body) -> Body:
         if name in _uses:
             raise ValueError(f"use {name} registered twice")
+        if (open_to == "server") != (about is None):
+            raise ValueError(
+                f"use {name}: say what it is about when it is open to more than the server's role"
+            )
         hints = get_type_hints(body)
         wanted = list(inspect.signature(body).parameters)[1]
         text = inspect.getdoc(body) or ""
         _uses[name] = Use(
-            name, hints[wanted], hints["return"], right, text.split("\n\n")[0].replace("\n", " "), body
+            name,
+            hints[wanted],
+            hints["return"],
+            right,
+            open_to,
+            about,
+            text.split("\n\n")[0].replace("\n", " "),
+            body,
         )
         return body
 
@@ -118,14 +149,14 @@ async def perform(
         raise ManageError(
             "missing", f"There is no use called {name!r}.", "Use a client of the server's own version."
         )
-    if found.right not in actor.rights:
-        raise ManageError(
-            "refused", f"{actor.name} may not do {name}.", f"Ask someone with the right {found.right!r}."
-        )
+    if found.right not in actor.rights or ROLE_ORDER[actor.role] < ROLE_ORDER[found.open_to]:
+        raise _not_allowed(actor, name, found.right)
     try:
         wanted = msgspec.convert(parameters, found.parameters)
     except msgspec.ValidationError as error:
         raise ManageError("invalid", f"{name}: {error}.", "Correct the parameters.") from None
+    if found.about is not None and not all(actor.governs(_key(each)) for each in found.about(wanted)):
+        raise _not_allowed(actor, name, found.right)
     try:
         return await found.body(Call(context, actor, emit), wanted)
     except (ManageError, ConnectionError):
@@ -146,6 +177,22 @@ async def perform(
         raise ManageError(
             "failed", f"{name} failed inside the server.", "The server's log has the details."
         ) from None
+
+
+def _not_allowed(actor: Actor, name: str, right: Right) -> ManageError:
+    """Always the same words, so that nobody learns what exists outside their reach."""
+    return ManageError(
+        "refused", f"{actor.name} may not do {name} here.", f"Ask someone with the right {right!r}."
+    )
+
+
+def _key(name: str) -> str:
+    """An address or a domain as the directory keeps it; what is neither stays as it is and belongs to nobody
+    but the server's administrator."""
+    try:
+        return own_address(name).key if "@" in name else domain_name(name)
+    except DirectoryError:
+        return name
 
 
 def _sentence(text: str) -> str:

@@ -13,9 +13,10 @@ class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     ``tls``: none, starttls (offered, and demanded before sign-in) or implicit. ``proxy_from``: networks whose
     connections must begin with a PROXY header (v1 or v2); the address in it is the peer from then on.
+    ``http`` carries the web pages and the API; its ``tls`` is none or implicit (https).
     """
 
-    protocol: Literal["smtp", "submission", "lmtp", "imap", "pop3"]
+    protocol: Literal["smtp", "submission", "lmtp", "imap", "pop3", "http"]
     address: str = ""
     port: int = 0
     path: str = ""

@@ -1,12 +1,13 @@
-"""Write ``database/migrations/versions/0001_first.py`` from the tables as declared: ``python
-tests/house/make_first_migration.py``.
+"""Write the newest migration from the tables as declared: ``python tests/house/make_migration.py``.
 
-Only until the first release: a released migration is never edited.
+It makes the tables that the migrations before it do not make. Those are shipped and never edited, and so are their
+tables: what needs another column before the first release gets a table beside it.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 from sqlalchemy import (
@@ -20,12 +21,10 @@ from sqlalchemy import (
 
 from posthouse.database import migrations, schema
 
-OWNERS = ("cluster", "bodies", "store", "directory", "queue", "manage")
-"""The folders that own tables, each in its ``records.py``."""
+VERSIONS = Path(migrations.__file__).parent / "versions"
+TARGET = VERSIONS / "0002_faces.py"
 
-TARGET = Path(migrations.__file__).parent / "versions" / "0001_first.py"
-
-HEADER = '''"""The first schema."""
+HEADER = '''"""What administration in the browser and by API keeps."""
 
 from __future__ import annotations
 
@@ -34,27 +33,42 @@ from alembic import op
 
 from posthouse.database import schema
 
-revision = "0001"
-down_revision = None
+revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Make every table of the first release."""
+    """Make the tables that came with the faces."""
 '''
+
+
+def modules() -> list[str]:
+    """Every module that declares tables: ``records.py``, or ``…_records.py`` beside it."""
+    source = Path(migrations.__file__).parents[2]
+    return sorted(f"posthouse.{path.parent.name}.{path.stem}" for path in source.glob("*/*records.py"))
 
 
 def load() -> None:
     """Import every module that declares tables."""
-    for owner in OWNERS:
-        importlib.import_module(f"posthouse.{owner}.records")
+    for module in modules():
+        importlib.import_module(module)
+
+
+def _shipped() -> set[str]:
+    """The tables that earlier migrations make."""
+    earlier = [path for path in VERSIONS.glob("0*.py") if path.name < TARGET.name]
+    return {name for path in earlier for name in re.findall(r'create_table\(\s*"(\w+)"', path.read_text())}
 
 
 def render() -> str:
     """The text of the migration."""
     load()
-    return HEADER + "".join(_table(table) for table in schema.metadata.sorted_tables)
+    shipped = _shipped()
+    return HEADER + "".join(
+        _table(table) for table in schema.metadata.sorted_tables if table.name not in shipped
+    )
 
 
 def _table(table: Table) -> str:

@@ -1,0 +1,9 @@
+"""Certificates from ACME, given ones and their reload."""
+
+from __future__ import annotations
+
+from posthouse.server.built import Built
+
+
+async def attach(built: Built) -> None:
+    """Attach it to the worker."""

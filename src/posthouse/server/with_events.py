@@ -1,0 +1,9 @@
+"""The change feed to webhooks and live views."""
+
+from __future__ import annotations
+
+from posthouse.server.built import Built
+
+
+async def attach(built: Built) -> None:
+    """Attach it to the worker."""

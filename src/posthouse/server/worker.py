@@ -1,0 +1,287 @@
+"""One worker: the road a message travels, assembled from top to bottom, and the faces at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+from posthouse.access.imap.service import ImapService
+from posthouse.access.pop3 import Pop3Session
+from posthouse.bodies.files import FileBodies
+from posthouse.bodies.plain import PlainDurability
+from posthouse.bodies.removal import Removal
+from posthouse.bodies.side import SideRecord
+from posthouse.cluster.jobs import Jobs
+from posthouse.cluster.leases import PeriodicJob
+from posthouse.cluster.local import LocalFeed
+from posthouse.cluster.member import Member
+from posthouse.cluster.share import Share
+from posthouse.cluster.stop import Stop
+from posthouse.database.contract import DatabaseUnavailable, Transaction
+from posthouse.database.open import open_database
+from posthouse.database.urls import BadUrl
+from posthouse.deliver.acceptance import AcceptanceDesk
+from posthouse.deliver.local import LocalDelivery
+from posthouse.deliver.worker import DeliveryWorker
+from posthouse.directory.live import LiveSettings
+from posthouse.directory.passwords import Passwords
+from posthouse.directory.service import DirectoryService
+from posthouse.manage.context import Context, LiveState
+from posthouse.manage.control import ControlServer
+from posthouse.manage.errors import ManageError
+from posthouse.net.connection import Connection
+from posthouse.net.house import House
+from posthouse.net.limits import ConnectionLimits
+from posthouse.observe.log import logger
+from posthouse.queue.refusals import Refusals
+from posthouse.queue.service import QueueService
+from posthouse.receive.parts import Kind, Parts
+from posthouse.receive.session import Session
+from posthouse.route.reception import ReceptionDesk
+from posthouse.route.resolve import Router
+from posthouse.server import (
+    with_backup,
+    with_certificates,
+    with_events,
+    with_http,
+    with_observation,
+    with_probation,
+)
+from posthouse.server.built import Built
+from posthouse.server.pieces import (
+    close_house,
+    database_trouble,
+    database_url,
+    hostname,
+    states_of,
+    tls_contexts,
+)
+from posthouse.settings import all as _every_setting  # noqa: F401 - declares them before values are read
+from posthouse.settings import limits as settings_limits
+from posthouse.settings import signin as settings_signin
+from posthouse.settings import store as settings_store
+from posthouse.settings import tls as settings_tls
+from posthouse.settings.contract import CurrentSettings
+from posthouse.store import upkeep as store_upkeep
+from posthouse.store.facts import compute
+from posthouse.store.index import SearchIndex
+from posthouse.store.service import MailStore
+
+log = logger("server")
+
+ATTACHMENTS = (
+    with_observation.attach,
+    with_certificates.attach,
+    with_probation.attach,
+    with_backup.attach,
+    with_events.attach,
+    with_http.attach,
+)
+"""What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
+
+Live = Callable[[], Awaitable[LiveState]]
+
+UPKEEP_SECONDS = 3600.0
+
+
+@contextlib.asynccontextmanager
+async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterator[Live]:
+    """Everything of one worker, top to bottom; inside, it is listening. Raises ManageError when it cannot
+    start."""
+    config = share.config
+    started_at = time.time()
+    async with contextlib.AsyncExitStack() as stack:
+        # What everything else stands on.
+        try:
+            database = await open_database(database_url(config), upgrade=False)
+        except (DatabaseUnavailable, BadUrl) as error:
+            raise database_trouble(error) from error
+        stack.push_async_callback(database.close)
+        feed = LocalFeed()
+        if member is not None:
+            member.carry(feed)
+        settings = CurrentSettings()
+        live_settings = LiveSettings(database, feed, settings)
+        await live_settings.load()
+        now = settings.now
+
+        # What is kept.
+        bodies = FileBodies(config.data, cache=now[settings_store.BODY_CACHE])
+        durability = PlainDurability(database, bodies)
+        stack.push_async_callback(durability.close)
+        side = SideRecord(config.data)
+        stack.callback(side.close)
+        passwords = Passwords(now[settings_signin.HASHES_AT_ONCE])
+        directory = DirectoryService(database, feed, settings, passwords)
+        stack.callback(directory.close)
+
+        async def quota(account_id: int) -> int:
+            account = await directory.account(account_id)
+            return account.quota if account is not None else 0
+
+        index = SearchIndex(Path(config.data) / "search", database, bodies, settings)
+        store = MailStore(
+            database, bodies, durability, feed, settings, quota_limit=quota, side=side, index=index
+        )
+        stack.push_async_callback(store.close)
+
+        # The road in.
+        queue = QueueService(settings, feed)
+        refusals = Refusals(database, settings)
+        router = Router(directory)
+        reception = ReceptionDesk(router, database, store.appender)
+        acceptance = AcceptanceDesk(
+            durability=durability,
+            database=database,
+            appender=store.appender,
+            queue=queue,
+            router=router,
+            bodies=bodies,
+            refusals=refusals,
+            facts=compute,
+            settings=settings,
+            free_space=settings_limits.FREE_SPACE,
+        )
+        local = LocalDelivery(
+            durability=durability,
+            appender=store.appender,
+            queue=queue,
+            router=router,
+            bodies=bodies,
+            facts=compute,
+        )
+        owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
+        delivery = DeliveryWorker(
+            database=database,
+            queue=queue,
+            local=local,
+            settings=settings,
+            feed=feed,
+            owner=owner,
+        )
+
+        # What tidies up, in one worker at a time.
+        def queued(tx: Transaction, digests: Sequence[str]) -> set[str]:
+            return {digest for digest in digests if queue.refers(tx, digest)}
+
+        removal = Removal(
+            database, bodies, [store_upkeep.referred_in, queued], [store_upkeep.forget_in], settings
+        )
+        removal_job = PeriodicJob(
+            database,
+            "bodies.removal",
+            lambda: settings.now[settings_store.REMOVAL_INTERVAL],
+            removal.once,
+            holder=owner,
+        )
+        upkeep_job = PeriodicJob(database, "store.upkeep", lambda: UPKEEP_SECONDS, store.upkeep, holder=owner)
+
+        # The sessions.
+        parts = Parts(hostname(config), settings, acceptance, reception, directory)
+        imap = ImapService(
+            store=store,
+            directory=directory,
+            spool=acceptance.spool,
+            settings=settings,
+            hostname=hostname(config),
+        )
+        make: dict[str, Callable[[], Connection]] = {
+            "smtp": lambda: Session(Kind.MX, parts),
+            "submission": lambda: Session(Kind.SUBMISSION, parts),
+            "lmtp": lambda: Session(Kind.LMTP, parts),
+            "imap": imap.session,
+            "pop3": lambda: Pop3Session(store, directory, settings),
+        }
+        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION])
+        limits = ConnectionLimits(
+            settings, files=share.files, changed=member.count if member is not None else None
+        )
+        if member is not None:
+            member.others = limits.others
+            member.failures = directory.failures.heard
+            directory.failures.told = member.fail
+        house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME])
+        states = tuple(
+            state
+            for listener, sockets in zip(config.listeners, share.sockets, strict=True)
+            for state in states_of(listener, sockets)
+        )
+
+        async def live() -> LiveState:
+            sessions = house.counts() if member is None else await member.all_sessions()
+            return LiveState(
+                listeners=states,
+                sessions=sessions,
+                workers=share.workers,
+                certificates=contexts.fingerprints,
+            )
+
+        # Everything runs; the doors open last and close first.
+        jobs = await stack.enter_async_context(Jobs(stop))
+        jobs.start(live_settings.run(), "settings")
+        jobs.start(refusals.run(), "refusals")
+        jobs.start(removal_job.run(), "removal")
+        jobs.start(upkeep_job.run(), "upkeep")
+        jobs.start(delivery.run(), "delivery", end=delivery.stop)
+        if member is not None:
+            jobs.start(member.tell(house.counts), "counts")
+        context = Context(
+            config=config,
+            database=database,
+            store=store,
+            mail=store,
+            passwords=passwords,
+            bodies=bodies,
+            settings=settings,
+            feed=feed,
+            started_at=started_at,
+            live=live,
+        )
+        built = Built(
+            share=share,
+            stop=stop,
+            member=member,
+            stack=stack,
+            jobs=jobs,
+            owner=owner,
+            database=database,
+            feed=feed,
+            settings=settings,
+            bodies=bodies,
+            durability=durability,
+            passwords=passwords,
+            directory=directory,
+            store=store,
+            queue=queue,
+            router=router,
+            acceptance=acceptance,
+            delivery=delivery,
+            contexts=contexts,
+            limits=limits,
+            house=house,
+            context=context,
+        )
+        for attach in ATTACHMENTS:
+            await attach(built)
+        if built.first:
+            control = ControlServer(context)
+            await control.start()
+            stack.push_async_callback(control.close)
+        stack.push_async_callback(close_house, house, settings, stop)
+        for listener, sockets in zip(config.listeners, share.sockets, strict=True):
+            if listener.protocol == "http":
+                continue  # opened by with_http
+            try:
+                await house.open(listener, sockets, make[listener.protocol])
+            except OSError as error:
+                raise ManageError(
+                    "unavailable", f"Cannot listen on port {listener.port}: {error}.", "Name another port."
+                ) from error
+        # What was made so far lives as long as the process: the collector need not look at it again and
+        # again.
+        gc.collect()
+        gc.freeze()
+        yield live
