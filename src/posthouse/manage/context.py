@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ from posthouse.directory.passwords import Passwords
 from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
+
+if TYPE_CHECKING:
+    from posthouse.manage.identity import Identity
 
 Right = Literal["view", "change", "read_mail", "send"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
@@ -114,3 +117,4 @@ class Context:
     started_at: float
     running: bool = True
     live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)
+    identity: Identity | None = None
