@@ -10,6 +10,7 @@ EXIT_CODES = {
     "unavailable": 75,
     "failed": 70,
     "findings": 6,
+    "conflict": 7,
 }
 """Exit code by kind of error; 0 is success. 70 and 75 are sysexits' EX_SOFTWARE and EX_TEMPFAIL: a script
 may try again after 75. ``findings``: ``verify`` ran and found something wrong."""

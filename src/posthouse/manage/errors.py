@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["invalid", "missing", "exists", "refused", "unavailable", "failed"]
+Kind = Literal["invalid", "missing", "exists", "refused", "conflict", "unavailable", "failed"]
 """``invalid``: the request is wrong as written. ``missing``: the thing is not there. ``exists``: it is
-there already. ``refused``: the caller lacks the right, or the state forbids it. ``unavailable``:
+there already. ``refused``: the caller lacks the right, or the state forbids it. ``conflict``: somebody changed the thing since the caller looked at it. ``unavailable``:
 temporary, try again. ``failed``: our own fault, details are in the log."""
 
 

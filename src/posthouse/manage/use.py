@@ -6,6 +6,7 @@ The faces (command line, later API and web) only translate to and from :func:`pe
 
 from __future__ import annotations
 
+import hmac
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address
 from posthouse.manage.context import ROLE_ORDER, Actor, Context, Right, Role
 from posthouse.manage.errors import ManageError
+from posthouse.manage.etag import etag_of
 from posthouse.observe.log import logger
 from posthouse.store.contract import StoreRefusal
 
@@ -45,18 +47,33 @@ def named(field: str) -> About:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a use: the server's parts, who asks, and where to send intermediate values."""
+    """One call of a use: the server's parts, who asks, where to send intermediate values, and (``expect``) the
+    version of the thing that the caller has seen, "" when any will do."""
 
     context: Context
     actor: Actor
     emit: Emit
+    expect: str = ""
+
+    def check(self, current: msgspec.Struct) -> None:
+        """Compare what is there now, as its ``show`` gives it, with what the caller has seen. In the unit of the
+        change, before it. Raises ManageError ``conflict``."""
+        if self.expect not in ("", "*") and not hmac.compare_digest(
+            self.expect.encode(), etag_of(current).encode()
+        ):
+            raise ManageError(
+                "conflict",
+                "Somebody changed this meanwhile; nothing was done.",
+                "Look at it again, then repeat the change if it is still wanted.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """A registered use. ``parameters`` and ``result`` are msgspec Structs; ``help`` is the docstring's
     first paragraph. ``open_to`` is the least role that may call it, ``about`` says what the call is about
-    (always there where ``open_to`` is less than ``server``)."""
+    (always there where ``open_to`` is less than ``server``). ``conditional``: the body calls
+    ``call.check``, so a caller may say which version it expects to change."""
 
     name: str
     parameters: type[msgspec.Struct]
@@ -66,6 +83,7 @@ class Use:
     about: About | None
     help: str
     body: Body
+    conditional: bool = False
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
@@ -97,7 +115,12 @@ _uses: dict[str, Use] = {}
 
 
 def use(
-    name: str, *, right: Right, open_to: Role = "server", about: About | None = None
+    name: str,
+    *,
+    right: Right,
+    open_to: Role = "server",
+    about: About | None = None,
+    conditional: bool = False,
 ) -> Callable[[Body], Body]:
     """Register an ``async def body(call, wanted) -> result`` under ``name`` (``thing.verb``).
 
@@ -124,6 +147,7 @@ def use(
             about,
             text.split("\n\n")[0].replace("\n", " "),
             body,
+            conditional,
         )
         return body
 
@@ -140,10 +164,16 @@ async def _nobody_listens(value: Any) -> None:
 
 
 async def perform(
-    context: Context, actor: Actor, name: str, parameters: Any, emit: Emit = _nobody_listens
+    context: Context,
+    actor: Actor,
+    name: str,
+    parameters: Any,
+    emit: Emit = _nobody_listens,
+    expect: str = "",
 ) -> Any:
     """Check the right, convert the parameters, run the use, return its result (a Struct). Raises
-    ManageError only."""
+    ManageError only. ``expect`` (see ``etag``) makes a change conditional: kind ``conflict`` when the thing is
+    another by now."""
     found = _uses.get(name)
     if found is None:
         raise ManageError(
@@ -157,8 +187,12 @@ async def perform(
         raise ManageError("invalid", f"{name}: {error}.", "Correct the parameters.") from None
     if found.about is not None and not all(actor.governs(_key(each)) for each in found.about(wanted)):
         raise _not_allowed(actor, name, found.right)
+    if expect and not found.conditional:
+        raise ManageError(
+            "invalid", f"{name} cannot be tied to a version.", "Leave the condition (If-Match) out."
+        )
     try:
-        return await found.body(Call(context, actor, emit), wanted)
+        return await found.body(Call(context, actor, emit, expect), wanted)
     except (ManageError, ConnectionError):
         raise
     except DirectoryError as error:
