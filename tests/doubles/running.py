@@ -50,6 +50,7 @@ class RunningServer:
         self.smtp, self.submission, self.submissions = free_port(), free_port(), free_port()
         self.lmtp, self.imap, self.imaps = free_port(), free_port(), free_port()
         self.pop3, self.pop3s = free_port(), free_port()
+        self.http, self.https = free_port(), free_port()
         listeners = [
             ("smtp", self.smtp, "starttls"),
             ("submission", self.submission, "starttls"),
@@ -59,6 +60,8 @@ class RunningServer:
             ("imap", self.imaps, "implicit"),
             ("pop3", self.pop3, "starttls"),
             ("pop3", self.pop3s, "implicit"),
+            ("http", self.http, "none"),
+            ("http", self.https, "implicit"),
         ]
         lines = [
             f'data = "{self.data.as_posix()}"',
@@ -116,7 +119,7 @@ class RunningServer:
         limit = time.monotonic() + seconds
         for port in (self.smtp, self.submission, self.submissions, self.lmtp):
             self._wait(port, limit)
-        for port in (self.imap, self.imaps, self.pop3, self.pop3s):
+        for port in (self.imap, self.imaps, self.pop3, self.pop3s, self.http, self.https):
             self._wait(port, limit)
         # With several workers one may answer before the one that carries the control socket.
         while not self._controlled() and time.monotonic() < limit:

@@ -13,7 +13,7 @@ from posthouse.cli.errors import CommandError
 if TYPE_CHECKING:
     from posthouse.settings.config import Config
 
-HIGH = {25: 2525, 587: 2587, 465: 2465, 143: 2143, 993: 2993, 110: 2110, 995: 2995}
+HIGH = {25: 2525, 587: 2587, 465: 2465, 143: 2143, 993: 2993, 110: 2110, 995: 2995, 80: 8080, 443: 8443}
 """Each standard port and the one taken in its place."""
 
 

@@ -23,6 +23,7 @@ REFUSALS = {
     "lmtp": "421 4.7.0 {reason}\r\n",
     "imap": "* BYE {reason}\r\n",
     "pop3": "-ERR [SYS/TEMP] {reason}\r\n",
+    "http": "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n{reason}\r\n",
 }
 """What each protocol says to a peer that is not let in."""
 

@@ -62,7 +62,11 @@ def open_all(listeners: Iterable[Listener], workers: int) -> list[OpenListener]:
     opened: list[OpenListener] = []
     try:
         for listener in listeners:
-            opened.append(OpenListener(listener, _open(listener, workers)))
+            if listener.protocol == "http":  # the faces live in the first worker
+                alone = _open(listener, 1)
+                opened.append(OpenListener(listener, alone + [[] for _ in range(workers - 1)]))
+            else:
+                opened.append(OpenListener(listener, _open(listener, workers)))
     except BaseException:
         for one in opened:
             one.close()

@@ -17,6 +17,7 @@ from posthouse.deliver.acceptance import AcceptanceDesk
 from posthouse.deliver.worker import DeliveryWorker
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
+from posthouse.http.parts import HttpParts
 from posthouse.manage.context import Context
 from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
@@ -54,6 +55,7 @@ class Built:
     limits: ConnectionLimits
     house: House
     context: Context
+    http: HttpParts
 
     @property
     def first(self) -> bool:

@@ -2,8 +2,53 @@
 
 from __future__ import annotations
 
+from posthouse.http.app import build
+from posthouse.http.connection import Hosting
+from posthouse.manage.errors import ManageError
 from posthouse.server.built import Built
+from posthouse.server.pieces import hostname
+from posthouse.settings import http as settings_http
+from posthouse.settings.config import Config
+from posthouse.web import site
 
 
 async def attach(built: Built) -> None:
-    """Attach it to the worker."""
+    """Open the HTTP listeners of this worker. Raises ManageError when a port is taken."""
+    config = built.share.config
+    if not built.first or not any(listener.protocol == "http" for listener in config.listeners):
+        return
+    pages = site.Site(built.context, hostname(config))
+    app = build(
+        parts=built.http,
+        settings=built.settings,
+        names=lambda: _names(built),
+        hostname=hostname(config),
+        secure_port=_secure_port(config),
+        api=[],
+        web=site.routes(pages),
+        lost=site.not_found(pages),
+    )
+    hosting = Hosting(app, built.http, built.settings)
+    for listener, sockets in zip(config.listeners, built.share.sockets, strict=True):
+        if listener.protocol != "http":
+            continue
+        try:
+            await built.house.open(listener, sockets, hosting.connection)
+        except OSError as error:
+            raise ManageError(
+                "unavailable", f"Cannot listen on port {listener.port}: {error}.", "Name another port."
+            ) from error
+
+
+def _names(built: Built) -> frozenset[str]:
+    """The host names we answer to: our own, those of the certificates, and those of the setting."""
+    further = built.settings.now[settings_http.NAMES].lower().split()
+    return frozenset({hostname(built.share.config).lower(), *built.contexts.fingerprints, *further})
+
+
+def _secure_port(config: Config) -> int:
+    """Where visitors of a plain listener are sent to; 0 where there is no https."""
+    for listener in config.listeners:
+        if listener.protocol == "http" and listener.tls == "implicit":
+            return listener.port
+    return 0

@@ -29,6 +29,7 @@ from posthouse.deliver.worker import DeliveryWorker
 from posthouse.directory.live import LiveSettings
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
+from posthouse.http.parts import HttpParts
 from posthouse.manage.context import Context, LiveState
 from posthouse.manage.control import ControlServer
 from posthouse.manage.errors import ManageError
@@ -263,6 +264,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             limits=limits,
             house=house,
             context=context,
+            http=HttpParts(),
         )
         for attach in ATTACHMENTS:
             await attach(built)

@@ -41,6 +41,8 @@ STANDARD_LISTENERS: tuple[Listener, ...] = (
     Listener(protocol="imap", port=993, tls="implicit"),
     Listener(protocol="pop3", port=110),
     Listener(protocol="pop3", port=995, tls="implicit"),
+    Listener(protocol="http", port=80, tls="none"),
+    Listener(protocol="http", port=443, tls="implicit"),
 )
 """What listens when the file names no listener."""
 
@@ -211,7 +213,7 @@ def _refuse_unknown(raw: dict[str, Any], origin: dict[str, str], where: str) -> 
 _WORKERS = 'Give 1 to 256, or "auto" for one per core.'
 
 _VALUES = {
-    "protocol": 'Give "smtp", "submission", "lmtp", "imap" or "pop3".',
+    "protocol": 'Give "smtp", "submission", "lmtp", "imap", "pop3" or "http".',
     "tls": 'Give "none", "starttls" or "implicit".',
     "port": "Give a number from 1 to 65535, without quotes.",
     "proxy_from": 'Give a list of networks such as ["192.0.2.0/24"].',
@@ -340,6 +342,9 @@ def _check_listener(listener: Listener, where: str, key: str) -> None:
     if listener.protocol == "smtp" and listener.tls == "implicit":
         mend = 'Other servers do not speak it on this port: use tls = "starttls", or protocol = "submission".'
         raise ConfigError(where, f"{key}.tls", "implicit TLS is not used between servers", mend)
+    if listener.protocol == "http" and listener.tls == "starttls":
+        mend = 'Give tls = "implicit" (https) or tls = "none".'
+        raise ConfigError(where, f"{key}.tls", "http has no STARTTLS", mend)
     for network in listener.proxy_from:
         try:
             ipaddress.ip_network(network)
