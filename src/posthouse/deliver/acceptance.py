@@ -19,6 +19,7 @@ from posthouse.deliver.unit import AcceptanceUnit, AppendFailed
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
+from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
 from posthouse.queue.contract import Queue
@@ -127,6 +128,7 @@ class AcceptanceDesk:
         while True:
             try:
                 await self._durability.commit([body], self._unit.run, plan, body, facts, self._clock())
+                counters.delivered += len(plan.copies)
                 return
             except AppendFailed as failure:
                 self._postpone(plan, failure.copy, failure.reason)

@@ -13,6 +13,7 @@ from time import time
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.local import Deferred, LeaseLost, LocalDelivery
+from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
 from posthouse.queue.contract import Lease, Queue
@@ -114,6 +115,7 @@ class DeliveryWorker:
             await self._local.deliver(lease)
         except Deferred as deferred:
             reason = str(deferred)
+            counters.deferred += 1
             _log.warning(
                 "queue.deferred", trace=trace, recipient=recipient, reason=reason, attempts=lease.attempts
             )
@@ -127,6 +129,7 @@ class DeliveryWorker:
             return f"internal error ({type(failure).__name__})"
         else:
             step("queue.delivered")
+            counters.delivered += 1
             _log.info("queue.delivered", trace=trace, recipient=recipient)
         return None
 

@@ -20,6 +20,7 @@ from posthouse.directory.rows import Login, read_login
 from posthouse.directory.signin import Failures
 from posthouse.directory.verified import Verified
 from posthouse.mail.address import Address, parse_address
+from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.signin import REMEMBER
@@ -151,9 +152,11 @@ class DirectoryService:
     def _admit(self, key: str, account: Account, peer: str, protocol: str) -> SignIn:
         if not account.active:
             return self._refuse(key, peer, protocol, "account not active")
+        counters.signed_in[protocol] += 1
         return SignIn(account, delay=self._failures.succeeded(key, peer=peer))
 
     def _refuse(self, key: str, peer: str, protocol: str, reason: str) -> SignIn:
+        counters.signin_failures[protocol] += 1
         delay = self._failures.failed(key, peer=peer, protocol=protocol, reason=reason)
         return SignIn(None, reason, delay)
 

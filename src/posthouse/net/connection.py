@@ -16,8 +16,10 @@ The rules a session can rely on:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from itertools import count
 from typing import Any, cast
 
 from posthouse.net import eager
@@ -28,6 +30,8 @@ from posthouse.net.peer import UNKNOWN, make_peer, peer_of
 from posthouse.net.tls_info import tls_info
 from posthouse.net.tls_start import upgrade
 from posthouse.net.writing import Writing
+from posthouse.observe import talk
+from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.wire import proxy
 
@@ -38,6 +42,9 @@ LINGER_SECONDS = 3.0
 
 FLUSH_SECONDS = 30.0
 """How long a peer may take to read what was written before ``close``."""
+
+
+_numbers = count(1)
 
 
 class Connection(Writing):
@@ -62,10 +69,15 @@ class Connection(Writing):
         "_shutting_down",
         "_task",
         "busy",
+        "bytes_in",
         "door",
+        "farewell",
         "interruptible",
+        "number",
         "peer",
+        "since",
         "tls",
+        "word",
     )
 
     backlog_limit = 65536
@@ -77,6 +89,16 @@ class Connection(Writing):
         self.tls: TlsInfo | None = None
         self.door: Door = OPEN_DOOR
         self.busy = False
+        self.number = next(_numbers)
+        """Names this connection within its process."""
+        self.since = 0.0
+        """When it was let in, in seconds since 1970."""
+        self.bytes_in = 0
+        """What the peer said so far, after TLS."""
+        self.word = ""
+        """The last command."""
+        self.farewell = ""
+        """Why the administrator ends this connection: what ``going_down`` says then."""
         self.interruptible = False
         """Set while a handler waits for the peer or for news (IDLE): ``going_down`` may then be called at
         once."""
@@ -135,7 +157,30 @@ class Connection(Writing):
         log.error("session.failed", peer=self.peer.address, protocol=self.door.protocol, exc_info=error)
         self.close()
 
+    @property
+    def account_address(self) -> str:
+        """Who has signed in, "" for nobody."""
+        return ""
+
+    @property
+    def client_name(self) -> str:
+        """What the peer calls itself, "" if it has not said."""
+        return ""
+
+    @property
+    def trace_id(self) -> str:
+        """The trace of this session's messages, "" where it has none."""
+        return ""
+
+    def talk_changed(self) -> None:
+        """``talk`` was set or taken away."""
+
     # ------------------------------------------------------------------ for sessions to call
+
+    @property
+    def label(self) -> str:
+        """The id of this session in the log and in the list of sessions."""
+        return f"{self.door.worker}-{self.number}"
 
     @property
     def closing(self) -> bool:
@@ -231,6 +276,21 @@ class Connection(Writing):
         if not self._running or self.interruptible:
             self.going_down()
 
+    def dismiss(self, reason: str) -> None:
+        """The administrator ends this connection: like ``shut_down``, with this reason."""
+        self.farewell = reason
+        self.shut_down()
+
+    def steer_talk(self) -> None:
+        """Begin or end the log of the conversation as the switches say. Not in the middle of a handler: what it
+        says need not begin with a line."""
+        if self._running or self._header is not None or self._early is not None:
+            return
+        wanted = self._admitted and talk.is_on(self.door.protocol)
+        if wanted != (self.talk is not None):
+            self.talk = talk.begin(self.door.protocol, self, self.peer.address) if wanted else None
+            self.talk_changed()
+
     @property
     def settled(self) -> bool:
         """Whether nothing is left to say or do: closed, no handler runs, and everything written has left."""
@@ -261,6 +321,7 @@ class Connection(Writing):
         if self._early is not None:
             self._early += data
             return
+        self.bytes_in += len(data)
         if self.busy:
             self._collected += len(data)
             if self._collected > self.backlog_limit:
@@ -308,6 +369,11 @@ class Connection(Writing):
         if not admitted:
             return
         self._admitted = False
+        protocol = self.door.protocol
+        counters.bytes_in[protocol] += self.bytes_in
+        counters.bytes_out[protocol] += self.bytes_out
+        if talk.switches.connections:
+            self._tell("connection.closed", received=self.bytes_in, sent=self.bytes_out)
         self.door.sessions.discard(self)
         if self.door.admission is not None:
             self.door.admission.leave(self.peer.address)
@@ -349,8 +415,16 @@ class Connection(Writing):
         reason = "" if admission is None else admission.enter(self.peer.address)
         if not reason:
             self._admitted = True
+            self.since = time.time()
             self.door.sessions.add(self)
+            counters.connections[self.door.protocol] += 1
+            if talk.switches.connections:
+                self._tell("connection.opened", port=self.peer.local_port)
+            self.talk = talk.begin(self.door.protocol, self, self.peer.address)
+            if self.talk is not None:
+                self.talk_changed()
             return True
+        counters.not_let_in[self.door.protocol] += 1
         log.info("connection.refused", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
         if self.door.refusal and not self.door.implicit:
             self.write(self.door.refusal.format(reason=reason).encode())
@@ -358,6 +432,9 @@ class Connection(Writing):
             self._transport.close()
         self._closed = True
         return False
+
+    def _tell(self, event: str, **fields: object) -> None:
+        log.info(event, session=self.label, peer=self.peer.address, protocol=self.door.protocol, **fields)
 
     def _take_header(self, data: bytes) -> None:
         """The beginning of a proxied connection (``wire.proxy``): who the real peer is."""

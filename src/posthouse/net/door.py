@@ -30,7 +30,8 @@ class Admission(Protocol):
 class Door:
     """The listener's side of a connection: ``tls`` contexts (None: no TLS here), ``implicit`` (TLS from the
     first byte), ``admission`` (None: no limits), ``refusal`` (what a refused peer is told, a complete line
-    with a place for the reason) and ``sessions``, everyone inside."""
+    with a place for the reason), ``sessions``, everyone inside, and ``worker``, the number of this process among
+    its node's."""
 
     __slots__ = (
         "admission",
@@ -42,6 +43,7 @@ class Door:
         "starttls",
         "tls",
         "trusted_proxies",
+        "worker",
     )
 
     def __init__(
@@ -56,6 +58,7 @@ class Door:
         handshake_seconds: float = 30.0,
         trusted_proxies: Sequence[Network] = (),
         sessions: set[Connection] | None = None,
+        worker: int = 0,
     ) -> None:
         self.protocol = protocol
         self.tls = tls
@@ -66,6 +69,7 @@ class Door:
         self.handshake_seconds = handshake_seconds
         self.trusted_proxies = tuple(trusted_proxies)
         self.sessions: set[Connection] = set() if sessions is None else sessions
+        self.worker = worker
 
     def is_proxy(self, address: str) -> bool:
         """Whether this address must say in a PROXY header who the real peer is."""

@@ -27,6 +27,9 @@ REFUSALS = {
 }
 """What each protocol says to a peer that is not let in."""
 
+DISMISS_SECONDS = 5.0
+"""How long a dismissed session may take over its last words before it is cut off."""
+
 LEAVE_SECONDS = 0.3
 """How long peers that have been told everything may take to go by themselves when the server stops."""
 
@@ -36,10 +39,13 @@ MakeSession = Callable[[], Connection]
 class House:
     """Accepts connections and knows who is inside."""
 
-    def __init__(self, tls: TlsContexts, admission: Admission, handshake_seconds: float) -> None:
+    def __init__(
+        self, tls: TlsContexts, admission: Admission, handshake_seconds: float, *, worker: int = 0
+    ) -> None:
         self._tls = tls
         self._admission = admission
         self._handshake_seconds = handshake_seconds
+        self._worker = worker
         self._servers: list[asyncio.Server] = []
         self.sessions: set[Connection] = set()
 
@@ -56,6 +62,7 @@ class House:
             handshake_seconds=self._handshake_seconds,
             trusted_proxies=[ipaddress.ip_network(network) for network in listener.proxy_from],
             sessions=self.sessions,
+            worker=self._worker,
         )
 
         def admit() -> Connection:
@@ -74,6 +81,20 @@ class House:
     def counts(self) -> dict[str, int]:
         """Open sessions by protocol."""
         return dict(Counter(session.door.protocol for session in self.sessions))
+
+    def dismiss(self, sessions: Sequence[Connection], reason: str) -> None:
+        """End these sessions in the words of their protocol, in the middle of an answer after a while at the
+        latest."""
+        loop = asyncio.get_running_loop()
+        for session in sessions:
+            session.dismiss(reason)
+            loop.call_later(DISMISS_SECONDS, _cut_off, session)
+
+    def steer_talks(self) -> None:
+        """Bring the logs of conversations in line with the switches. Sessions that answer just now are left for
+        the next time."""
+        for session in list(self.sessions):
+            session.steer_talk()
 
     async def close(self, seconds: float, hurry: asyncio.Event) -> None:
         """Take no more connections; tell every session, wait up to ``seconds`` for their last words, cut off
@@ -97,3 +118,8 @@ class House:
         limit = loop.time() + seconds
         while not over() and loop.time() < limit and not hurry.is_set():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+def _cut_off(session: Connection) -> None:
+    if not session.closing or session in session.door.sessions:
+        session.abort()

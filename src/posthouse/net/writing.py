@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from posthouse.observe.talk import Talk
+
 _CORK_LIMIT = 65536
 
 
@@ -11,7 +13,17 @@ class Writing(asyncio.Protocol):
     """What :class:`posthouse.net.connection.Connection` sends with. While ``_cork`` is a list, writes gather
     in it."""
 
-    __slots__ = ("_closed", "_cork", "_cork_size", "_drainers", "_loop", "_transport", "choked")
+    __slots__ = (
+        "_closed",
+        "_cork",
+        "_cork_size",
+        "_drainers",
+        "_loop",
+        "_transport",
+        "bytes_out",
+        "choked",
+        "talk",
+    )
 
     def __init__(self) -> None:
         self.choked = False
@@ -22,11 +34,18 @@ class Writing(asyncio.Protocol):
         self._cork: list[bytes] | None = None
         self._cork_size = 0
         self._drainers: list[asyncio.Future[None]] = []
+        self.bytes_out = 0
+        """What was said to the peer so far, before TLS."""
+        self.talk: Talk | None = None
+        """The log of the conversation, while that is switched on."""
 
     def write(self, data: bytes) -> None:
         """Send. After ``close``: nothing."""
         if self._closed or self._transport is None:
             return
+        self.bytes_out += len(data)
+        if self.talk is not None:
+            self.talk.sent(data)
         cork = self._cork
         if cork is None:
             self._transport.write(data)

@@ -1,4 +1,5 @@
-"""Where log lines go: standard error, as text for people or JSON for machines, one line per event."""
+"""Where log lines go: standard error, as text for people or JSON for machines, one line per event; into the
+memory of the live log; and to what the settings ask for besides (``sinks``)."""
 
 from __future__ import annotations
 
@@ -9,18 +10,24 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict
 
 from posthouse.observe.lines import ErrorInfo, Render, json_line, text_line
+from posthouse.observe.live import live_log
+from posthouse.observe.record import Record
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 GATHER_SECONDS = 0.05
 """How long a line below warning may wait on its way to standard error. What a killed process had not written yet is
 lost."""
+
+Sink = Callable[[Record, str], None]
+"""Takes a record and its text. Called by any thread; must neither wait nor raise."""
 
 _NOISY = ("asyncio", "alembic", "sqlalchemy")
 _NO_FIELDS: dict[str, Any] = {}
@@ -34,10 +41,13 @@ def configure(form: str, level: str, stream: TextIO | None = None) -> None:
     those of libraries through a handler of the standard library; both look the same.
     """
     render = json_line if form == "json" else text_line
-    output = _Output(stream or sys.stderr, gather=stream is None)
+    _live.output = output = _Output(stream or sys.stderr, gather=stream is None)
+    _live.level = _live.least = level
+    _live.muted = ()
+    _live.sinks = ()
     structlog.configure(
         processors=[_Renderer(render)],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=_levelled(level),
         logger_factory=lambda name="": _Writer(output, name),
         cache_logger_on_first_use=True,
     )
@@ -45,7 +55,63 @@ def configure(form: str, level: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(_Formatter(render))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(LEVELS[level])
+    _library_level(level)
+
+
+def adjust(
+    *, debug: bool = False, muted: tuple[str, ...] = (), stderr: bool = True, sinks: tuple[Sink, ...] = ()
+) -> None:
+    """Change what a configured process logs, at once. ``debug`` lowers the level to debug; lines below warning of
+    loggers whose name begins with one of ``muted`` are dropped; ``sinks`` get every line besides standard
+    error, which ``stderr`` turns off."""
+    if _live.output is None:
+        return
+    level = "debug" if debug else _live.level
+    if level != _live.least:
+        _live.least = level
+        _relevel(level)
+        _library_level(level)
+    _live.muted = muted
+    _live.output.silent = not stderr
+    _live.sinks = sinks
+
+
+class _Live:
+    """What of the set-up can change while the process runs."""
+
+    output: _Output | None = None
+    level = "info"
+    least = "info"
+    muted: tuple[str, ...] = ()
+    sinks: tuple[Sink, ...] = ()
+    wrapper: type[Any] | None = None
+
+
+_live = _Live()
+
+
+def _levelled(level: str) -> type[Any]:
+    """A class of loggers of our own. Loggers are kept by those who use them, so a change of level changes the
+    class: a method below the level is one that does nothing."""
+
+    class Levelled(structlog.make_filtering_bound_logger(logging.DEBUG)):  # type: ignore[misc]
+        pass
+
+    _live.wrapper = Levelled
+    _relevel(level)
+    return Levelled
+
+
+def _relevel(level: str) -> None:
+    if _live.wrapper is None:
+        return
+    wanted = structlog.make_filtering_bound_logger(LEVELS[level])
+    for name in ("debug", "info", "warning", "warn", "error", "exception", "critical"):
+        setattr(_live.wrapper, name, getattr(wanted, name))
+
+
+def _library_level(level: str) -> None:
+    logging.getLogger().setLevel(LEVELS[level])
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))
 
@@ -56,6 +122,7 @@ class _Output:
     lines."""
 
     def __init__(self, stream: TextIO, gather: bool) -> None:
+        self.silent = False
         self._stream = stream
         self._lines: deque[str] = deque()
         self._lock = threading.Lock()
@@ -67,6 +134,8 @@ class _Output:
 
     def soon(self, line: str) -> None:
         """Write a line, within :data:`GATHER_SECONDS`."""
+        if self.silent:
+            return
         self._lines.append(line)
         if not self._gather:
             self.flush()
@@ -75,6 +144,8 @@ class _Output:
 
     def now(self, line: str) -> None:
         """Write a line at once, after those that wait."""
+        if self.silent:
+            return
         self._lines.append(line)
         self.flush()
 
@@ -121,13 +192,26 @@ class _Renderer:
         self._render = render
 
     def __call__(self, writer: Any, method: str, event: EventDict) -> str:
-        error = event.pop("exc_info", None)
-        return (
-            self._render(
-                method, writer.name, str(event.pop("event", "")), event, _error(error) if error else None
-            )
-            + "\n"
-        )
+        name = writer.name
+        if _live.muted and name.startswith(_live.muted) and method in ("info", "debug"):
+            raise structlog.DropEvent
+        given = event.pop("exc_info", None)
+        error = _error(given) if given else None
+        word = str(event.pop("event", ""))
+        line = self._render(method, name, word, event, error)
+        _pass_on(method, name, word, event, error, line)
+        return line + "\n"
+
+
+def _pass_on(level: str, name: str, word: str, fields: EventDict, error: ErrorInfo | None, line: str) -> None:
+    """To the live log and the sinks."""
+    if error is not None:
+        # The error's text only: its traceback would keep alive what the frames hold.
+        fields = {**fields, "error": f"{error[0].__name__}: {error[1]}"}
+    record = Record(time.time(), level, name, word, fields)
+    live_log.add(record)
+    for sink in _live.sinks:
+        sink(record, line)
 
 
 class _Handler(logging.Handler):
@@ -150,7 +234,10 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         error = _error(record.exc_info) if record.exc_info else None
-        return self._render(record.levelname.lower(), record.name, record.getMessage(), _NO_FIELDS, error)
+        level, said = record.levelname.lower(), record.getMessage()
+        line = self._render(level, record.name, said, _NO_FIELDS, error)
+        _pass_on(level, record.name, said, _NO_FIELDS, error, line)
+        return line
 
 
 def _error(given: object) -> ErrorInfo | None:

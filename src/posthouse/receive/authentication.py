@@ -179,6 +179,7 @@ def _settle(session: Session, login: str, result: SignIn) -> None:
     if result.account is not None:
         session.account_id = result.account.id
         session.login = login
+        session.account = result.account.address
         session.note("auth", login)
         session.write(_DONE)
         return

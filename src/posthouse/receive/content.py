@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from posthouse.mail import mime
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
+from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
 from posthouse.receive.contract import Body
@@ -142,6 +143,8 @@ async def _accept(session: Session, transaction: Transaction) -> Sequence[Outcom
     finally:
         body.discard()
     step("accept.reply")
+    counters.accepted += 1
+    counters.accepted_bytes += body.size
     log.info(
         "message.accepted",
         trace=transaction.origin.trace,

@@ -32,6 +32,7 @@ class Session(Connection):
     __slots__ = (
         "_spoke",
         "_working",
+        "account",
         "account_id",
         "auth_failures",
         "chunk",
@@ -64,6 +65,8 @@ class Session(Connection):
         self.hello = ""
         self.hello_verb = ""
         self.account_id: int | None = None
+        self.account = ""
+        """The address of the account signed in as; ``login`` is what the client called it."""
         self.login = ""
         self.transaction: Transaction | None = None
         self.transactions = 0
@@ -93,7 +96,7 @@ class Session(Connection):
         # What was learnt in clear is forgotten (RFC 3207 4.2).
         self.reader.clear()
         self.state = State.CONNECTED
-        self.hello = self.hello_verb = self.login = ""
+        self.hello = self.hello_verb = self.login = self.account = ""
         self.account_id = None
         self._note_tls()
 
@@ -119,7 +122,8 @@ class Session(Connection):
         self.say_and_close(reply(421, "4.4.2", f"{self.parts.hostname} {why}, closing"))
 
     def going_down(self) -> None:
-        self.say_and_close(reply(421, "4.3.2", f"{self.parts.hostname} is shutting down"))
+        why = f"{self.farewell}, closing" if self.farewell else "is shutting down"
+        self.say_and_close(reply(421, "4.3.2", f"{self.parts.hostname} {why}"))
 
     def failed(self, error: Exception) -> None:
         self.write(reply(421, "4.3.0", f"{self.parts.hostname} Temporary failure on our side, closing"))
@@ -127,6 +131,23 @@ class Session(Connection):
 
     def finished(self) -> None:
         self.end_transaction()
+
+    # ------------------------------------------------------------------ what is known of the client
+
+    @property
+    def account_address(self) -> str:
+        """The account signed in as."""
+        return self.account
+
+    @property
+    def client_name(self) -> str:
+        """What came with HELO, EHLO or LHLO."""
+        return self.hello
+
+    @property
+    def trace_id(self) -> str:
+        """The trace of this session."""
+        return self.trace
 
     # ------------------------------------------------------------------ for the commands
 
@@ -231,13 +252,18 @@ class Session(Connection):
         elif isinstance(event, Fault):
             self._fault(event)
         elif self.exchange is not None:
+            if self.talk is not None:
+                self.talk.hidden(event)
             authentication.response(self, event)
         else:
+            if self.talk is not None:
+                self.talk.heard(event)
             self._command(event)
 
     def _command(self, line: bytes) -> None:
         try:
             verb, argument = parse_line(line)
+            self.word = verb
             if verb == "BDAT":
                 # Its octets follow whether it may come or not.
                 content.bdat(self, argument)

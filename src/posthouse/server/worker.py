@@ -204,7 +204,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             member.others = limits.others
             member.failures = directory.failures.heard
             directory.failures.told = member.fail
-        house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME])
+        house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME], worker=share.number)
         states = tuple(
             state
             for listener, sockets in zip(config.listeners, share.sockets, strict=True)

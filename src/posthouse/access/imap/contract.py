@@ -53,6 +53,8 @@ class ImapSession(Protocol):
     state: ReaderState
     """The reader's state; ``utf8`` and ``rev2`` say what was enabled."""
     account: Account | None
+    client: str
+    """What the client said of itself with ID, "" before."""
     view: View | None
     """The selected mailbox; None outside the selected state."""
     writable: bool

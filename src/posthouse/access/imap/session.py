@@ -64,6 +64,7 @@ class Session(Connection):
         "_uploads",
         "_waiter",
         "account",
+        "client",
         "condstore",
         "directory",
         "expunges",
@@ -93,6 +94,8 @@ class Session(Connection):
         self.settings = service.settings
         self.state = ReaderState()
         self.account: Account | None = None
+        self.client = ""
+        """Name and version from ID."""
         self.view: View | None = None
         self.writable = False
         self.saved: list[int] = []
@@ -157,6 +160,20 @@ class Session(Connection):
         self.state.authenticated = True
         log.info("imap.signed_in", account=account.address, peer=self.peer.address, tls=self.tls is not None)
 
+    @property
+    def account_address(self) -> str:
+        """The account signed in as."""
+        return self.account.address if self.account is not None else ""
+
+    @property
+    def client_name(self) -> str:
+        """What came with ID."""
+        return self.client
+
+    def talk_changed(self) -> None:
+        """The reader tells the lines of commands, which it alone tells from literals."""
+        self._reader.heard = self.talk.line if self.talk is not None else None
+
     def open_view(self, view: View, writable: bool, first_recent: int) -> None:
         """Enter the selected state."""
         self.view = view
@@ -218,7 +235,7 @@ class Session(Connection):
 
     def going_down(self) -> None:
         """The server stops."""
-        self.bye("The server is shutting down", b"UNAVAILABLE")
+        self.bye(self.farewell or "The server is shutting down", b"UNAVAILABLE")
 
     def closed(self) -> None:
         """The connection is gone."""
@@ -257,6 +274,7 @@ class Session(Connection):
             if event is None:
                 break
             if isinstance(event, Command):
+                self.word = event.name
                 self.perform(carry_out(self, event))
                 return
             self._take(event)
@@ -358,7 +376,14 @@ class Session(Connection):
         out, self._out = self._out, []
         self._out_size = 0
         data = out[0] if len(out) == 1 else b"".join(out)
-        super().write(self._compression.pack(data) if self._compression is not None else data)
+        if self._compression is None:
+            super().write(data)
+            return
+        talk, self.talk = self.talk, None
+        if talk is not None:
+            talk.sent(data)
+        super().write(self._compression.pack(data))
+        self.talk = talk
 
     async def drain(self) -> None:
         """Wait until the client has read enough. Raises ConnectionError when it is gone."""

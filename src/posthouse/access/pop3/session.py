@@ -34,6 +34,7 @@ class Pop3Session(Connection):
     """One client, from greeting to QUIT."""
 
     __slots__ = (
+        "_address",
         "_answering",
         "_directory",
         "_drop",
@@ -55,6 +56,7 @@ class Pop3Session(Connection):
         self._lines = LineReader()
         self._state = State.AUTHORIZATION
         self._login: str | None = None
+        self._address = ""
         self._exchange: Exchange | None = None
         self._drop: Maildrop | None = None
         self._failures = 0
@@ -85,8 +87,12 @@ class Pop3Session(Connection):
             if line is None:
                 return
             if self._exchange is not None:
+                if self.talk is not None:
+                    self.talk.hidden(line)
                 self._respond(line)
             else:
+                if self.talk is not None:
+                    self.talk.heard(line)
                 self._command(line)
 
     def deadline(self) -> None:
@@ -99,7 +105,7 @@ class Pop3Session(Connection):
             self.close()
 
     def going_down(self) -> None:
-        self.write(err("The server is going down", _TEMPORARY))
+        self.write(err(self.farewell or "The server is going down", _TEMPORARY))
         self.close()
 
     def failed(self, error: Exception) -> None:
@@ -120,6 +126,11 @@ class Pop3Session(Connection):
         self._drop = None
         self._exchange = None
 
+    @property
+    def account_address(self) -> str:
+        """The account signed in as."""
+        return self._address
+
     def _rest(self) -> None:
         self.set_deadline(self._settings.now[settings_pop3.IDLE_TIMEOUT])
 
@@ -129,7 +140,9 @@ class Pop3Session(Connection):
         command = parse(line, self._state)
         if isinstance(command, Bad):
             self._bad(command.text)
-        elif self._drop is None:
+            return
+        self.word = command.verb
+        if self._drop is None:
             self._before_sign_in(command)
         else:
             self._on_the_drop(command, self._drop)
@@ -225,6 +238,8 @@ class Pop3Session(Connection):
     def _write_answer(self, data: bytes) -> None:
         self._answering = True
         self.write(data)
+        if self.talk is not None:
+            self.talk.follows()
 
     async def _drain_answer(self) -> None:
         await self.drain()
@@ -343,6 +358,7 @@ class Pop3Session(Connection):
                 self.close()
         else:
             self._drop = await Maildrop.open(self._store, sign_in.account)
+            self._address = sign_in.account.address
             self._state = State.TRANSACTION
             self._rest()
             count, size = self._drop.totals()

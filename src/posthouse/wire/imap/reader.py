@@ -9,6 +9,7 @@ what cannot be thrown away cheaply closes the connection (RFC 7888 4). Lines may
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -76,11 +77,15 @@ class Reader:
         "_text",
         "_wanted",
         "_writing",
+        "heard",
         "state",
     )
 
     def __init__(self, state: ReaderState, sinks: Sinks) -> None:
         self.state = state
+        self.heard: Callable[[bytes, bool, bool], None] | None = None
+        """Called with each line of a command: the line, whether it is the first, whether it is a response
+        of SASL."""
         self._sinks = sinks
         self._buffer = bytearray()
         self._dead = False
@@ -183,6 +188,8 @@ class Reader:
         return None
 
     def _take_line(self, line: bytes) -> Event | None:
+        if self.heard is not None:
+            self.heard(line, self._head is None, self.state.raw_lines and self._head is None)
         if self.state.raw_lines and self._head is None:
             return SaslResponse(line)
         start = self._head

@@ -21,6 +21,7 @@ async def run(session: ImapSession, command: Command) -> None:
             for name, value in arguments.fields
         }
         log.debug("imap.client", client=told)
+        session.client = f"{told.get('name', '')} {told.get('version', '')}".strip()[:200]
     fields = [b"name", b"Posthouse"]
     if session.account is not None:
         fields += [b"version", __version__.encode("ascii")]
