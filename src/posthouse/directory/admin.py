@@ -13,7 +13,7 @@ from time import time
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Transaction
-from posthouse.directory import records
+from posthouse.directory import records, roles
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address, target_address
@@ -82,6 +82,7 @@ def remove_domain(
             "remove them first",
             "refused",
         )
+    roles.forget_domain(tx, domain_id)
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
     tx.change(records.DELETE_DOMAIN_ACCOUNTS, owned)
     tx.change(records.DELETE_DOMAIN, {"of_id": domain_id})
@@ -91,6 +92,17 @@ def remove_domain(
 
 def _count(number: int, thing: str, plural: str) -> str:
     return f"{number} {thing}{'' if number == 1 else plural}"
+
+
+def find_domain(tx: Transaction, name: str) -> DomainInfo:
+    """The domain of this name with what it holds."""
+    name = domain_name(name)
+    rows = tx.execute(records.SELECT_DOMAIN, {"name": name})
+    if not rows:
+        raise DirectoryError(f"domain {name} is not ours", "list domains to see those that are", "missing")
+    owned = {"domain_id": rows[0][0]}
+    held = int(tx.execute(records.COUNT_DOMAIN_ACCOUNTS, owned)[0][0])
+    return DomainInfo(int(rows[0][0]), name, held, int(tx.execute(records.COUNT_DOMAIN_ALIASES, owned)[0][0]))
 
 
 def list_domains(tx: Transaction) -> list[DomainInfo]:
@@ -125,6 +137,7 @@ def add_accounts(
 def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -> Account:
     """Remove an account; returns what it was. Its mailboxes are the caller's to remove."""
     account = find_account(tx, address)
+    roles.forget_account(tx, account.id)
     tx.change(records.DELETE_ACCOUNT, {"of_id": account.id})
     bump(tx, DIRECTORY, feed)
     return account
@@ -138,6 +151,18 @@ def find_account(tx: Transaction, address: str) -> Account:
             f"there is no account {address}", "list accounts to see those there are", "missing"
         )
     return account_of(rows[0])
+
+
+def has_domain(tx: Transaction, name: str) -> bool:
+    """Whether a domain (in its normal form) is ours."""
+    return bool(tx.execute(records.SELECT_DOMAIN, {"name": name}))
+
+
+def taken_by(tx: Transaction, key: str) -> str:
+    """Whether an address (in its key form) is an ``account`` or an ``alias`` already; "" when it is free."""
+    if tx.execute(records.SELECT_ACCOUNT, {"address": key}):
+        return "account"
+    return "alias" if tx.execute(records.SELECT_ALIAS, {"address": key}) else ""
 
 
 def list_accounts(tx: Transaction, domain: str | None = None) -> list[Account]:
@@ -188,6 +213,15 @@ def add_alias(tx: Transaction, address: str, target: str, *, feed: Feed | None =
     )
     bump(tx, DIRECTORY, feed)
     return Alias(source.key, str(goal))
+
+
+def find_alias(tx: Transaction, address: str) -> Alias:
+    """The alias of this address."""
+    key = own_address(address).key
+    rows = tx.execute(records.SELECT_ALIAS, {"address": key})
+    if not rows:
+        raise DirectoryError(f"there is no alias {address}", "list aliases to see those there are", "missing")
+    return Alias(key, rows[0][1])
 
 
 def remove_alias(tx: Transaction, address: str, *, feed: Feed | None = None) -> Alias:
@@ -262,7 +296,7 @@ def _domain_of(tx: Transaction, domain: str, address: str) -> int:
 
 
 def _check_free(tx: Transaction, key: str, address: str) -> None:
-    if tx.execute(records.SELECT_ACCOUNT, {"address": key}):
-        raise DirectoryError(f"{address} is an account already", "choose another address", "exists")
-    if tx.execute(records.SELECT_ALIAS, {"address": key}):
-        raise DirectoryError(f"{address} is an alias already", "remove the alias first", "exists")
+    taken = taken_by(tx, key)
+    if taken:
+        mend = "choose another address" if taken == "account" else "remove the alias first"
+        raise DirectoryError(f"{address} is an {taken} already", mend, "exists")

@@ -80,6 +80,8 @@ INSERT_DOMAIN = insert(domains).values(name=bindparam("name"), created_at=bindpa
 DELETE_DOMAIN = delete(domains).where(domains.c.id == bindparam("of_id"))
 COUNT_ACCOUNTS = select(accounts.c.domain_id, func.count()).group_by(accounts.c.domain_id)
 COUNT_ALIASES = select(aliases.c.domain_id, func.count()).group_by(aliases.c.domain_id)
+COUNT_DOMAIN_ACCOUNTS = select(func.count()).where(accounts.c.domain_id == bindparam("domain_id"))
+COUNT_DOMAIN_ALIASES = select(func.count()).where(aliases.c.domain_id == bindparam("domain_id"))
 
 # accounts
 _ACCOUNT = (

@@ -35,6 +35,12 @@ _SELECT_DOMAINS = (
 _SELECT_ROLES = select(account_roles.c.account_id, account_roles.c.role).where(
     account_roles.c.account_id.in_(bindparam("ids", expanding=True))
 )
+_SELECT_DOMAINS_OF = (
+    select(administered_domains.c.account_id, domains.c.name)
+    .join(domains, administered_domains.c.domain_id == domains.c.id)
+    .where(administered_domains.c.account_id.in_(bindparam("ids", expanding=True)))
+    .order_by(domains.c.name)
+)
 _LOCK_SERVERS = (
     select(account_roles.c.account_id)
     .where(account_roles.c.role == "server")
@@ -92,6 +98,15 @@ def roles_of(tx: Transaction, account_ids: Sequence[int]) -> dict[int, Role]:
 def domains_of(tx: Transaction, account_id: int) -> list[str]:
     """The domains an account administers, by name."""
     return [row[0] for row in tx.execute(_SELECT_DOMAINS, {"of_id": account_id})]
+
+
+def administered_by(tx: Transaction, account_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The domains that each of these accounts administers; those without any are left out."""
+    found: dict[int, list[str]] = {}
+    if account_ids:
+        for account_id, name in tx.execute(_SELECT_DOMAINS_OF, {"ids": account_ids}):
+            found.setdefault(int(account_id), []).append(name)
+    return found
 
 
 def set_role(

@@ -1,16 +1,20 @@
-"""Accounts: add, list, remove, password, quota, import."""
+"""Accounts: add, list, show, remove, password, quota, import. Their roles are in ``roles``."""
 
 from __future__ import annotations
 
 import msgspec
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin
+from posthouse.directory import admin, listing
+from posthouse.directory import contract as directory
 from posthouse.directory.admin import NewAccount
 from posthouse.directory.passwords import Credentials
+from posthouse.directory.roles import actor_of, administered_by, roles_of
 from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
 from posthouse.manage.audit import note
+from posthouse.manage.context import Actor, Context, Role
 from posthouse.manage.errors import ManageError
+from posthouse.manage.reach import guard, keep_a_server, page_size, within
 from posthouse.manage.use import Call, Private, Progress, named, narrows, use
 
 IMPORT_UNIT = 50
@@ -45,10 +49,20 @@ class NewQuota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quota: str
 
 
-class OfDomain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one domain, or of all."""
+class RemoveAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account to remove; ``force`` even the last server administrator, on the machine itself."""
+
+    address: str
+    force: bool = False
+
+
+class AccountPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of one domain, or of all; with ``search`` in the address; ``limit`` of them after the address ``after``."""
 
     domain: str | None = None
+    search: str = ""
+    limit: int = 200
+    after: str = ""
 
 
 class Import(Private, frozen=True, forbid_unknown_fields=True):
@@ -58,19 +72,25 @@ class Import(Private, frozen=True, forbid_unknown_fields=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account. ``quota`` and ``used`` in bytes, quota 0 = none."""
+    """An account. ``quota`` and ``used`` in bytes, quota 0 = none. ``domains`` are those that a domain
+    administrator looks after. ``probation`` is the id of a change that must be confirmed, 0 for none."""
 
     address: str
     quota: int = 0
     used: int = 0
     messages: int = 0
     active: bool = True
+    role: Role = "user"
+    domains: list[str] = []
+    probation: int = 0
 
 
 class Accounts(msgspec.Struct, frozen=True):
-    """By address."""
+    """By address. ``next`` is the ``after`` of the page that follows, "" on the last; ``total`` counts all."""
 
     accounts: list[Account]
+    next: str = ""
+    total: int = 0
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -115,38 +135,78 @@ async def make_credentials(call: Call, password: str) -> Credentials:
 
 
 @use("account.list", right="view", open_to="domain", about=narrows)
-async def list_all(call: Call, wanted: OfDomain) -> Accounts:
+async def list_all(call: Call, wanted: AccountPage) -> Accounts:
     """List the accounts, of one domain or of all, with what they hold."""
     mail = call.context.mail
+    domains = within(call, "account.list", wanted.domain)
+    limit = page_size(wanted.limit)
 
     def op(tx: Transaction) -> Accounts:
-        accounts = admin.list_accounts(tx, wanted.domain)
-        usage = mail.usage_in(tx)
+        if wanted.domain is not None:
+            admin.find_domain(tx, wanted.domain)
+        page = listing.page_accounts(tx, domains, wanted.search, wanted.after, limit)
+        ids = [row.id for row in page.rows]
+        usage, roles, administered = mail.usage_of_in(tx, ids), roles_of(tx, ids), administered_by(tx, ids)
         views = []
-        for row in accounts:
+        for row in page.rows:
             used, messages = usage.get(row.id, (0, 0))
-            views.append(Account(row.address, row.quota, used, messages, row.active))
-        return Accounts(views)
+            role = roles.get(row.id, "user")
+            looked_after = administered.get(row.id, [])
+            views.append(Account(row.address, row.quota, used, messages, row.active, role, looked_after))
+        return Accounts(views, views[-1].address if len(views) == limit else "", page.total)
 
     return await call.context.database.scan(op)
 
 
-@use("account.remove", right="change", open_to="domain", about=named("address"))
-async def remove(call: Call, wanted: AccountAddress) -> Account:
+@use("account.show", right="view", open_to="domain", about=named("address"))
+async def show(call: Call, wanted: AccountAddress) -> Account:
+    """Show one account: its quota and what it holds, whether it is active, its role."""
+
+    def op(tx: Transaction) -> Account:
+        return view(tx, call.context, admin.find_account(tx, wanted.address))
+
+    return await call.context.database.scan(op)
+
+
+def view(tx: Transaction, context: Context, account: directory.Account, probation: int = 0) -> Account:
+    """An account as it is shown."""
+    used, messages = context.mail.usage_of_in(tx, [account.id]).get(account.id, (0, 0))
+    role, domains = actor_of(tx, account)
+    return Account(
+        account.address, account.quota, used, messages, account.active, role, sorted(domains), probation
+    )
+
+
+def found(tx: Transaction, call: Call, name: str, address: str) -> directory.Account:
+    """The account that a change is about: of a reach that the actor has, and as the caller saw it last."""
+    account = admin.find_account(tx, address)
+    guard(tx, call, name, account)
+    call.check(view(tx, call.context, account))
+    return account
+
+
+@use("account.remove", right="change", open_to="domain", about=named("address"), conditional=True)
+async def remove(call: Call, wanted: RemoveAccount) -> Account:
     """Remove an account and all its mail, for good."""
     context = call.context
 
     def op(tx: Transaction) -> tuple[int, Account]:
-        account = admin.remove_account(tx, wanted.address, feed=context.feed)
-        used, messages = context.mail.usage_in(tx).get(account.id, (0, 0))
+        account = found(tx, call, "account.remove", wanted.address)
+        if account.address == call.actor.account:
+            raise ManageError(
+                "refused", "You cannot remove your own account.", "Ask another administrator to do it."
+            )
+        keep_a_server(tx, call, account, "removed", wanted.force)
+        gone = view(tx, context, account)
+        admin.remove_account(tx, wanted.address, feed=context.feed)
         note(
             tx,
             call.actor,
             "account.remove",
             account.address,
-            before={"quota": account.quota, "used": used, "messages": messages},
+            before={"quota": gone.quota, "used": gone.used, "messages": gone.messages, "role": gone.role},
         )
-        return account.id, Account(account.address, account.quota, used, messages)
+        return account.id, gone
 
     account_id, removed = await context.database.run(op)
     # From here on nobody can reach the mail; what a crash leaves behind, the store's cleaning job removes.
@@ -154,48 +214,56 @@ async def remove(call: Call, wanted: AccountAddress) -> Account:
     return removed
 
 
-@use("account.password", right="change", open_to="domain", about=named("address"))
+@use("account.password", right="change", open_to="domain", about=named("address"), conditional=True)
 async def password(call: Call, wanted: NewPassword) -> Account:
     """Set an account's password; remembered sign-ins with the old one end within a second."""
-    feed = call.context.feed
+    context = call.context
+    # Before the costly hash, and once more in the unit: the role may change in between.
+    await context.database.scan(found, call, "account.password", wanted.address)
     credentials = await make_credentials(call, wanted.password)
 
     def op(tx: Transaction) -> Account:
-        account = admin.set_password(tx, wanted.address, credentials, feed=feed)
+        account = found(tx, call, "account.password", wanted.address)
+        admin.set_password(tx, wanted.address, credentials, feed=context.feed)
         note(tx, call.actor, "account.password", account.address)
-        return Account(account.address, account.quota)
+        return view(tx, context, account)
 
-    return await call.context.database.run(op)
+    return await context.database.run(op)
 
 
-@use("account.quota", right="change", open_to="domain", about=named("address"))
+@use("account.quota", right="change", open_to="domain", about=named("address"), conditional=True)
 async def quota(call: Call, wanted: NewQuota) -> Account:
     """Set the most an account may hold. Mail over a lowered quota is kept; new mail is refused."""
     context = call.context
     limit = _quota(wanted.quota)
 
     def op(tx: Transaction) -> Account:
-        before = admin.find_account(tx, wanted.address)
-        account = admin.set_quota(tx, wanted.address, limit, feed=context.feed)
+        before = found(tx, call, "account.quota", wanted.address)
+        admin.set_quota(tx, wanted.address, limit, feed=context.feed)
         note(
             tx,
             call.actor,
             "account.quota",
-            account.address,
+            before.address,
             before={"quota": before.quota},
             after={"quota": limit},
         )
-        used, messages = context.mail.usage_in(tx).get(account.id, (0, 0))
-        return Account(account.address, limit, used, messages)
+        return view(tx, context, admin.find_account(tx, wanted.address))
 
     return await context.database.run(op)
 
 
-@use("account.import", right="change")
+@use("account.import", right="change", open_to="domain", about=narrows)
 async def import_(call: Call, wanted: Import) -> Imported:
     """Add all accounts of a CSV file. Everything is checked first: with any problem nothing is added."""
     lines, problems = read_accounts(wanted.text)
-    problems += await call.context.database.scan(_conflicts, lines)
+    if not lines and not problems:
+        raise ManageError(
+            "invalid",
+            "There is nothing to import: the file names no account.",
+            "Write one line for each account: address,password and, if wanted, quota.",
+        )
+    problems += await call.context.database.scan(_conflicts, lines, call.actor)
     if problems:
         problems.sort(key=_line_number)
         raise ManageError(
@@ -233,19 +301,21 @@ async def _import_unit(call: Call, new: list[NewAccount], before: list[str]) -> 
         ) from error
 
 
-def _conflicts(tx: Transaction, lines: list[Line]) -> list[str]:
-    """What the directory has against these accounts."""
-    domains = {domain.name for domain in admin.list_domains(tx)}
-    accounts = {account.address for account in admin.list_accounts(tx)}
-    aliases = {alias.address for alias in admin.list_aliases(tx)}
+def _conflicts(tx: Transaction, lines: list[Line], actor: Actor) -> list[str]:
+    """What the directory has against these accounts. Of domains that are not the actor's nothing is told."""
     problems = []
+    domains: dict[str, bool] = {}
     for line in lines:
         if line.domain not in domains:
-            problems.append(f"line {line.number}: {line.domain} is not a domain of ours")
-        elif line.address in accounts:
-            problems.append(f"line {line.number}: {line.address} is an account already")
-        elif line.address in aliases:
-            problems.append(f"line {line.number}: {line.address} is an alias already")
+            own = actor.role == "server" or line.domain in actor.domains
+            domains[line.domain] = own and admin.has_domain(tx, line.domain)
+        if not domains[line.domain]:
+            whose = "ours" if actor.role == "server" else "yours"
+            problems.append(f"line {line.number}: {line.domain} is not a domain of {whose}")
+            continue
+        taken = admin.taken_by(tx, line.address)
+        if taken:
+            problems.append(f"line {line.number}: {line.address} is an {taken} already")
     return problems
 
 

@@ -10,13 +10,20 @@ from typing import Any
 import msgspec
 
 from posthouse.database.contract import Transaction
+from posthouse.directory.listing import escaped
 from posthouse.manage import records
 from posthouse.manage.context import Actor
-from posthouse.manage.use import Call, use
+from posthouse.manage.errors import ManageError
+from posthouse.manage.reach import page_size
+from posthouse.manage.use import Call, narrows, use
 
 MASK = "(secret)"
 SECRET_WORDS = ("password", "secret", "token", "key", "credentials")
 """A field whose name holds one of these is masked, whoever forgot to do so before."""
+
+FOREVER = 1e12
+FIRST = 2**62
+"""Later than every moment; above the id of every line."""
 
 
 def note(
@@ -30,7 +37,7 @@ def note(
 ) -> None:
     """Write one audit line in the caller's unit. ``before`` and ``after`` hold what differs; None where
     there is none."""
-    tx.execute(
+    line = tx.insert(
         records.INSERT_AUDIT,
         {
             "at": time.time(),
@@ -42,6 +49,19 @@ def note(
             "after": _encoded(after),
         },
     )
+    places = _places(actor, use_name, subject)
+    tx.execute_many(records.INSERT_AUDIT_PLACE, [{"place": place, "audit_id": line} for place in places])
+
+
+def _places(actor: Actor, use_name: str, subject: str) -> list[str]:
+    """Whom a line concerns: the domain or address that its subject is or begins with, and who asked."""
+    named = subject[:400].partition("/")[0]
+    places = {actor.account}
+    if "@" in named:
+        places |= {named, named.rpartition("@")[2]}
+    elif use_name.startswith("domain."):
+        places.add(named)
+    return sorted(place for place in places if 0 < len(place) <= 320)
 
 
 def _encoded(values: Mapping[str, Any] | None) -> str:
@@ -55,9 +75,16 @@ def _encoded(values: Mapping[str, Any] | None) -> str:
 
 
 class ListAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``limit`` newest lines."""
+    """``limit`` lines, newest first, older than the line ``after``. ``actor`` and ``subject`` are pieces of
+    those, ``use`` the beginning of a use's name; ``since`` and ``until`` in seconds since 1970."""
 
     limit: int = 100
+    after: str = ""
+    actor: str = ""
+    use: str = ""
+    subject: str = ""
+    since: float = 0.0
+    until: float = 0.0
 
 
 class AuditLine(msgspec.Struct, frozen=True):
@@ -74,17 +101,40 @@ class AuditLine(msgspec.Struct, frozen=True):
 
 
 class AuditLines(msgspec.Struct, frozen=True):
-    """Newest first."""
+    """Newest first. ``next`` is the ``after`` of the page that follows, "" on the last; ``total`` counts all up
+    to ten thousand."""
 
     lines: list[AuditLine]
+    next: str = ""
+    total: int = 0
 
 
-@use("audit.list", right="view")
+@use("audit.list", right="view", open_to="user", about=narrows)
 async def list_audit(call: Call, wanted: ListAudit) -> AuditLines:
     """List the newest changes: who made them, when, from where, and what was before and after."""
+    if wanted.after and not (wanted.after.isascii() and wanted.after.isdecimal() and len(wanted.after) < 19):
+        raise ManageError("invalid", f"{wanted.after!r} is no place in the audit.", "Give a page's `next`.")
+    actor = call.actor
+    limit = page_size(wanted.limit)
+    values: dict[str, Any] = {
+        "since": wanted.since,
+        "until": wanted.until or FOREVER,
+        "actor": f"%{escaped(wanted.actor)}%",
+        "use": f"{escaped(wanted.use)}%",
+    }
+    which = (actor.role != "server", bool(wanted.subject))
+    if wanted.subject:
+        values["subject"] = f"%{escaped(wanted.subject)}%"
+    if actor.role != "server":
+        own = {actor.account} | (actor.domains if actor.role == "domain" else frozenset())
+        values["places"] = sorted(own)
 
-    def op(tx: Transaction) -> list[AuditLine]:
-        count = max(1, min(wanted.limit, 1000))
-        return [AuditLine(*row) for row in tx.execute(records.SELECT_AUDIT, {"count": count})]
+    def op(tx: Transaction) -> AuditLines:
+        below = int(wanted.after) if wanted.after else FIRST
+        rows = tx.execute(records.SELECT_AUDIT[which], {**values, "below": below, "count": limit})
+        total = int(tx.execute(records.COUNT_AUDIT[which], values)[0][0])
+        return AuditLines(
+            [AuditLine(*row) for row in rows], str(rows[-1][0]) if len(rows) == limit else "", total
+        )
 
-    return AuditLines(await call.context.database.scan(op))
+    return await call.context.database.scan(op)

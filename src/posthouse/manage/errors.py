@@ -6,8 +6,9 @@ from typing import Literal
 
 Kind = Literal["invalid", "missing", "exists", "refused", "conflict", "unavailable", "failed"]
 """``invalid``: the request is wrong as written. ``missing``: the thing is not there. ``exists``: it is
-there already. ``refused``: the caller lacks the right, or the state forbids it. ``conflict``: somebody changed the thing since the caller looked at it. ``unavailable``:
-temporary, try again. ``failed``: our own fault, details are in the log."""
+there already. ``refused``: the caller lacks the right, or the state forbids it. ``conflict``: somebody changed
+the thing since the caller looked at it. ``unavailable``: temporary, try again. ``failed``: our own fault,
+details are in the log."""
 
 
 class ManageError(Exception):

@@ -16,10 +16,12 @@ MAX_LISTED = 10_000
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The oldest ``limit`` messages with an id above ``after``."""
+    """The oldest ``limit`` messages after the message ``after``; with ``search`` those with it in the sender, a
+    recipient or as trace id."""
 
     limit: int = 100
-    after: int = 0
+    after: str = ""
+    search: str = ""
 
 
 class QueueId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,10 +46,12 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class WaitingList(msgspec.Struct, frozen=True):
-    """Oldest first; ``total`` counts all that wait."""
+    """Oldest first; ``total`` counts all that wait (or are found). ``next`` is the ``after`` of the page that
+    follows, "" on the last."""
 
     messages: list[Waiting]
     total: int
+    next: str = ""
 
 
 class Owed(msgspec.Struct, frozen=True):
@@ -84,17 +88,25 @@ class TriedAgain(msgspec.Struct, frozen=True):
 async def list_waiting(call: Call, wanted: Page) -> WaitingList:
     """List the messages that wait, oldest first."""
     limit = max(1, min(wanted.limit, MAX_LISTED))
+    if wanted.after and not (wanted.after.isascii() and wanted.after.isdecimal() and len(wanted.after) < 19):
+        raise ManageError("invalid", f"{wanted.after!r} is no place in the queue.", "Give a page's `next`.")
     database = call.context.database
     lines: list[view.QueueLine] = []
-    after = wanted.after
+    after = int(wanted.after or 0)
     while len(lines) < limit:
-        page = await database.scan(view.list_queue, after)
+        page = await database.scan(view.list_queue, after, wanted.search)
         lines += page
         if len(page) < view.PAGE:
             break
         after = page[-1].id
-    total, _, _ = await database.scan(view.count_queue)
-    return WaitingList([_waiting(line) for line in lines[:limit]], total)
+    if wanted.search:
+        total = await database.scan(view.count_found, wanted.search)
+    else:
+        total, _, _ = await database.scan(view.count_queue)
+    more = len(lines) >= limit
+    return WaitingList(
+        [_waiting(line) for line in lines[:limit]], total, str(lines[limit - 1].id) if more else ""
+    )
 
 
 def _waiting(line: view.QueueLine) -> Waiting:

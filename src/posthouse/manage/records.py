@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, insert, select
+from typing import Any
+
+from sqlalchemy import Column, Index, bindparam, func, insert, select
 
 from posthouse.database import schema
 
@@ -26,8 +28,39 @@ objects, secrets masked; "" where there is no before or after. ``at`` is in seco
 INSERT_AUDIT = insert(audit).values(
     {column.name: bindparam(column.name) for column in audit.c if column.name != "id"}
 )
-SELECT_AUDIT = (
-    select(
+audit_places = schema.table(
+    "audit_places",
+    Column("place", schema.key_text(320), primary_key=True),
+    Column("audit_id", schema.big(), primary_key=True, autoincrement=False),
+)
+"""Whom a line concerns: the domain and the address of its subject, and the address of its actor. Domain
+administrators and users find theirs by it."""
+
+INSERT_AUDIT_PLACE = insert(audit_places).values(place=bindparam("place"), audit_id=bindparam("audit_id"))
+
+MOST_COUNTED = 10_000
+"""Lines are counted up to here: nobody turns pages further, and the audit grows for years."""
+
+
+def _audit_filter(scoped: bool, about: bool) -> list[Any]:
+    found = [
+        audit.c.at >= bindparam("since"),
+        audit.c.at < bindparam("until"),
+        audit.c.actor.like(bindparam("actor"), escape="!"),
+        audit.c.use.like(bindparam("use"), escape="!"),
+    ]
+    if about:
+        found.append(audit.c.subject.like(bindparam("subject"), escape="!"))
+    if scoped:
+        mine = select(audit_places.c.audit_id).where(
+            audit_places.c.place.in_(bindparam("places", expanding=True))
+        )
+        found.append(audit.c.id.in_(mine))
+    return found
+
+
+SELECT_AUDIT = {
+    (scoped, about): select(
         audit.c.id,
         audit.c.at,
         audit.c.actor,
@@ -37,6 +70,21 @@ SELECT_AUDIT = (
         audit.c.before,
         audit.c.after,
     )
+    .where(audit.c.id < bindparam("below"), *_audit_filter(scoped, about))
     .order_by(audit.c.id.desc())
     .limit(bindparam("count"))
-)
+    for scoped in (False, True)
+    for about in (False, True)
+}
+COUNT_AUDIT = {
+    (scoped, about): select(func.count()).select_from(
+        select(audit.c.id)
+        .where(*_audit_filter(scoped, about))
+        .order_by(audit.c.id.desc())
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    for scoped in (False, True)
+    for about in (False, True)
+}
+"""By (limited to places, with a subject)."""

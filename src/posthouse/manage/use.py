@@ -180,13 +180,13 @@ async def perform(
             "missing", f"There is no use called {name!r}.", "Use a client of the server's own version."
         )
     if found.right not in actor.rights or ROLE_ORDER[actor.role] < ROLE_ORDER[found.open_to]:
-        raise _not_allowed(actor, name, found.right)
+        raise not_allowed(actor, name, found.right)
     try:
         wanted = msgspec.convert(parameters, found.parameters)
     except msgspec.ValidationError as error:
         raise ManageError("invalid", f"{name}: {error}.", "Correct the parameters.") from None
     if found.about is not None and not all(actor.governs(_key(each)) for each in found.about(wanted)):
-        raise _not_allowed(actor, name, found.right)
+        raise not_allowed(actor, name, found.right)
     if expect and not found.conditional:
         raise ManageError(
             "invalid", f"{name} cannot be tied to a version.", "Leave the condition (If-Match) out."
@@ -213,7 +213,7 @@ async def perform(
         ) from None
 
 
-def _not_allowed(actor: Actor, name: str, right: Right) -> ManageError:
+def not_allowed(actor: Actor, name: str, right: Right) -> ManageError:
     """Always the same words, so that nobody learns what exists outside their reach."""
     return ManageError(
         "refused", f"{actor.name} may not do {name} here.", f"Ask someone with the right {right!r}."

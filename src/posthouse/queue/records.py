@@ -7,7 +7,7 @@ message for ever.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, exists, func, insert, or_, select, update
 
 from posthouse.database import schema
 
@@ -154,7 +154,7 @@ TRY_AGAIN = (
 
 # looking
 SELECT_BODY = select(queue_messages.c.id).where(queue_messages.c.body == bindparam("body")).limit(1)
-SELECT_LIST = (
+_LINES = (
     select(
         queue_messages.c.id,
         queue_messages.c.trace,
@@ -178,6 +178,19 @@ SELECT_LIST = (
     .order_by(queue_messages.c.id)
     .limit(bindparam("count"))
 )
+_NAMED = queue_recipients.alias("named")
+_FOUND = or_(
+    queue_messages.c.trace == bindparam("trace"),
+    func.lower(queue_messages.c.sender).like(bindparam("pattern"), escape="!"),
+    exists().where(
+        _NAMED.c.message_id == queue_messages.c.id,
+        func.lower(_NAMED.c.recipient).like(bindparam("pattern"), escape="!"),
+    ),
+)
+"""Messages with a piece of an address in sender or recipients, or with this trace id."""
+SELECT_LIST = _LINES
+SEARCH_LIST = _LINES.where(_FOUND)
+SEARCH_COUNT = select(func.count()).select_from(queue_messages).where(_FOUND)
 SELECT_BODIES = (
     select(queue_messages.c.id, queue_messages.c.body)
     .where(queue_messages.c.id > bindparam("after"))

@@ -55,15 +55,30 @@ class QueueDetail:
     recipients: list[QueueRecipient]
 
 
-def list_queue(tx: Transaction, after: int = 0) -> list[QueueLine]:
-    """The first :data:`PAGE` messages with an id above ``after``, oldest first."""
-    rows = tx.execute(records.SELECT_LIST, {"after": after, "count": PAGE})
+def list_queue(tx: Transaction, after: int = 0, search: str = "") -> list[QueueLine]:
+    """The first :data:`PAGE` messages with an id above ``after``, oldest first; with ``search`` those with that
+    piece in sender or a recipient, or with that trace id."""
+    page = {"after": after, "count": PAGE}
+    if search:
+        rows = tx.execute(records.SEARCH_LIST, {**page, **_wanted(search)})
+    else:
+        rows = tx.execute(records.SELECT_LIST, page)
     return [
         QueueLine(
             int(row[0]), row[1], row[2], int(row[3]), row[4], int(row[5]), int(row[6]), row[7], int(row[8])
         )
         for row in rows
     ]
+
+
+def count_found(tx: Transaction, search: str) -> int:
+    """How many messages ``list_queue`` finds with this ``search``."""
+    return int(tx.execute(records.SEARCH_COUNT, _wanted(search))[0][0])
+
+
+def _wanted(search: str) -> dict[str, str]:
+    escaped = "".join(f"!{each}" if each in "!%_[" else each for each in search.lower())
+    return {"pattern": f"%{escaped}%", "trace": search}
 
 
 def count_queue(tx: Transaction) -> tuple[int, int, int]:

@@ -366,6 +366,9 @@ class Keeping(Protocol):
         """(bytes, messages) by account id, from the mailboxes' counters; accounts without mailboxes are
         absent."""
 
+    def usage_of_in(self, tx: Transaction, accounts: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """As ``usage_in``, of up to a thousand accounts by id."""
+
     async def remove_account(self, account_id: int) -> None:
         """Remove every mailbox and subscription of an account that was removed, in units of bounded size.
         Harmless when repeated; open views find their mailbox gone."""

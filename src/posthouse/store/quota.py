@@ -3,9 +3,11 @@ over."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from posthouse.database.contract import Transaction
 from posthouse.store.contract import StoreRefusal
-from posthouse.store.records import SELECT_USAGE, SELECT_USED
+from posthouse.store.records import SELECT_USAGE, SELECT_USAGE_OF, SELECT_USED
 
 
 def used_in(tx: Transaction, account_id: int) -> tuple[int, int]:
@@ -17,6 +19,14 @@ def used_in(tx: Transaction, account_id: int) -> tuple[int, int]:
 def usage_in(tx: Transaction) -> dict[int, tuple[int, int]]:
     """(bytes, messages) of every account that has mailboxes."""
     return {account: (int(size), int(messages)) for account, size, messages in tx.execute(SELECT_USAGE)}
+
+
+def usage_of_in(tx: Transaction, accounts: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """(bytes, messages) of these accounts, as far as they have mailboxes."""
+    if not accounts:
+        return {}
+    rows = tx.execute(SELECT_USAGE_OF, {"accounts": accounts})
+    return {account: (int(size), int(messages)) for account, size, messages in rows}
 
 
 def check_room(tx: Transaction, account_id: int, limit: int, more: int) -> None:

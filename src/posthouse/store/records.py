@@ -165,6 +165,11 @@ SELECT_USAGE = (
     .where(mailboxes.c.account_id >= 0)
     .group_by(mailboxes.c.account_id)
 )
+SELECT_USAGE_OF = (
+    select(mailboxes.c.account_id, func.sum(mailboxes.c.size), func.sum(mailboxes.c.messages))
+    .where(mailboxes.c.account_id.in_(bindparam("accounts", expanding=True)))
+    .group_by(mailboxes.c.account_id)
+)
 DELETE_MAILBOX = delete(mailboxes).where(mailboxes.c.id == bindparam("of_id"))
 RENAME_MAILBOX = update(mailboxes).where(mailboxes.c.id == bindparam("of_id")).values(name=bindparam("to"))
 SET_RECENT = update(mailboxes).where(mailboxes.c.id == bindparam("of_id")).values(recent_from=bindparam("to"))
