@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from posthouse.manage.context import Actor
 
 SecondFactor = Literal["totp", "passkey", "recovery"]
+
+OIDC_RETURN_PATH = "/sign-in/oidc"
+"""Where the single sign-on provider sends the browser back to, on our own origin: the page there hands its query
+to ``oidc_finish``. Registered at the provider as the redirect URI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,23 @@ class Step:
     pending: str = field(default="", repr=False)
     factors: tuple[SecondFactor, ...] = ()
     delay: float = 0.0
+    return_to: str = ""
+    """After single sign-on: the page that was asked for when it began (as given to ``oidc_begin``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Single sign-on begins: send the browser to ``url``, and keep ``state`` in a cookie of its own for ten
+    minutes (HttpOnly, Secure, SameSite=Lax, path :data:`OIDC_RETURN_PATH`). It ties the answer to this browser."""
+
+    url: str
+    state: str = field(repr=False)
 
 
 class Identity(Protocol):
-    """All methods may be called often and side by side; none raises for what a stranger sends."""
+    """All methods may be called often and side by side; none raises for what a stranger sends. ``by_cookie`` and
+    ``by_token`` raise ManageError of the kind ``unavailable`` while the database cannot be asked: the steps say
+    ``later`` instead."""
 
     async def password(self, login: str, password: str, visitor: Visitor) -> Step:
         """The first step: address and password."""
@@ -76,7 +94,22 @@ class Identity(Protocol):
 
     async def prove(self, session: BrowserSession, password: str, visitor: Visitor) -> Step:
         """Give the password again (and, where set up, ``second`` with the returned ``pending``): makes the
-        session fresh, under a new cookie."""
+        session fresh, under a new cookie. With a password of "" a passkey alone is asked for, where there is
+        one."""
+
+    async def verify(self, actor: Actor, password: str) -> Step:
+        """Whether this is the password of the actor's account: ``done`` (no cookie), ``refused`` or ``later``;
+        counted like a sign-in. For uses that ask for the password themselves."""
+
+    def oidc_name(self) -> str:
+        """What to write on the button of single sign-on; "" while it is not set up."""
+
+    async def oidc_begin(self, return_to: str, visitor: Visitor, *, fresh: bool = False) -> Departure | Step:
+        """Begin single sign-on; a Step (``refused`` or ``later``) when that is not possible now. ``fresh``: the
+        provider is to ask the person anew. ``return_to`` must be a path of ours, else it is dropped."""
+
+    async def oidc_finish(self, query: Mapping[str, str], state: str, visitor: Visitor) -> Step:
+        """The browser came back with this query; ``state`` is from the cookie that ``oidc_begin`` asked for."""
 
     async def sign_out(self, session: BrowserSession) -> None:
         """End the session."""
