@@ -59,6 +59,27 @@ class SelfMade:
             self._make(now)
         return self.path
 
+    def renew(self) -> Path:
+        """Make a new one in any case; the path of the file. The former stays beside it, for :meth:`restore`.
+        Raises OSError."""
+        if self.path.exists():
+            self._former.unlink(missing_ok=True)
+            os.link(self.path, self._former)
+        self._make(datetime.datetime.now(datetime.UTC))
+        return self.path
+
+    def restore(self) -> bool:
+        """Put the former one back in its place. False when there is none. Raises OSError."""
+        try:
+            os.replace(self._former, self.path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    @property
+    def _former(self) -> Path:
+        return self.path.with_suffix(".former.pem")
+
     def _good(self, now: datetime.datetime) -> bool:
         from cryptography import x509
 

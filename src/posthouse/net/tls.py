@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from posthouse.net.certificates import SelfMade, fingerprint, names_in
+from posthouse.net.tls_challenges import TlsChallenges
 from posthouse.net.tls_info import remember_server_name
 from posthouse.observe.log import logger
 from posthouse.settings.config import Certificate
@@ -26,7 +27,7 @@ RENEWAL_SECONDS = 3600.0
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Loaded:
     """One certificate: its files, the host names it answers to, and the context made of it."""
 
@@ -44,9 +45,10 @@ class _Loaded:
 class ServerContexts:
     """The TLS side of all listeners (a ``TlsContexts``).
 
-    ``certificates`` in order, the first is the default. Without any, or beside them for its own host names,
-    ``self_made`` serves. Raises OSError or ssl.SSLError when a configured file cannot be used at start; later
-    a bad file is logged and the old certificate stays.
+    ``certificates`` are those of the configuration file, in order: they come first for their host names, and the
+    first of them is the default. Behind them come those that :meth:`keep` was given, then ``self_made`` (only made
+    where nothing is configured). Raises OSError or ssl.SSLError when a configured file cannot be used at start;
+    later a bad file is logged and the old certificate stays.
     """
 
     def __init__(
@@ -60,25 +62,67 @@ class ServerContexts:
         self._minimum = ssl.TLSVersion.TLSv1_3 if minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
         self._clock = clock
         self._self_made = self_made
-        self._loaded = [self._load(Path(c.chain), Path(c.key), c.hosts) for c in certificates]
-        self._own = not self._loaded
-        if self._own:
+        self._challenges = TlsChallenges(self_made.path.parent)
+        self._configured = [self._load(Path(c.chain), Path(c.key), c.hosts) for c in certificates]
+        self._kept: list[_Loaded] = []
+        self._own: list[_Loaded] = []
+        if not self._configured:
             path = self_made.ensure()
-            self._loaded.append(self._load(path, path, ()))
-        self._by_host: dict[str, ssl.SSLContext] = {}
+            self._own.append(self._load(path, path, ()))
+        self._default_host = ""
+        self._by_host: dict[str, _Loaded] = {}
+        self._default = self._all[0]
         self._index()
         self._looked = self._renewal_looked = clock()
+
+    def keep(self, certificates: Sequence[Certificate], default_host: str = "") -> dict[str, str]:
+        """Serve exactly these certificates besides the configured ones; sessions that are open stay as they are.
+
+        Where nothing is configured, the one for ``default_host``, else the first, is shown to clients that ask for
+        no name or an unknown one. What cannot be loaded is left out; returns why, by the path of its chain.
+        """
+        known = {loaded.chain: loaded for loaded in self._kept}
+        kept, complaints = [], {}
+        for certificate in certificates:
+            chain, key = Path(certificate.chain), Path(certificate.key)
+            try:
+                old = known.get(chain)
+                same = old is not None and old.stamp == _stamp(chain, key)
+                if old is not None and same and old.wanted_hosts == certificate.hosts:
+                    kept.append(old)
+                else:
+                    kept.append(self._load(chain, key, certificate.hosts))
+            except (OSError, ValueError) as error:
+                complaints[certificate.chain] = str(error)
+        self._kept = kept
+        self._default_host = default_host
+        self._index()
+        return complaints
+
+    def show_challenges(self, proofs: Mapping[str, bytes]) -> None:
+        """Show exactly these proofs (key and certificate in PEM, by host name) to authorities that check a name
+        by TLS-ALPN-01. Raises OSError."""
+        self._challenges.show(proofs)
+        self._challenges.watch(loaded.context for loaded in self._all)
+
+    def make_self_made(self) -> str:
+        """Make the self-made certificate anew; its fingerprint. Raises OSError."""
+        path = self._self_made.renew()
+        if self._own:
+            self._own[0] = self._load(path, path, ())
+            self._index()
+        return fingerprint(path.read_bytes())
 
     @property
     def fingerprint(self) -> str:
         """The default certificate's SHA-256 fingerprint."""
-        return self._loaded[0].fingerprint
+        return self._default.fingerprint
 
     @property
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 fingerprints of all certificates by the host names they answer to."""
         found: dict[str, str] = {}
-        for loaded in self._loaded:
+        for loaded in self._all:
             for host in loaded.hosts:
                 found.setdefault(host, loaded.fingerprint)
         return found
@@ -86,7 +130,7 @@ class ServerContexts:
     @property
     def self_made(self) -> bool:
         """Whether the default certificate is the one the server made itself."""
-        return self._own
+        return self._default in self._own
 
     def server(self) -> ssl.SSLContext:
         """The context for a new handshake."""
@@ -94,19 +138,30 @@ class ServerContexts:
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._follow(now)
-        return self._loaded[0].context
+        return self._default.context
 
     def for_host(self, name: str) -> ssl.SSLContext:
         """The context whose certificate answers to this host name, exactly or by its wildcard; else the
         default."""
+        return self._for_host(name).context
+
+    def fingerprint_for(self, name: str) -> str:
+        """The fingerprint of what :meth:`for_host` chooses."""
+        return self._for_host(name).fingerprint
+
+    # ------------------------------------------------------------------ inside
+
+    @property
+    def _all(self) -> list[_Loaded]:
+        return [*self._configured, *self._kept, *self._own]
+
+    def _for_host(self, name: str) -> _Loaded:
         name = name.lower().rstrip(".")
         exact = self._by_host.get(name)
         if exact is not None:
             return exact
         _, _, parent = name.partition(".")
-        return self._by_host.get("*." + parent, self._loaded[0].context)
-
-    # ------------------------------------------------------------------ inside
+        return self._by_host.get("*." + parent, self._default)
 
     def _follow(self, now: float) -> None:
         """Load again what changed."""
@@ -116,8 +171,13 @@ class ServerContexts:
                 self._self_made.ensure()
             except OSError as error:
                 log.warning("tls.renewal_failed", reason=str(error))
+        changed = [self._follow_one(each) for each in (self._configured, self._kept, self._own)]
+        if any(changed):
+            self._index()
+
+    def _follow_one(self, certificates: list[_Loaded]) -> bool:
         changed = False
-        for place, loaded in enumerate(self._loaded):
+        for place, loaded in enumerate(certificates):
             try:
                 if _stamp(loaded.chain, loaded.key) == loaded.stamp:
                     continue
@@ -127,18 +187,22 @@ class ServerContexts:
                     loaded.complaint = str(error)
                     log.warning("tls.certificate_kept", file=str(loaded.chain), reason=str(error))
                 continue
-            self._loaded[place] = fresh
+            certificates[place] = fresh
             changed = True
             log.info("tls.certificate_loaded", file=str(fresh.chain), fingerprint=fresh.fingerprint)
-        if changed:
-            self._index()
+        return changed
 
     def _index(self) -> None:
-        by_host: dict[str, ssl.SSLContext] = {}
-        for loaded in self._loaded:
+        by_host: dict[str, _Loaded] = {}
+        for loaded in self._all:
             for host in loaded.hosts:
-                by_host.setdefault(host.lower().rstrip("."), loaded.context)
+                by_host.setdefault(host.lower().rstrip("."), loaded)
         self._by_host = by_host
+        self._default = self._all[0]
+        if not self._configured and self._kept:
+            chosen = self._for_host(self._default_host) if self._default_host else self._default
+            self._default = chosen if chosen in self._kept else self._kept[0]
+        self._challenges.watch(loaded.context for loaded in self._all)
 
     def _load(self, chain: Path, key: Path, hosts: tuple[str, ...]) -> _Loaded:
         stamp = _stamp(chain, key)
@@ -164,7 +228,7 @@ class ServerContexts:
         6066 3 leaves that open; mail clients connect under many names)."""
         if name:
             remember_server_name(connection, name)
-            wanted = self.for_host(name)
+            wanted = self._challenges.context_for(connection, name) or self.for_host(name)
             if wanted is not context:
                 connection.context = wanted
         return None

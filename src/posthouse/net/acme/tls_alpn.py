@@ -21,7 +21,7 @@ def challenge_certificate(host: str, key_authorization: str) -> bytes:
     pem = make_key("ecdsa-p256")
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "ACME challenge")])
     octets = b"\x04\x20" + digest(key_authorization)  # DER: OCTET STRING of 32 bytes
     identifier = x509.UnrecognizedExtension(x509.ObjectIdentifier(_ACME_IDENTIFIER), octets)
