@@ -23,6 +23,33 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
+        "acme_accounts",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('directory', schema.key_text(500), nullable=False),
+        sa.Column('url', schema.text(), nullable=False),
+        sa.Column('secret_key', schema.text(), nullable=False),
+        sa.Column('next_key', schema.text(), nullable=False),
+        sa.Column('contact', schema.text(), nullable=False),
+        sa.Column('made_at', schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_acme_accounts')),
+        sa.UniqueConstraint('directory', name=op.f('uq_acme_accounts_directory')),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "acme_proofs",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('kind', schema.ascii_text(20), nullable=False),
+        sa.Column('host', schema.key_text(255), nullable=False),
+        sa.Column('token', schema.ascii_text(400), nullable=False),
+        sa.Column('answer', schema.text(), nullable=False),
+        sa.Column('made_at', schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_acme_proofs')),
+        sa.UniqueConstraint('kind', 'token', name=op.f('uq_acme_proofs_kind_token')),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "administered_domains",
         sa.Column('account_id', schema.big(), autoincrement=False, nullable=False),
         sa.Column('domain_id', schema.big(), autoincrement=False, nullable=False),
@@ -74,6 +101,35 @@ def upgrade() -> None:
     )
     op.create_index("ix_browser_sessions_account_id", "browser_sessions", ['account_id'], unique=False)
     op.create_table(
+        "certificates",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('hosts', schema.text(), nullable=False),
+        sa.Column('kind', schema.ascii_text(10), nullable=False),
+        sa.Column('challenge', schema.ascii_text(20), nullable=False),
+        sa.Column('chain', schema.text(), nullable=False),
+        sa.Column('secret_key', schema.text(), nullable=False),
+        sa.Column('not_before', schema.real(), nullable=False),
+        sa.Column('not_after', schema.real(), nullable=False),
+        sa.Column('made_at', schema.real(), nullable=False),
+        sa.Column('retired_at', schema.real(), nullable=False),
+        sa.Column('renew_at', schema.real(), nullable=False),
+        sa.Column('window_begin', schema.real(), nullable=False),
+        sa.Column('window_end', schema.real(), nullable=False),
+        sa.Column('look_at', schema.real(), nullable=False),
+        sa.Column('failures', schema.big(), nullable=False),
+        sa.Column('failed_at', schema.real(), nullable=False),
+        sa.Column('last_error', schema.text(), nullable=False),
+        sa.Column('next_try', schema.real(), nullable=False),
+        sa.Column('order_url', schema.text(), nullable=False),
+        sa.Column('order_key', schema.text(), nullable=False),
+        sa.Column('order_with', schema.ascii_text(20), nullable=False),
+        sa.Column('busy_by', schema.ascii_text(64), nullable=False),
+        sa.Column('busy_until', schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_certificates')),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "devices",
         sa.Column('id', schema.ident(), nullable=False),
         sa.Column('account_id', schema.big(), nullable=False),
@@ -106,6 +162,43 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_index("ix_factors_account_id", "factors", ['account_id'], unique=False)
+    op.create_table(
+        "idempotency",
+        sa.Column('name', schema.digest(), autoincrement=False, nullable=False),
+        sa.Column('request', schema.digest(), nullable=False),
+        sa.Column('at', schema.real(), nullable=False),
+        sa.Column('answer', schema.blob(), nullable=False),
+        sa.PrimaryKeyConstraint('name', name=op.f('pk_idempotency')),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_idempotency_at", "idempotency", ['at'], unique=False)
+    op.create_table(
+        "probations",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('at', schema.real(), nullable=False),
+        sa.Column('deadline', schema.real(), nullable=False),
+        sa.Column('use', schema.ascii_text(60), nullable=False),
+        sa.Column('subject', schema.key_text(400), nullable=False),
+        sa.Column('summary', schema.text(), nullable=False),
+        sa.Column('undo', schema.ascii_text(60), nullable=False),
+        sa.Column('parameters', schema.text(), nullable=False),
+        sa.Column('actor', schema.key_text(255), nullable=False),
+        sa.Column('actor_id', schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_probations')),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_probations_subject", "probations", ['subject'], unique=False)
+    op.create_table(
+        "samples",
+        sa.Column('topic', schema.ascii_text(40), autoincrement=False, nullable=False),
+        sa.Column('at', schema.big(), autoincrement=False, nullable=False),
+        sa.Column('span', schema.big(), nullable=False),
+        sa.Column('value', schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint('topic', 'at', name=op.f('pk_samples')),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_samples_span_at", "samples", ['span', 'at'], unique=False)
     op.create_table(
         "sign_in_links",
         sa.Column('secret', schema.digest(), autoincrement=False, nullable=False),
