@@ -17,7 +17,8 @@ class Route:
     what a success answers. ``stream``: values the use emits are sent as server-sent events (``text/event-stream``)
     or, with ``media_type``, as the raw bytes of its Pieces. ``items`` names the list in the result where the
     answer is a page of one. ``etag``: the answer carries an ETag; a change of the same path honours If-Match.
-    ``fixed`` are parameters that the route itself sets.
+    ``fixed`` are parameters that the route itself sets. ``body_field`` may also be given as the whole body, with the
+    content type ``body_type``; the other fields then come from the query.
     """
 
     method: Method
@@ -30,3 +31,5 @@ class Route:
     items: str = ""
     etag: bool = False
     fixed: dict[str, object] = field(default_factory=dict)
+    body_field: str = ""
+    body_type: str = ""

@@ -71,7 +71,7 @@ class Doors:
             log.exception("http.failed", method=scope["method"], path=scope["path"])
             if not answer.status:
                 failed = problem.response(
-                    500, "Something failed inside the server.", "The log has the details."
+                    500, "Something failed inside the server.", "The server's log has the details."
                 )
                 await failed(scope, receive, answer)
         finally:

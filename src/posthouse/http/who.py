@@ -13,6 +13,8 @@ from posthouse.http.headers import cookie_name
 from posthouse.manage.context import Actor, Context
 from posthouse.manage.identity import BrowserSession, Visitor
 
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
 MAX_SECRET = 512
 """Characters of a cookie or token that are looked at."""
 
@@ -30,7 +32,7 @@ class Asker:
 
 def is_https(request: HTTPConnection) -> bool:
     """Whether the visitor uses https, as seen behind trusted proxies."""
-    return request.scope["scheme"] == "https"
+    return bool(request.scope["scheme"] == "https")
 
 
 def visitor_of(request: HTTPConnection, face: Literal["web", "api"]) -> Visitor:
@@ -79,9 +81,7 @@ def bearer(request: HTTPConnection) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def behind_proxies(
-    peer: str, https: bool, headers: Mapping[str, str], trusted: tuple[ipaddress._BaseNetwork, ...]
-) -> tuple[str, bool]:
+def behind_proxies(peer: str, https: bool, headers: Mapping[str, str], trusted: Networks) -> tuple[str, bool]:
     """The real visitor's address and whether it uses https. The list in X-Forwarded-For is read from its end: each
     trusted proxy vouches for the one before it; what stands further left anybody may have written."""
     if not _is_trusted(peer, trusted):
@@ -99,7 +99,7 @@ def behind_proxies(
     return peer, https
 
 
-def _is_trusted(peer: str, trusted: tuple[ipaddress._BaseNetwork, ...]) -> bool:
+def _is_trusted(peer: str, trusted: Networks) -> bool:
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

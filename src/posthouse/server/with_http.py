@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from posthouse.api import app
 from posthouse.http.app import build
 from posthouse.http.connection import Hosting
+from posthouse.http.rate import Rates
 from posthouse.manage.errors import ManageError
 from posthouse.server.built import Built
 from posthouse.server.pieces import hostname
@@ -18,17 +20,17 @@ async def attach(built: Built) -> None:
     if not built.first or not any(listener.protocol == "http" for listener in config.listeners):
         return
     pages = site.Site(built.context, hostname(config))
-    app = build(
+    everything = build(
         parts=built.http,
         settings=built.settings,
         names=lambda: _names(built),
         hostname=hostname(config),
         secure_port=_secure_port(config),
-        api=[],
+        api=app.routes(built.context, Rates(built.settings), built.http.stopping),
         web=site.routes(pages),
         lost=site.not_found(pages),
     )
-    hosting = Hosting(app, built.http, built.settings)
+    hosting = Hosting(everything, built.http, built.settings)
     for listener, sockets in zip(config.listeners, built.share.sockets, strict=True):
         if listener.protocol != "http":
             continue
