@@ -1,0 +1,19 @@
+"""Imports every file of checks, so that the register is complete."""
+
+from __future__ import annotations
+
+from posthouse.manage import (
+    diagnostics_domain,
+    diagnostics_lists,
+    diagnostics_machine,
+    diagnostics_ports,
+    diagnostics_server,
+)
+
+__all__ = [
+    "diagnostics_domain",
+    "diagnostics_lists",
+    "diagnostics_machine",
+    "diagnostics_ports",
+    "diagnostics_server",
+]
