@@ -36,6 +36,9 @@ class MemoryDirectory:
         keys = ScramKeys(salt, 4096, hashlib.sha256(client).digest(), server)
         return self.accounts.get(login), keys
 
+    def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
+        pass
+
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
     ) -> SignIn:

@@ -184,6 +184,9 @@ class MemoryDirectory:
         keys = ScramKeys(SALT, 4096, stored, hmac.digest(salted, b"Server Key", "sha256"))
         return (Account(7, 1, login, 0) if known else None), keys
 
+    def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
+        pass
+
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
     ) -> SignIn:

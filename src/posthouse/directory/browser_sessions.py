@@ -21,7 +21,7 @@ from posthouse.directory.rows import account_of
 MOST_SESSIONS = 50
 """Sessions one account may have; the one used longest ago ends when another begins."""
 
-_COLUMNS = tuple(browser_sessions.c[name] for name in browser_sessions.c.keys() if name != "secret")
+_COLUMNS = tuple(column for column in browser_sessions.c if column.name != "secret")
 _ACCOUNT = (accounts.c.id, accounts.c.domain_id, accounts.c.address, accounts.c.quota, accounts.c.active)
 _JOINED = select(*_ACCOUNT, accounts.c.password_hash, *_COLUMNS).join(
     accounts, accounts.c.id == browser_sessions.c.account_id
@@ -33,7 +33,7 @@ _OF_ACCOUNT = _JOINED.where(browser_sessions.c.account_id == bindparam("account_
 )
 _ALL = _JOINED.order_by(browser_sessions.c.seen_at.desc()).limit(bindparam("count"))
 _INSERT = insert(browser_sessions).values(
-    {name: bindparam(name) for name in browser_sessions.c.keys() if name != "id"}
+    {column.name: bindparam(column.name) for column in browser_sessions.c if column.name != "id"}
 )
 _SEEN = (
     update(browser_sessions)
@@ -65,7 +65,9 @@ _PASSWORD_HASH = select(accounts.c.password_hash).where(
     accounts.c.id == bindparam("of_id"), accounts.c.active == 1
 )
 _HASH_BY_ADDRESS = select(accounts.c.password_hash).where(accounts.c.address == bindparam("address"))
-_INSERT_LINK = insert(sign_in_links).values({name: bindparam(name) for name in sign_in_links.c.keys()})
+_INSERT_LINK = insert(sign_in_links).values(
+    {column.name: bindparam(column.name) for column in sign_in_links.c}
+)
 _SELECT_LINK = select(sign_in_links.c.account_id).where(
     and_(sign_in_links.c.secret == bindparam("of_secret"), sign_in_links.c.expires_at > bindparam("now"))
 )

@@ -90,3 +90,6 @@ class Directory(Protocol):
     ) -> SignIn:
         """Tell the outcome of a SCRAM exchange; counts and delays as sign_in does. The account must be
         checked to be active still."""
+
+    def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
+        """A mail program that has signed in said what it is (IMAP's ID): noted for its owner to see."""

@@ -18,6 +18,9 @@ from posthouse.observe.log import logger
 
 _log = logger("directory.devices")
 
+MAIL_PROTOCOLS = frozenset(("smtp", "submission", "imap", "pop3"))
+"""What mail programs sign in by; browsers have a list of their own."""
+
 WRITE_SECONDS = 5.0
 MOST_WAITING = 5_000
 """Sign-ins that wait to be written; beyond them new ones are not noted."""
@@ -40,7 +43,9 @@ _OF_ACCOUNT = (
     .order_by(devices.c.last_seen.desc())
     .limit(MOST_SHOWN)
 )
-_INSERT = insert(devices).values({name: bindparam(name) for name in devices.c.keys() if name != "id"})
+_INSERT = insert(devices).values(
+    {column.name: bindparam(column.name) for column in devices.c if column.name != "id"}
+)
 _SEEN = update(devices).where(devices.c.mark == bindparam("of_mark")).values(last_seen=bindparam("now"))
 _SWEEP = delete(devices).where(
     or_(devices.c.last_seen < bindparam("before"), devices.c.account_id.not_in(select(accounts.c.id)))

@@ -31,7 +31,9 @@ _COLUMNS = (
 )
 _OF_ACCOUNT = select(*_COLUMNS).where(factors.c.account_id == bindparam("account_id")).order_by(factors.c.id)
 _BY_MARK = select(*_COLUMNS).where(factors.c.mark == bindparam("mark"))
-_INSERT = insert(factors).values({name: bindparam(name) for name in factors.c.keys() if name != "id"})
+_INSERT = insert(factors).values(
+    {column.name: bindparam(column.name) for column in factors.c if column.name != "id"}
+)
 _ADVANCE = (
     update(factors)
     .where(

@@ -15,6 +15,7 @@ from posthouse.database.contract import Database, DatabaseUnavailable, Transacti
 from posthouse.directory import lookup, records
 from posthouse.directory.cache import VersionedCache
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
+from posthouse.directory.devices import MAIL_PROTOCOLS, Devices
 from posthouse.directory.passwords import SCRAM_ITERATIONS, Passwords
 from posthouse.directory.rows import Login, read_login
 from posthouse.directory.signin import Failures
@@ -50,6 +51,8 @@ class DirectoryService:
         self._verified = Verified()
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
         self._secret = b""
+        self.devices: Devices | None = None
+        """Where sign-ins of mail programs are noted, once the worker has such a place."""
 
     @property
     def failures(self) -> Failures:
@@ -117,6 +120,11 @@ class DirectoryService:
             return self._refuse(key, peer, protocol, "no such account")
         return self._admit(key, found, peer, protocol)
 
+    def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
+        """A mail program that has signed in said what it is."""
+        if self.devices is not None:
+            self.devices.named(account.id, protocol, peer, client)
+
     def close(self) -> None:
         """Stop listening to the feed and end the hashing threads."""
         self._cache.close()
@@ -153,6 +161,8 @@ class DirectoryService:
         if not account.active:
             return self._refuse(key, peer, protocol, "account not active")
         counters.signed_in[protocol] += 1
+        if self.devices is not None and protocol in MAIL_PROTOCOLS:
+            self.devices.signed_in(account.id, protocol, peer)
         return SignIn(account, delay=self._failures.succeeded(key, peer=peer))
 
     def _refuse(self, key: str, peer: str, protocol: str, reason: str) -> SignIn:

@@ -22,13 +22,15 @@ _JOINED = select(
     accounts.c.address,
     accounts.c.quota,
     accounts.c.active,
-    *(api_tokens.c[name] for name in api_tokens.c.keys() if name not in ("account_id", "secret")),
+    *(column for column in api_tokens.c if column.name not in ("account_id", "secret")),
 ).join(accounts, accounts.c.id == api_tokens.c.account_id)
 _BY_SECRET = _JOINED.where(api_tokens.c.secret == bindparam("secret"))
 _BY_ID = _JOINED.where(api_tokens.c.id == bindparam("of_id"))
 _OF_ACCOUNT = _JOINED.where(api_tokens.c.account_id == bindparam("account_id")).order_by(api_tokens.c.id)
 _ALL = _JOINED.order_by(api_tokens.c.id).limit(1000)
-_INSERT = insert(api_tokens).values({name: bindparam(name) for name in api_tokens.c.keys() if name != "id"})
+_INSERT = insert(api_tokens).values(
+    {column.name: bindparam(column.name) for column in api_tokens.c if column.name != "id"}
+)
 _USED = (
     update(api_tokens)
     .where(api_tokens.c.id == bindparam("of_id"))

@@ -3,6 +3,7 @@ stopped)."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -14,12 +15,17 @@ from posthouse.bodies.files import FileBodies
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database
 from posthouse.directory.passwords import Passwords
+from posthouse.manage.identity_enrolments import Enrolments
 from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
 
 if TYPE_CHECKING:
     from posthouse.manage.identity import Identity
+    from posthouse.manage.listeners import Doors
+    from posthouse.manage.logs import LiveLogs
+    from posthouse.manage.measurements import Measures
+    from posthouse.manage.sessions import OpenSessions
 
 Right = Literal["view", "change", "read_mail", "send"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
@@ -104,7 +110,8 @@ async def _stopped() -> LiveState:
 class Context:
     """Everything a use may touch. ``running`` is False when a command works on a stopped server's data
     folder. ``started_at`` is in seconds since 1970. ``live`` asks the supervisor for the state of all
-    workers."""
+    workers. ``doors`` opens and closes listeners while the server runs. ``changing`` is held while something on
+    probation that is not in the database changes, and while such a change is confirmed or taken back."""
 
     config: Config
     database: Database
@@ -118,3 +125,9 @@ class Context:
     running: bool = True
     live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)
     identity: Identity | None = None
+    sessions: OpenSessions | None = None
+    logs: LiveLogs | None = None
+    measures: Measures | None = None
+    doors: Doors | None = None
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    enrolments: Enrolments = field(default_factory=Enrolments)

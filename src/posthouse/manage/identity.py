@@ -44,7 +44,8 @@ class Step:
     ``done``: ``cookie`` is the new session's secret (a new one at each sign-in, never one the browser brought).
     ``second``: the password was right; ``pending`` names the sign-in until one of ``factors`` is given (five
     minutes, three tries). ``refused``: ``text`` says why in words for the person, the same for unknown names
-    and wrong passwords; answer after ``delay`` seconds. ``later``: too many tries, or the directory cannot be
+    and wrong passwords; answer after ``delay`` seconds. After a wrong code ``pending`` and ``factors`` are there
+    while another try is left. ``later``: too many tries, or the directory cannot be
     asked.
     """
 

@@ -48,6 +48,7 @@ from posthouse.server import (
     with_certificates,
     with_events,
     with_http,
+    with_identity,
     with_observation,
     with_probation,
 )
@@ -79,6 +80,7 @@ ATTACHMENTS = (
     with_probation.attach,
     with_backup.attach,
     with_events.attach,
+    with_identity.attach,
     with_http.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""

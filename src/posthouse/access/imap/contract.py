@@ -76,6 +76,9 @@ class ImapSession(Protocol):
     def selected(self) -> View:
         """The view; only in the selected state."""
 
+    def tell_client(self) -> None:
+        """Note which program this is for the account's owner, once both are known."""
+
     def write(self, data: bytes) -> None:
         """Send bytes: whole lines, or a line in pieces that nothing else comes between."""
 

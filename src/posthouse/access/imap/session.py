@@ -154,9 +154,16 @@ class Session(Connection):
         """The tls-unique value of this connection, where there is one."""
         return self.tls.unique if self.tls is not None else None
 
+    def tell_client(self) -> None:
+        """Note which program this is for the account's owner, once both are known."""
+        if self.account is not None and self.client:
+            peer = str(self.peer.address)
+            self.directory.client_named(self.account, self.client, peer=peer, protocol="imap")
+
     def signed_in(self, account: Account) -> None:
         """Enter the authenticated state (the account was counted by ``service.enter``)."""
         self.account = account
+        self.tell_client()
         self.state.authenticated = True
         log.info("imap.signed_in", account=account.address, peer=self.peer.address, tls=self.tls is not None)
 

@@ -138,3 +138,16 @@ def import_(session: Session, file: Any) -> None:
     if not session.as_json and sys.stderr.isatty():
         click.echo(err=True)
     session.show(result, lambda done: show.line(f"Added {show.count(len(done['added']), 'account')}."))
+
+
+@command(account, "clear-factors", "account.factors_clear")
+@click.argument("address")
+def clear_factors(session: Session, address: str) -> None:
+    """Remove the authenticator programs, passkeys and recovery codes of ADDRESS, whose owner lost them."""
+    result = session.call("account.factors_clear", {"address": address})
+    session.show(
+        result,
+        lambda done: show.line(
+            f"Removed {show.count(done['removed'], 'factor')} of {done['address']}: the password alone signs in."
+        ),
+    )

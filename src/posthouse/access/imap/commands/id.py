@@ -22,6 +22,7 @@ async def run(session: ImapSession, command: Command) -> None:
         }
         log.debug("imap.client", client=told)
         session.client = f"{told.get('name', '')} {told.get('version', '')}".strip()[:200]
+        session.tell_client()
     fields = [b"name", b"Posthouse"]
     if session.account is not None:
         fields += [b"version", __version__.encode("ascii")]

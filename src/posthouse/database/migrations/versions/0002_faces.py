@@ -83,6 +83,25 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
+        "backup_state",
+        sa.Column('name', schema.ascii_text(40), autoincrement=False, nullable=False),
+        sa.Column('value', schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint('name', name=op.f('pk_backup_state')),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "bans",
+        sa.Column('network', schema.ascii_text(50), autoincrement=False, nullable=False),
+        sa.Column('version', schema.small(), nullable=False),
+        sa.Column('bits', schema.small(), nullable=False),
+        sa.Column('first', schema.key_blob(16), nullable=False),
+        sa.Column('reason', schema.text(), nullable=False),
+        sa.Column('until', schema.real(), nullable=False),
+        sa.Column('created', schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint('network', name=op.f('pk_bans')),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "browser_sessions",
         sa.Column('id', schema.ident(), nullable=False),
         sa.Column('account_id', schema.big(), nullable=False),

@@ -1,0 +1,21 @@
+"""One's own account."""
+
+from __future__ import annotations
+
+from posthouse.api.route import Route
+
+ROUTES = (
+    Route("GET", "/me", "me.show", "Me"),
+    Route("PUT", "/me/password", "me.password", "Me"),
+    Route("GET", "/me/quota", "me.quota", "Me"),
+    Route("GET", "/me/devices", "me.devices", "Me", items="devices"),
+    Route("GET", "/me/sessions", "me.sessions", "Me", items="sessions"),
+    Route("DELETE", "/me/sessions/{id}", "me.session_end", "Me"),
+    Route("GET", "/me/factors", "me.factor_list", "Me", items="factors"),
+    Route("DELETE", "/me/factors/{id}", "me.factor_remove", "Me"),
+    Route("POST", "/me/factors/totp", "me.totp_begin", "Me"),
+    Route("POST", "/me/factors/totp/confirm", "me.totp_confirm", "Me", status=201),
+    Route("POST", "/me/factors/passkey", "me.passkey_begin", "Me"),
+    Route("POST", "/me/factors/passkey/finish", "me.passkey_finish", "Me", status=201),
+    Route("POST", "/me/recovery-codes", "me.recovery_codes", "Me", status=201),
+)
