@@ -1,0 +1,8 @@
+// What the pages gain with a script; each works without. One file per gain, and none knows another.
+import "./times.js";
+import "./copy.js";
+import "./refresh.js";
+import "./forms.js";
+import "./passkeys.js";
+
+document.documentElement.classList.add("scripted");
