@@ -3,7 +3,10 @@
 Messages from a worker: ``ready``; ``failed`` (kind, what, mend) instead of it; ``feed`` (notices) and
 ``failures`` (of sign-ins: peer, login, times), both passed on to the others; ``count``
 (connections by source, as changes); ``sessions`` (open sessions by protocol); ``ask`` (number), answered with
-``live`` (number, sessions of all workers by protocol). Messages to a worker: ``start``, ``stop``, ``feed``,
+``live`` (number, sessions of all workers by protocol); ``question`` (number, topic, asked), passed on to the
+others with the asker's number, after the asker was told ``asked`` (number, whom); ``answer`` (asker, number,
+good, answered), which goes back to it; ``tell`` (worker, topic, told), passed on to that one as ``told``;
+``logging`` (how log lines are written from now on). Messages to a worker: ``start``, ``stop``, ``feed``,
 ``others`` (connections of the other workers by source).
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from posthouse.cluster.link import Link, Message
 from posthouse.cluster.strangers import Tally
@@ -24,10 +28,14 @@ class Hub:
     """``ready`` and ``failed`` are called with the worker's number when it says so."""
 
     def __init__(
-        self, ready: Callable[[int], None], failed: Callable[[int, tuple[str, str, str]], None]
+        self,
+        ready: Callable[[int], None],
+        failed: Callable[[int, tuple[str, str, str]], None],
+        logging: Callable[[dict[str, Any]], None] = lambda how: None,
     ) -> None:
         self._ready = ready
         self._failed = failed
+        self._logging = logging
         self._links: dict[int, Link] = {}
         self._tally = Tally()
         self._sessions: dict[int, dict[str, int]] = {}
@@ -76,10 +84,27 @@ class Hub:
                 asker = self._links.get(worker)
                 if asker is not None:
                     asker.send("live", number, dict(total))
+            case ["question", int(number), str(topic), asked]:
+                self._ask(worker, number, topic, asked)
+            case ["answer", int(to), int(number), bool(good), answered]:
+                if to in self._links:
+                    self._links[to].send("answer", worker, number, good, answered)
+            case ["tell", int(to), str(topic), told]:
+                if to in self._links:
+                    self._links[to].send("told", worker, topic, told)
+            case ["logging", dict(how)]:
+                self._logging(how)
             case ["ready"]:
                 self._ready(worker)
             case ["failed", str(kind), str(what), str(mend)]:
                 self._failed(worker, (kind, what, mend))
+
+    def _ask(self, asker: int, number: int, topic: str, asked: Any) -> None:
+        others = [worker for worker in self._links if worker != asker]
+        if asker in self._links:
+            self._links[asker].send("asked", number, others)
+        for worker in others:
+            self._links[worker].send("question", asker, number, topic, asked)
 
     def _tell_soon(self) -> None:
         if self._telling is None and len(self._links) > 1:

@@ -1,15 +1,26 @@
-"""A worker's end of its link to the supervisor."""
+"""A worker's end of its link to the supervisor, and through it to the other workers.
+
+Besides what has a message of its own, parts of the workers talk to each other by topic: ``ask`` puts a question to
+every other worker, which the ``handlers`` of that topic answer there; ``tell`` sends something to one worker without
+an answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from posthouse.cluster.link import Link, Message
 from posthouse.cluster.local import LocalFeed, Notice
+from posthouse.observe.log import logger
+
+log = logger("cluster.member")
+
+Handler = Callable[[Any], Awaitable[Any]]
+"""Answers a question; what it takes and gives is plain (numbers, texts, bytes, lists, dicts)."""
 
 TELL_SECONDS = 0.5
 """How often changed counts are told to the supervisor."""
@@ -28,6 +39,12 @@ class Member:
         """Called with the connections of the other workers, by source."""
         self.failures: Callable[[str, str, int], None] | None = None
         """Called with peer, login and number of failed sign-ins that another worker saw."""
+        self.handlers: dict[str, Handler] = {}
+        """What answers the questions of other workers, by topic."""
+        self.hearers: dict[str, Callable[[int, Any], None]] = {}
+        """What is called with (worker, what it told), by topic. Must be short and not raise."""
+        self._answering: set[asyncio.Task[None]] = set()
+        self._open: dict[int, _Question] = {}
         self._link = Link(self._receive, self._lost)
         self._told = asyncio.Event()
         self._feed: LocalFeed | None = None
@@ -97,6 +114,39 @@ class Member:
         finally:
             self._asked.pop(number, None)
 
+    async def ask(self, topic: str, asked: Any, seconds: float = ASK_SECONDS) -> dict[int, Any]:
+        """What the other workers answer, by their number. One that does not answer in time, or that cannot, is
+        not among them."""
+        self._questions += 1
+        number = self._questions
+        question = self._open[number] = _Question()
+        try:
+            self._link.send("question", number, topic, asked)
+            await asyncio.wait_for(question.complete.wait(), seconds)
+        except TimeoutError:
+            log.warning("link.unanswered", topic=topic, missing=question.missing)
+        finally:
+            self._open.pop(number, None)
+        return question.answers
+
+    def steer_logging(self, how: dict[str, Any]) -> None:
+        """Tell the supervisor how log lines are to be written (``observe.steering.how``)."""
+        self._link.send("logging", how)
+
+    def tell_worker(self, worker: int, topic: str, told: Any) -> None:
+        """Tell one other worker something. Nothing happens when it is not there."""
+        self._link.send("tell", worker, topic, told)
+
+    async def _answer(self, asker: int, number: int, topic: str, asked: Any) -> None:
+        handler = self.handlers.get(topic)
+        try:
+            if handler is None:
+                raise LookupError(f"nobody here answers {topic}")
+            self._link.send("answer", asker, number, True, await handler(asked))
+        except Exception as error:
+            log.warning("link.no_answer", topic=topic, reason=f"{type(error).__name__}: {error}")
+            self._link.send("answer", asker, number, False, None)
+
     def _forward(self, notices: list[Notice]) -> None:
         self._link.send("feed", notices)
 
@@ -117,6 +167,20 @@ class Member:
             case ["others", dict(counts)]:
                 if self.others is not None:
                     self.others(counts)
+            case ["question", int(asker), int(number), str(topic), asked]:
+                task = asyncio.create_task(self._answer(asker, number, topic, asked))
+                self._answering.add(task)
+                task.add_done_callback(self._answering.discard)
+            case ["asked", int(number), list(workers)]:
+                if (question := self._open.get(number)) is not None:
+                    question.expect(workers)
+            case ["answer", int(worker), int(number), bool(good), answered]:
+                if (question := self._open.get(number)) is not None:
+                    question.answered(worker, good, answered)
+            case ["told", int(worker), str(topic), told]:
+                hearer = self.hearers.get(topic)
+                if hearer is not None:
+                    hearer(worker, told)
             case ["live", int(number), dict(sessions)]:
                 answer = self._asked.get(number)
                 if answer is not None and not answer.done():
@@ -125,3 +189,29 @@ class Member:
     def _lost(self) -> None:
         self._told.set()
         self.stopping.set()
+
+
+class _Question:
+    """One that waits for its answers. Whom they are to come from is told first, as the link keeps its order."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, Any] = {}
+        self.missing: list[int] = []
+        self.complete = asyncio.Event()
+
+    def expect(self, workers: list[int]) -> None:
+        """It was put to these."""
+        self.missing = list(workers)
+        self._look()
+
+    def answered(self, worker: int, good: bool, answer: Any) -> None:
+        """One has answered."""
+        if worker in self.missing:
+            self.missing.remove(worker)
+            if good:
+                self.answers[worker] = answer
+            self._look()
+
+    def _look(self) -> None:
+        if not self.missing:
+            self.complete.set()

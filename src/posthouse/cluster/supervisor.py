@@ -18,6 +18,7 @@ from typing import Any
 from posthouse.cluster.hub import Hub
 from posthouse.cluster.link import Link, Message
 from posthouse.observe.log import logger
+from posthouse.observe.notify import notify
 
 log = logger("cluster.supervisor")
 
@@ -38,7 +39,7 @@ class WorkerFailed(Exception):
 class Supervisor:
     """Runs the workers until it is told to stop. ``start`` says what a worker of this number is told first,
     ``inherited`` which file descriptors it gets; ``patience`` is how long workers may take to stop before
-    they are killed."""
+    they are killed. ``logging`` is called with how log lines are to be written, when a worker says so."""
 
     def __init__(
         self,
@@ -47,13 +48,14 @@ class Supervisor:
         inherited: Callable[[int], list[int]],
         on_ready: Callable[[], None],
         patience: float,
+        logging: Callable[[dict[str, Any]], None] = lambda how: None,
     ) -> None:
         self._workers = workers
         self._start = start
         self._inherited = inherited
         self._on_ready = on_ready
         self._patience = patience
-        self._hub = Hub(self._worker_ready, self._worker_failed)
+        self._hub = Hub(self._worker_ready, self._worker_failed, logging)
         self._waiting_for = set(range(workers))
         self._started = False
         self._failure: tuple[str, str, str] | None = None
@@ -77,6 +79,7 @@ class Supervisor:
                 for worker in range(self._workers):
                     group.create_task(self._keep(worker))
                 await self._stopping.wait()
+                notify("STOPPING=1\nSTATUS=Seeing the last sessions out")
                 self._hub.send_all("stop")
         finally:
             self._hub.close()

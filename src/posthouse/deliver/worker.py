@@ -13,6 +13,7 @@ from time import time
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.local import Deferred, LeaseLost, LocalDelivery
+from posthouse.observe import spans
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
@@ -111,6 +112,7 @@ class DeliveryWorker:
     async def _attempt(self, lease: Lease) -> str | None:
         """Deliver one row; returns why it did not work, or None when nothing is left to do."""
         trace, recipient = lease.message.trace, lease.recipient.recipient
+        began = time()
         try:
             await self._local.deliver(lease)
         except Deferred as deferred:
@@ -130,6 +132,8 @@ class DeliveryWorker:
         else:
             step("queue.delivered")
             counters.delivered += 1
+            if spans.told is not None:
+                spans.told("message.deliver", began, trace=trace, attempts=lease.attempts)
             _log.info("queue.delivered", trace=trace, recipient=recipient)
         return None
 

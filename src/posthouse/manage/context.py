@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from posthouse.manage.listeners import Doors
     from posthouse.manage.logs import LiveLogs
     from posthouse.manage.measurements import Measures
+    from posthouse.manage.send import Injection
     from posthouse.manage.sessions import OpenSessions
 
 Right = Literal["view", "change", "read_mail", "send"]
@@ -125,6 +126,7 @@ class Context:
     running: bool = True
     live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)
     identity: Identity | None = None
+    injection: Injection | None = None
     sessions: OpenSessions | None = None
     logs: LiveLogs | None = None
     measures: Measures | None = None

@@ -29,6 +29,13 @@ def fingerprint(pem: bytes) -> str:
     return ":".join(f"{byte:02X}" for byte in hashlib.sha256(der).digest())
 
 
+def end_of(pem: bytes) -> float:
+    """When the first certificate of a PEM text ends, in seconds since 1970. Raises ValueError."""
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
+
+
 def names_in(pem: bytes) -> list[str]:
     """The DNS names a certificate is for, in lower case (RFC 6125: subjectAltName only)."""
     from cryptography import x509
@@ -51,6 +58,14 @@ class SelfMade:
     def __init__(self, folder: Path, hosts: Sequence[str]) -> None:
         self.path = folder / "self-made.pem"
         self._hosts = list(dict.fromkeys(_ascii(host) for host in hosts if host))
+
+    def answer_to(self, host: str) -> bool:
+        """Be for this host name, too, from the next :meth:`ensure` on; whether that is new."""
+        name = _ascii(host)
+        if name in self._hosts:
+            return False
+        self._hosts.insert(0, name)
+        return True
 
     def ensure(self, now: datetime.datetime | None = None) -> Path:
         """Make or renew it where that is needed; the path of the file. Raises OSError."""

@@ -23,6 +23,7 @@ from itertools import count
 from typing import Any, cast
 
 from posthouse.net import eager
+from posthouse.net.bans import BANNED
 from posthouse.net.contract import Peer, TlsInfo
 from posthouse.net.deadline import Deadline
 from posthouse.net.door import OPEN_DOOR, Door
@@ -281,15 +282,17 @@ class Connection(Writing):
         self.farewell = reason
         self.shut_down()
 
-    def steer_talk(self) -> None:
-        """Begin or end the log of the conversation as the switches say. Not in the middle of a handler: what it
-        says need not begin with a line."""
-        if self._running or self._header is not None or self._early is not None:
-            return
+    def steer_talk(self) -> bool:
+        """Begin or end the log of the conversation as the switches say. Not in the middle of a handler, as what it
+        says need not begin with a line: False then."""
         wanted = self._admitted and talk.is_on(self.door.protocol)
-        if wanted != (self.talk is not None):
-            self.talk = talk.begin(self.door.protocol, self, self.peer.address) if wanted else None
-            self.talk_changed()
+        if wanted == (self.talk is not None):
+            return True
+        if self._running or self.busy or self._early is not None:
+            return False
+        self.talk = talk.begin(self.door.protocol, self, self.peer.address) if wanted else None
+        self.talk_changed()
+        return True
 
     @property
     def settled(self) -> bool:
@@ -426,8 +429,9 @@ class Connection(Writing):
             return True
         counters.not_let_in[self.door.protocol] += 1
         log.info("connection.refused", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
-        if self.door.refusal and not self.door.implicit:
-            self.write(self.door.refusal.format(reason=reason).encode())
+        words = self.door.banned if reason == BANNED else self.door.refusal
+        if words and not self.door.implicit:
+            self.write(words.format(reason=reason).encode())
         if self._transport is not None:
             self._transport.close()
         self._closed = True

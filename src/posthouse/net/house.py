@@ -27,6 +27,16 @@ REFUSALS = {
 }
 """What each protocol says to a peer that is not let in."""
 
+BANNED = {
+    "smtp": "554 5.7.1 {reason}\r\n",
+    "submission": "554 5.7.1 {reason}\r\n",
+    "lmtp": "554 5.7.1 {reason}\r\n",
+    "imap": "* BYE {reason}\r\n",
+    "pop3": "-ERR [SYS/PERM] {reason}\r\n",
+    "http": "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n{reason}\r\n",
+}
+"""And to one that is banned, who need not try again."""
+
 DISMISS_SECONDS = 5.0
 """How long a dismissed session may take over its last words before it is cut off."""
 
@@ -46,7 +56,8 @@ class House:
         self._admission = admission
         self._handshake_seconds = handshake_seconds
         self._worker = worker
-        self._servers: list[asyncio.Server] = []
+        self._open: list[tuple[Listener, list[socket.socket], list[asyncio.Server]]] = []
+        self._make: dict[str, MakeSession] = {}
         self.sessions: set[Connection] = set()
 
     async def open(self, listener: Listener, sockets: Sequence[socket.socket], make: MakeSession) -> None:
@@ -59,6 +70,7 @@ class House:
             starttls=listener.tls == "starttls",
             admission=self._admission,
             refusal=REFUSALS[listener.protocol],
+            banned=BANNED[listener.protocol],
             handshake_seconds=self._handshake_seconds,
             trusted_proxies=[ipaddress.ip_network(network) for network in listener.proxy_from],
             sessions=self.sessions,
@@ -70,13 +82,36 @@ class House:
             session.door = door
             return session
 
+        self._make[listener.protocol] = make
+        servers: list[asyncio.Server] = []
+        self._open.append((listener, list(sockets), servers))
         loop = asyncio.get_running_loop()
         for one in sockets:
             if one.family == getattr(socket, "AF_UNIX", None):
                 server = await loop.create_unix_server(admit, sock=one, backlog=BACKLOG)
             else:
                 server = await loop.create_server(admit, sock=one, backlog=BACKLOG)
-            self._servers.append(server)
+            servers.append(server)
+
+    @property
+    def listeners(self) -> list[tuple[Listener, list[socket.socket]]]:
+        """What is listened on, with the sockets."""
+        return [(listener, sockets) for listener, sockets, _ in self._open]
+
+    def serves(self, protocol: str) -> bool:
+        """Whether sessions of this protocol can be made: one of its listeners was open before."""
+        return protocol in self._make
+
+    async def open_another(self, listener: Listener, sockets: Sequence[socket.socket]) -> None:
+        """As :meth:`open`, for a protocol that is served already."""
+        await self.open(listener, sockets, self._make[listener.protocol])
+
+    def shut(self, listener: Listener) -> None:
+        """Take no more connections on this listener. Its sessions go on."""
+        for entry in [entry for entry in self._open if entry[0] == listener]:
+            self._open.remove(entry)
+            for server in entry[2]:
+                server.close()
 
     def counts(self) -> dict[str, int]:
         """Open sessions by protocol."""
@@ -90,17 +125,18 @@ class House:
             session.dismiss(reason)
             loop.call_later(DISMISS_SECONDS, _cut_off, session)
 
-    def steer_talks(self) -> None:
+    def steer_talks(self) -> bool:
         """Bring the logs of conversations in line with the switches. Sessions that answer just now are left for
-        the next time."""
-        for session in list(self.sessions):
-            session.steer_talk()
+        the next time; whether there are such."""
+        late = [session for session in self.sessions if not session.steer_talk()]
+        return bool(late)
 
     async def close(self, seconds: float, hurry: asyncio.Event) -> None:
         """Take no more connections; tell every session, wait up to ``seconds`` for their last words, cut off
         the rest. ``hurry`` cuts the wait short."""
-        for server in self._servers:
-            server.close()
+        for _, _, servers in self._open:
+            for server in servers:
+                server.close()
         for session in list(self.sessions):
             session.shut_down()
         await self._wait(lambda: all(session.settled for session in self.sessions), seconds, hurry)

@@ -103,15 +103,35 @@ class ServerContexts:
         """Show exactly these proofs (key and certificate in PEM, by host name) to authorities that check a name
         by TLS-ALPN-01. Raises OSError."""
         self._challenges.show(proofs)
-        self._challenges.watch(loaded.context for loaded in self._all)
+
+    def challenge(self, name: str) -> ssl.SSLContext | None:
+        """The context for an authority that checks this host name by TLS-ALPN-01, if a proof is shown for it."""
+        return self._challenges.context_for(name)
 
     def make_self_made(self) -> str:
         """Make the self-made certificate anew; its fingerprint. Raises OSError."""
         path = self._self_made.renew()
+        self._load_own()
+        return fingerprint(path.read_bytes())
+
+    def answer_to(self, host: str) -> None:
+        """Let the self-made certificate be for this host name, too. Raises OSError."""
+        if self._self_made.answer_to(host) and self._own:
+            self._self_made.ensure()
+            self._load_own()
+
+    def restore_self_made(self) -> bool:
+        """Put the self-made certificate back that was there before; False when there is none. Raises OSError."""
+        found = self._self_made.restore()
+        if found:
+            self._load_own()
+        return found
+
+    def _load_own(self) -> None:
         if self._own:
+            path = self._self_made.path
             self._own[0] = self._load(path, path, ())
             self._index()
-        return fingerprint(path.read_bytes())
 
     @property
     def fingerprint(self) -> str:
@@ -131,6 +151,15 @@ class ServerContexts:
     def self_made(self) -> bool:
         """Whether the default certificate is the one the server made itself."""
         return self._default in self._own
+
+    @property
+    def chains(self) -> dict[str, Path]:
+        """The file of each host name's certificate."""
+        found: dict[str, Path] = {}
+        for loaded in self._all:
+            for host in loaded.hosts:
+                found.setdefault(host, loaded.chain)
+        return found
 
     def server(self) -> ssl.SSLContext:
         """The context for a new handshake."""
@@ -202,7 +231,6 @@ class ServerContexts:
         if not self._configured and self._kept:
             chosen = self._for_host(self._default_host) if self._default_host else self._default
             self._default = chosen if chosen in self._kept else self._kept[0]
-        self._challenges.watch(loaded.context for loaded in self._all)
 
     def _load(self, chain: Path, key: Path, hosts: tuple[str, ...]) -> _Loaded:
         stamp = _stamp(chain, key)
@@ -228,7 +256,7 @@ class ServerContexts:
         6066 3 leaves that open; mail clients connect under many names)."""
         if name:
             remember_server_name(connection, name)
-            wanted = self._challenges.context_for(connection, name) or self.for_host(name)
+            wanted = self.for_host(name)
             if wanted is not context:
                 connection.context = wanted
         return None

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict
 
+from posthouse.observe.counters import counters
 from posthouse.observe.lines import ErrorInfo, Render, json_line, text_line
 from posthouse.observe.live import live_log
 from posthouse.observe.record import Record
@@ -205,6 +206,8 @@ class _Renderer:
 
 def _pass_on(level: str, name: str, word: str, fields: EventDict, error: ErrorInfo | None, line: str) -> None:
     """To the live log and the sinks."""
+    if level not in ("info", "debug"):
+        counters.log_lines[level] += 1
     if error is not None:
         # The error's text only: its traceback would keep alive what the frames hold.
         fields = {**fields, "error": f"{error[0].__name__}: {error[1]}"}

@@ -28,6 +28,16 @@ NAMES: tuple[str, ...] = (
 )
 """Every step by name, in the order a message meets them."""
 
+BACKUP: tuple[str, ...] = (
+    "backup.pictured",  # a backup has its picture of the rows, nothing of it is written
+    "backup.object",  # a backup wrote one object
+    "backup.rows",  # all rows of a backup are written
+    "backup.bodies",  # all of a backup is written but its manifest
+    "restore.body",  # a restore put one batch of bodies back
+    "restore.rows",  # a restore committed one unit of rows
+)
+"""The steps of a backup and of a restore."""
+
 
 def _nothing(name: str) -> None:
     """A step in normal operation."""

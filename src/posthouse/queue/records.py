@@ -197,6 +197,7 @@ SELECT_BODIES = (
     .order_by(queue_messages.c.id)
     .limit(bindparam("count"))
 )
+SELECT_OLDEST = select(func.min(queue_messages.c.received_at))
 SELECT_COUNTS = select(func.count(_R.message_id.distinct()), func.count(), func.sum(_R.held))
 SELECT_MESSAGE = select(queue_messages.c.id, *_MESSAGE).where(queue_messages.c.id == bindparam("of_id"))
 SELECT_RECIPIENTS = (

@@ -87,6 +87,12 @@ def count_queue(tx: Transaction) -> tuple[int, int, int]:
     return int(messages), int(recipients), int(held or 0)
 
 
+def oldest(tx: Transaction) -> float | None:
+    """When the message was received that waits longest (seconds since 1970); None where none waits."""
+    found = tx.execute(records.SELECT_OLDEST)[0][0]
+    return float(found) if found is not None else None
+
+
 def list_bodies(tx: Transaction, after: int = 0) -> list[tuple[int, str]]:
     """Queue id and body digest of the first :data:`PAGE` messages with an id above ``after``, for
     verifying."""

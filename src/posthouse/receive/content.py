@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from posthouse.mail import mime
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
+from posthouse.observe import spans
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
@@ -136,7 +137,7 @@ async def _accept(session: Session, transaction: Transaction) -> Sequence[Outcom
     body = transaction.intake.finish()
     try:
         if transaction.intake.facts.composite:
-            await _check_depth(body, session.settings.now[smtp.MAX_MIME_DEPTH])
+            await check_depth(body, session.settings.now[smtp.MAX_MIME_DEPTH])
         parts = session.parts
         envelope = transaction.envelope(parts.clock(), session.notes.items())
         outcomes = await parts.acceptance.accept(envelope, body, per_recipient=session.kind is Kind.LMTP)
@@ -145,6 +146,8 @@ async def _accept(session: Session, transaction: Transaction) -> Sequence[Outcom
     step("accept.reply")
     counters.accepted += 1
     counters.accepted_bytes += body.size
+    if spans.told is not None:
+        spans.told("message.accept", envelope.received_at, trace=transaction.origin.trace, size=body.size)
     log.info(
         "message.accepted",
         trace=transaction.origin.trace,
@@ -188,7 +191,7 @@ async def _refused(session: Session, transaction: Transaction, refusal: Refusal)
         session.close()
 
 
-async def _check_depth(body: Body, deepest: int) -> None:
+async def check_depth(body: Body, deepest: int) -> None:
     """Refuse a message with parts nested deeper than ``deepest``. Raises Refusal (554)."""
     buffer = body.buffer()
     if isinstance(buffer, bytes):

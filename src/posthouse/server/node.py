@@ -4,9 +4,10 @@ several under a supervisor."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from posthouse.cluster.member import Member
 from posthouse.cluster.share import Share
@@ -15,8 +16,9 @@ from posthouse.cluster.supervisor import Supervisor, WorkerFailed
 from posthouse.manage.context import LiveState
 from posthouse.manage.errors import ManageError
 from posthouse.net.listeners import OpenListener, raise_file_limit
-from posthouse.observe import logging_setup
+from posthouse.observe import logging_setup, notify
 from posthouse.observe.log import logger
+from posthouse.observe.steering import Steering
 from posthouse.server.pieces import (
     bring_up_to_date,
     count_workers,
@@ -77,7 +79,7 @@ async def _alone(share: Share, on_ready: OnReady) -> int:
     """One worker, in this process."""
     stop = Stop()
     with stop.on_signals():
-        async with worker(share, stop, None) as live:
+        async with worker(share, stop, None) as live, _told_to_systemd():
             on_ready(await live())
             await stop.wanted.wait()
     return 1 if stop.failed else 0
@@ -109,6 +111,11 @@ async def _supervise(
     config: Config, workers: int, listeners: list[OpenListener], files: int | None, ready: Callable[[], None]
 ) -> int:
     """Several workers, each in a process of its own."""
+    steering = Steering()
+
+    def on_ready() -> None:
+        ready()
+        _tell_ready()
 
     def sockets(worker: int) -> list[list[int]]:
         return [[opened.fileno() for opened in one.sockets[worker]] for one in listeners]
@@ -117,11 +124,34 @@ async def _supervise(
         workers,
         start=lambda worker: Share.told(config, worker, workers, sockets(worker), files),
         inherited=lambda worker: [number for numbers in sockets(worker) for number in numbers],
-        on_ready=ready,
+        on_ready=on_ready,
         patience=PATIENCE,
+        logging=steering.apply,
     )
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, steering.reopen)
+    alive = asyncio.create_task(notify.keep_alive())
     try:
         await supervisor.run()
     except WorkerFailed as failure:
         raise ManageError(*failure.args) from None
+    finally:
+        alive.cancel()
+        steering.close()
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _told_to_systemd() -> AsyncIterator[None]:
+    """Tell a service manager that asked that we are ready, that we live, and that we stop."""
+    alive = asyncio.create_task(notify.keep_alive())
+    _tell_ready()
+    try:
+        yield
+    finally:
+        alive.cancel()
+        notify.notify("STOPPING=1\nSTATUS=Seeing the last sessions out")
+
+
+def _tell_ready() -> None:
+    notify.notify(f"READY=1\nSTATUS=Taking connections\nMAINPID={os.getpid()}")
