@@ -21,6 +21,7 @@ from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
 
 if TYPE_CHECKING:
+    from posthouse.manage.certificate_desk import CertificateDesk
     from posthouse.manage.identity import Identity
     from posthouse.manage.listeners import Doors
     from posthouse.manage.logs import LiveLogs
@@ -126,6 +127,7 @@ class Context:
     running: bool = True
     live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)
     identity: Identity | None = None
+    certificates: CertificateDesk | None = None
     injection: Injection | None = None
     sessions: OpenSessions | None = None
     logs: LiveLogs | None = None

@@ -67,6 +67,11 @@ class SelfMade:
         self._hosts.insert(0, name)
         return True
 
+    @classmethod
+    def of(cls, data: str, hostname: str) -> SelfMade:
+        """The one of the server with this data folder and name."""
+        return cls(Path(data) / "tls", [hostname, "localhost", "127.0.0.1", "::1"])
+
     def ensure(self, now: datetime.datetime | None = None) -> Path:
         """Make or renew it where that is needed; the path of the file. Raises OSError."""
         now = now or datetime.datetime.now(datetime.UTC)
@@ -75,25 +80,30 @@ class SelfMade:
         return self.path
 
     def renew(self) -> Path:
-        """Make a new one in any case; the path of the file. The former stays beside it, for :meth:`restore`.
+        """Make a new one in any case; the path of the file. The former is kept beside it, for :meth:`restore`.
         Raises OSError."""
-        if self.path.exists():
-            self._former.unlink(missing_ok=True)
-            os.link(self.path, self._former)
+        try:
+            former = self._former(fingerprint(self.path.read_bytes()))
+            former.unlink(missing_ok=True)
+            os.link(self.path, former)
+        except (FileNotFoundError, ValueError):
+            pass
         self._make(datetime.datetime.now(datetime.UTC))
         return self.path
 
-    def restore(self) -> bool:
-        """Put the former one back in its place. False when there is none. Raises OSError."""
+    def restore(self, wanted: str) -> bool:
+        """Put the one with this fingerprint back in its place. False when it is not there any more. Raises
+        OSError."""
         try:
-            os.replace(self._former, self.path)
-        except FileNotFoundError:
+            if fingerprint(self.path.read_bytes()) == wanted:
+                return True
+            os.replace(self._former(wanted), self.path)
+        except (FileNotFoundError, ValueError):
             return False
         return True
 
-    @property
-    def _former(self) -> Path:
-        return self.path.with_suffix(".former.pem")
+    def _former(self, of: str) -> Path:
+        return self.path.with_name(f"former-{of.replace(':', '')[:32].lower()}.pem")
 
     def _good(self, now: datetime.datetime) -> bool:
         from cryptography import x509

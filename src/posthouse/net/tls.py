@@ -108,31 +108,6 @@ class ServerContexts:
         """The context for an authority that checks this host name by TLS-ALPN-01, if a proof is shown for it."""
         return self._challenges.context_for(name)
 
-    def make_self_made(self) -> str:
-        """Make the self-made certificate anew; its fingerprint. Raises OSError."""
-        path = self._self_made.renew()
-        self._load_own()
-        return fingerprint(path.read_bytes())
-
-    def answer_to(self, host: str) -> None:
-        """Let the self-made certificate be for this host name, too. Raises OSError."""
-        if self._self_made.answer_to(host) and self._own:
-            self._self_made.ensure()
-            self._load_own()
-
-    def restore_self_made(self) -> bool:
-        """Put the self-made certificate back that was there before; False when there is none. Raises OSError."""
-        found = self._self_made.restore()
-        if found:
-            self._load_own()
-        return found
-
-    def _load_own(self) -> None:
-        if self._own:
-            path = self._self_made.path
-            self._own[0] = self._load(path, path, ())
-            self._index()
-
     @property
     def fingerprint(self) -> str:
         """The default certificate's SHA-256 fingerprint."""

@@ -1,10 +1,7 @@
-"""Answering authorities that check a name by TLS-ALPN-01 (RFC 8737) on the listeners where TLS comes first.
+"""The certificates that prove a name to an authority by TLS-ALPN-01 (RFC 8737), as TLS contexts.
 
-The certificate with the proof is for nobody but the authority, whose ClientHello offers ``acme-tls/1`` alone. The
-standard library tells its SNI callback the name that is asked for, not the protocols that are offered: these are
-taken from the ClientHello itself, which a context's message callback sees first. That callback is a private
-attribute of ``ssl.SSLContext`` (``_msg_callback``, there since 3.8), and it costs something at every record: it is
-set only while a proof is shown. Where it is missing, TLS-ALPN-01 is not available, and nothing else is.
+They are for nobody but the authority, whose ClientHello offers ``acme-tls/1`` alone; the https listeners look at
+that before the handshake begins, and ask here.
 """
 
 from __future__ import annotations
@@ -12,16 +9,10 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from posthouse.net.acme.tls_alpn import PROTOCOL, offered_protocols
-
-AVAILABLE = hasattr(ssl.SSLContext, "_msg_callback")
-
-_HANDSHAKE, _CLIENT_HELLO = 22, 1
+from posthouse.net.acme.tls_alpn import PROTOCOL
 
 
 class TlsChallenges:
@@ -31,30 +22,14 @@ class TlsChallenges:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self._authorities: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def show(self, proofs: Mapping[str, bytes]) -> None:
         """Show exactly these proofs (key and certificate in PEM, by host name). Raises OSError."""
         self._contexts = {host: self._context(pem) for host, pem in proofs.items()}
 
-    def watch(self, contexts: Iterable[ssl.SSLContext]) -> None:
-        """Look out for authorities in the handshakes of these contexts as long as proofs are shown."""
-        if AVAILABLE:
-            for context in contexts:
-                context._msg_callback = self._message if self._contexts else None  # type: ignore[attr-defined]
-
-    def context_for(self, connection: Any, host: str) -> ssl.SSLContext | None:
-        """What to answer with to this handshake, if it is an authority's."""
-        if not self._contexts or connection not in self._authorities:
-            return None
+    def context_for(self, host: str) -> ssl.SSLContext | None:
+        """What to answer an authority with that asks for this host."""
         return self._contexts.get(host.lower().rstrip("."))
-
-    def _message(
-        self, connection: Any, direction: str, version: Any, content: Any, kind: Any, data: bytes
-    ) -> None:
-        hello = direction == "read" and content == _HANDSHAKE and kind == _CLIENT_HELLO
-        if hello and PROTOCOL.encode() in offered_protocols(data):
-            self._authorities.add(connection)
 
     def _context(self, pem: bytes) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

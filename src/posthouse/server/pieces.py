@@ -25,6 +25,7 @@ from posthouse.net.tls import ServerContexts
 from posthouse.observe.log import logger
 from posthouse.settings import all as _every_setting  # noqa: F401 - declares them before values are read
 from posthouse.settings import limits as settings_limits
+from posthouse.settings import setup as settings_setup
 from posthouse.settings.config import Config, Listener
 from posthouse.settings.contract import CurrentSettings
 
@@ -34,6 +35,11 @@ log = logger("server")
 def hostname(config: Config) -> str:
     """Our name in greetings and Received lines."""
     return config.hostname or socket.gethostname() or "localhost"
+
+
+def current_hostname(config: Config, settings: CurrentSettings) -> str:
+    """Our name now: the setting server.hostname goes before posthouse.toml and may change while we run."""
+    return settings.now[settings_setup.HOSTNAME] or hostname(config)
 
 
 def count_workers(config: Config) -> int:
@@ -95,7 +101,7 @@ def give_up_root(config: Config, folder: Path) -> None:
 
 def tls_contexts(config: Config, minimum_version: str = "1.2") -> ServerContexts:
     """The TLS side of all listeners. Raises ManageError."""
-    own = SelfMade(Path(config.data) / "tls", [hostname(config), "localhost", "127.0.0.1", "::1"])
+    own = SelfMade.of(config.data, hostname(config))
     try:
         return ServerContexts(config.certificates, own, minimum_version=minimum_version)
     except (OSError, ValueError) as error:

@@ -135,6 +135,18 @@ class AcmeClient:
         self.account = answer.location
         return answer.location
 
+    async def find(self) -> str:
+        """The URL of the account this key has already (RFC 8555 7.3.1)."""
+        answer = await self._post(self._place("newAccount"), {"onlyReturnExisting": True}, with_key=True)
+        self.account = answer.location
+        return answer.location
+
+    def with_key(self, key: AccountKey) -> AcmeClient:
+        """The same authority, asked with another key."""
+        other = AcmeClient(self._http, self._directory_url, key)
+        other._directory = self._directory
+        return other
+
     async def change_contact(self, contact: Sequence[str]) -> None:
         """Tell the authority another contact (RFC 8555 7.3.2)."""
         await self._post(self.account, {"contact": [f"mailto:{address}" for address in contact]})

@@ -32,9 +32,9 @@ class AccountKey:
     such key."""
 
     def __init__(self, pem: str) -> None:
-        import josepy
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
+        from josepy import jwk
 
         try:
             key = serialization.load_pem_private_key(pem.encode(), password=None)
@@ -43,7 +43,7 @@ class AccountKey:
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("the account key is of another kind than expected")
         self.pem = pem
-        self._jwk = josepy.JWKEC(key=key)
+        self._jwk = jwk.JWKEC(key=key)
 
     @classmethod
     def make(cls) -> AccountKey:
@@ -61,18 +61,18 @@ class AccountKey:
 
     def sign(self, payload: bytes, url: str, *, nonce: str | None, account: str = "") -> dict[str, Any]:
         """A signed request (RFC 8555 6.2). Without ``account`` it carries the public key instead."""
-        import josepy
+        from josepy import jwa
 
-        return self._signed(self._jwk, josepy.ES256, payload, url, nonce=nonce, kid=account or None)
+        return self._signed(self._jwk, jwa.ES256, payload, url, nonce=nonce, kid=account or None)
 
     def bind(self, key_id: str, secret: str, url: str) -> dict[str, Any]:
         """External Account Binding (RFC 8555 7.3.4): our public key, signed with what the authority gave its
         customer. Raises ValueError when ``secret`` is no base64."""
-        import josepy
+        from josepy import jwa, jwk
 
         public = json.dumps(self.public).encode()
-        shared = josepy.JWKOct(key=from_b64url(secret))
-        return self._signed(shared, josepy.HS256, public, url, nonce=None, kid=key_id)
+        shared = jwk.JWKOct(key=from_b64url(secret))
+        return self._signed(shared, jwa.HS256, public, url, nonce=None, kid=key_id)
 
     @property
     def public(self) -> dict[str, str]:

@@ -1,5 +1,5 @@
 """TLS-ALPN-01 (RFC 8737): the certificate that is shown to an authority that offers the protocol
-``acme-tls/1``, and how such a client is known."""
+``acme-tls/1``."""
 
 from __future__ import annotations
 
@@ -38,41 +38,3 @@ def challenge_certificate(host: str, key_authorization: str) -> bytes:
         .sign(key, hashes.SHA256())
     )
     return pem.encode() + certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def offered_protocols(hello: bytes) -> list[bytes]:
-    """The ALPN protocols (RFC 7301) in a ClientHello handshake message (RFC 8446 4.1.2, with its four bytes of
-    type and length); none where it cannot be read."""
-    try:
-        return _protocols(_extension(hello, 16))
-    except IndexError:
-        return []
-
-
-def _extension(hello: bytes, wanted: int) -> bytes:
-    at = 4 + 2 + 32  # handshake header, version, random
-    at += 1 + hello[at]  # session id
-    at += 2 + _number(hello, at)  # cipher suites
-    at += 1 + hello[at]  # compression methods
-    end = min(len(hello), at + 2 + _number(hello, at))
-    at += 2
-    while at < end:
-        kind, length = _number(hello, at), _number(hello, at + 2)
-        if kind == wanted:
-            return hello[at + 4 : at + 4 + length]
-        at += 4 + length
-    return b""
-
-
-def _protocols(data: bytes) -> list[bytes]:
-    found = []
-    at = 2
-    while at < len(data):
-        length = data[at]
-        found.append(data[at + 1 : at + 1 + length])
-        at += 1 + length
-    return found
-
-
-def _number(data: bytes, at: int) -> int:
-    return data[at] << 8 | data[at + 1]
