@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from posthouse.settings.config import Config
+from posthouse.settings.config import Config, LoadedConfig
 
 
 @dataclass(slots=True)
@@ -39,5 +39,5 @@ class Share:
     def received(cls, start: dict[str, Any]) -> Share:
         """From that message; the sockets were inherited under the same numbers."""
         sockets = [[socket.socket(fileno=number) for number in numbers] for numbers in start["sockets"]]
-        config = msgspec.convert(start["config"], Config)
+        config = msgspec.convert(start["config"], LoadedConfig)
         return cls(config, start["number"], start["workers"], sockets, start["files"])

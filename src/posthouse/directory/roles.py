@@ -140,7 +140,7 @@ def is_last_server(tx: Transaction, account: Account) -> bool:
     """Whether without this account no active server administrator with a password would be left. Two changes
     at once take turns on the rows of the administrators."""
     tx.lock(_LOCK_SERVERS)
-    if role_of(tx, account.id) != "server":
+    if not account.active or role_of(tx, account.id) != "server":
         return False
     return int(tx.execute(_COUNT_OTHER_SERVERS, {"of_id": account.id})[0][0]) == 0
 

@@ -14,6 +14,7 @@ from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
 from posthouse.manage.audit import note
 from posthouse.manage.context import Actor, Context, Role
 from posthouse.manage.errors import ManageError
+from posthouse.manage.probation import absorb
 from posthouse.manage.reach import guard, keep_a_server, page_size, within
 from posthouse.manage.use import Call, Private, Progress, named, narrows, use
 
@@ -199,6 +200,8 @@ async def remove(call: Call, wanted: RemoveAccount) -> Account:
         keep_a_server(tx, call, account, "removed", wanted.force)
         gone = view(tx, context, account)
         admin.remove_account(tx, wanted.address, feed=context.feed)
+        for subject in ("role", "active"):
+            absorb(tx, f"{subject} {account.address}")
         note(
             tx,
             call.actor,

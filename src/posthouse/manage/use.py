@@ -159,7 +159,7 @@ def uses() -> dict[str, Use]:
     return dict(sorted(_uses.items()))
 
 
-async def _nobody_listens(value: Any) -> None:
+async def nobody_listens(value: Any) -> None:
     """Drops intermediate values."""
 
 
@@ -168,7 +168,7 @@ async def perform(
     actor: Actor,
     name: str,
     parameters: Any,
-    emit: Emit = _nobody_listens,
+    emit: Emit = nobody_listens,
     expect: str = "",
 ) -> Any:
     """Check the right, convert the parameters, run the use, return its result (a Struct). Raises

@@ -35,6 +35,7 @@ class Door:
 
     __slots__ = (
         "admission",
+        "banned",
         "handshake_seconds",
         "implicit",
         "protocol",
@@ -55,6 +56,7 @@ class Door:
         starttls: bool = False,
         admission: Admission | None = None,
         refusal: str = "",
+        banned: str = "",
         handshake_seconds: float = 30.0,
         trusted_proxies: Sequence[Network] = (),
         sessions: set[Connection] | None = None,
@@ -66,6 +68,7 @@ class Door:
         self.starttls = starttls
         self.admission = admission
         self.refusal = refusal
+        self.banned = banned
         self.handshake_seconds = handshake_seconds
         self.trusted_proxies = tuple(trusted_proxies)
         self.sessions: set[Connection] = set() if sessions is None else sessions

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Callable, Mapping
 
+from posthouse.net.bans import BANNED, Bans
 from posthouse.net.peer import is_loopback, plain_address
 from posthouse.settings import limits as settings_limits
 from posthouse.settings.contract import CurrentSettings
@@ -45,6 +47,7 @@ class ConnectionLimits:
         self._total = 0
         self._others: Mapping[str, int] = {}
         self._others_total = 0
+        self._bans = Bans()
 
     @property
     def total(self) -> int:
@@ -53,6 +56,9 @@ class ConnectionLimits:
 
     def enter(self, address: str) -> str:
         """Let a connection in ("" is returned) or say why not."""
+        banned = self.banned(address)
+        if banned:
+            return banned
         now = self._settings.now
         if self._total + self._others_total >= now[settings_limits.CONNECTIONS]:
             return "Too many connections, please try again later"
@@ -68,6 +74,14 @@ class ConnectionLimits:
         if self._changed is not None:
             self._changed(who, 1)
         return ""
+
+    def banned(self, address: str) -> str:
+        """What an address that is banned is told, "" for all others. This machine itself never is."""
+        return BANNED if self._bans.find(address, time.time()) else ""
+
+    def ban(self, bans: Bans) -> None:
+        """These are banned from now on (replaces what was known). Sessions that are open stay."""
+        self._bans = bans
 
     def leave(self, address: str) -> None:
         """A connection that was let in is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
 from posthouse.net.tls import ServerContexts
 from posthouse.queue.service import QueueService
+from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import Router
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.service import MailStore
@@ -49,6 +51,7 @@ class Built:
     store: MailStore
     queue: QueueService
     router: Router
+    reception: ReceptionDesk
     acceptance: AcceptanceDesk
     delivery: DeliveryWorker
     contexts: ServerContexts
@@ -56,6 +59,8 @@ class Built:
     house: House
     context: Context
     http: HttpParts
+    opened: asyncio.Event
+    """Set when every door of mail and HTTP is open."""
 
     @property
     def first(self) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import dataclasses
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+
+import msgspec
 
 from posthouse.access.imap.service import ImapService
 from posthouse.access.pop3 import Pop3Session
@@ -45,16 +49,20 @@ from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import Router
 from posthouse.server import (
     with_backup,
+    with_bans,
     with_certificates,
     with_events,
     with_http,
     with_identity,
+    with_listeners,
     with_observation,
     with_probation,
+    with_setup,
 )
 from posthouse.server.built import Built
 from posthouse.server.pieces import (
     close_house,
+    current_hostname,
     database_trouble,
     database_url,
     hostname,
@@ -63,6 +71,7 @@ from posthouse.server.pieces import (
 )
 from posthouse.settings import all as _every_setting  # noqa: F401 - declares them before values are read
 from posthouse.settings import limits as settings_limits
+from posthouse.settings import setup as settings_setup
 from posthouse.settings import signin as settings_signin
 from posthouse.settings import store as settings_store
 from posthouse.settings import tls as settings_tls
@@ -77,10 +86,13 @@ log = logger("server")
 ATTACHMENTS = (
     with_observation.attach,
     with_certificates.attach,
+    with_bans.attach,
+    with_listeners.attach,
     with_probation.attach,
     with_backup.attach,
     with_events.attach,
     with_identity.attach,
+    with_setup.attach,
     with_http.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
@@ -110,6 +122,9 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         live_settings = LiveSettings(database, feed, settings)
         await live_settings.load()
         now = settings.now
+        if now[settings_setup.HOSTNAME]:
+            config = msgspec.structs.replace(config, hostname=now[settings_setup.HOSTNAME])
+            share = dataclasses.replace(share, config=config)
 
         # What is kept.
         bodies = FileBodies(config.data, cache=now[settings_store.BODY_CACHE])
@@ -184,17 +199,26 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
 
         # The sessions.
         parts = Parts(hostname(config), settings, acceptance, reception, directory)
+
+        def session(kind: Kind) -> Session:
+            """A new session, which greets with our name of now."""
+            nonlocal parts
+            name = current_hostname(config, settings)
+            if parts.hostname != name:
+                parts = dataclasses.replace(parts, hostname=name)
+            return Session(kind, parts)
+
         imap = ImapService(
             store=store,
             directory=directory,
             spool=acceptance.spool,
             settings=settings,
-            hostname=hostname(config),
+            hostname=lambda: current_hostname(config, settings),
         )
         make: dict[str, Callable[[], Connection]] = {
-            "smtp": lambda: Session(Kind.MX, parts),
-            "submission": lambda: Session(Kind.SUBMISSION, parts),
-            "lmtp": lambda: Session(Kind.LMTP, parts),
+            "smtp": lambda: session(Kind.MX),
+            "submission": lambda: session(Kind.SUBMISSION),
+            "lmtp": lambda: session(Kind.LMTP),
             "imap": imap.session,
             "pop3": lambda: Pop3Session(store, directory, settings),
         }
@@ -207,16 +231,13 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             member.failures = directory.failures.heard
             directory.failures.told = member.fail
         house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME], worker=share.number)
-        states = tuple(
-            state
-            for listener, sockets in zip(config.listeners, share.sockets, strict=True)
-            for state in states_of(listener, sockets)
-        )
 
         async def live() -> LiveState:
             sessions = house.counts() if member is None else await member.all_sessions()
             return LiveState(
-                listeners=states,
+                listeners=tuple(
+                    state for listener, sockets in house.listeners for state in states_of(listener, sockets)
+                ),
                 sessions=sessions,
                 workers=share.workers,
                 certificates=contexts.fingerprints,
@@ -260,6 +281,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             store=store,
             queue=queue,
             router=router,
+            reception=reception,
             acceptance=acceptance,
             delivery=delivery,
             contexts=contexts,
@@ -267,6 +289,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             house=house,
             context=context,
             http=HttpParts(),
+            opened=asyncio.Event(),
         )
         for attach in ATTACHMENTS:
             await attach(built)
@@ -284,6 +307,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
                 raise ManageError(
                     "unavailable", f"Cannot listen on port {listener.port}: {error}.", "Name another port."
                 ) from error
+        built.opened.set()
         # What was made so far lives as long as the process: the collector need not look at it again and
         # again.
         gc.collect()

@@ -54,3 +54,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def __repr__(self) -> str:
         # database_url may hold a password
         return f"Config(data={self.data!r})"
+
+
+class LoadedConfig(Config, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A configuration that knows where its listeners come from: ``listeners_from`` is ``listeners.toml`` (changed
+    by administration), ``posthouse.toml``, ``POSTHOUSE_LISTENER`` or ``defaults``. ``initial_listeners`` are those
+    without the changes of administration."""
+
+    listeners_from: str = "defaults"
+    initial_listeners: tuple[Listener, ...] = ()

@@ -19,7 +19,8 @@ from typing import Any
 
 import msgspec
 
-from posthouse.settings.config import Certificate, Config, Listener
+from posthouse.settings.config import Certificate, Config, Listener, LoadedConfig
+from posthouse.settings.listeners_file import MANAGED, managed_path
 
 SEARCHED = ("posthouse.toml", "/etc/posthouse/posthouse.toml")
 """Where the file is looked for when none is named: the current folder, then the system's."""
@@ -105,7 +106,51 @@ def load_config(
         origin["data"] = "--data"
     raw.setdefault("data", str(base / "data"))
     _refuse_unknown(raw, origin, where)
-    return _check(_convert(raw, origin, where), origin, where)
+    config = _check(_convert(raw, origin, where), origin, where)
+    if "listener" in overrides:
+        return _loaded(config, config.listeners, "POSTHOUSE_LISTENER")
+    managed = read_managed(config.data)
+    if managed is not None:
+        return _loaded(config, managed, MANAGED)
+    return _loaded(config, config.listeners, "posthouse.toml" if raw.get("listener") else "defaults")
+
+
+def _loaded(config: Config, listeners: tuple[Listener, ...], place: str) -> LoadedConfig:
+    fields = {**msgspec.structs.asdict(config), "listeners": listeners}
+    return LoadedConfig(**fields, listeners_from=place, initial_listeners=config.listeners)
+
+
+def read_managed(data: str | os.PathLike[str]) -> tuple[Listener, ...] | None:
+    """The listeners of ``listeners.toml``, checked; None where there is no such file. Raises ConfigError."""
+    path = managed_path(data)
+    try:
+        if not path.exists():
+            return None
+    except OSError:
+        return None  # the folder is not ours to look into: then nor is the server's control socket
+    raw = _read(path)
+    where = str(path)
+    try:
+        tables = raw.pop("listener", [])
+        if raw or not isinstance(tables, list) or not tables:
+            raise ConfigError(where, "", "holds something else than [[listener]] tables", "")
+        _refuse_unknown({"listener": tables}, {}, where)
+        listeners = tuple(
+            _convert_one(table, Listener, where, f"listener[{number}]")
+            for number, table in enumerate(tables, 1)
+        )
+        check_listeners(listeners, where)
+    except ConfigError as error:
+        mend = f"{error.mend} Or remove the file to go back to posthouse.toml.".strip()
+        raise ConfigError(error.where, error.key, error.what, mend) from None
+    return listeners
+
+
+def check_listeners(listeners: tuple[Listener, ...], where: str) -> None:
+    """Refuse listeners that make no sense, alone or together. Raises ConfigError."""
+    for number, listener in enumerate(listeners, 1):
+        _check_listener(listener, where, f"listener[{number}]")
+    _check_doubles(listeners, where)
 
 
 def is_configured(path: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> bool:
@@ -305,9 +350,7 @@ def _check(config: Config, origin: dict[str, str], where: str) -> Config:
             origin.get("hostname", where), "hostname", "is no host name", "Give one like mail.example.org."
         )
     place = origin.get("listener", where)
-    for number, listener in enumerate(config.listeners, 1):
-        _check_listener(listener, place, f"listener[{number}]")
-    _check_doubles(config.listeners, place)
+    check_listeners(config.listeners, place)
     for number, certificate in enumerate(config.certificates, 1):
         if not certificate.chain or not certificate.key:
             raise ConfigError(

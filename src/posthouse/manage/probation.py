@@ -1,0 +1,305 @@
+"""Risky changes apply on probation: unless they are confirmed in time, they are taken back.
+
+How a use takes part:
+
+1. It says how its subject gets back to what it was::
+
+       class FormerBan(msgspec.Struct, frozen=True): ...
+
+       @undo("ban.restore")
+       async def restore(call: Call, former: FormerBan, row: Pending) -> None:
+           def op(tx):
+               if row.settle(tx):          # in the unit of the undoing; False: nothing is to be done any more
+                   ...put the former state back...
+           await call.context.database.run(op)
+
+   Where the state is not in the database: ``if await row.is_due(): put it back``, then ``await row.settled()``.
+   Such an undo may run twice (after a crash in between), so it puts a state back rather than stepping.
+
+2. In the unit of its change it calls :func:`on_probation` with the former state, and gives the id it returns to
+   the caller as ``probation`` in its result (0: the change is for good at once).
+
+The former state is that of the whole ``subject`` (all listeners; one ban; the role of one account), so that
+changes which overlap are undone rightly in any order. They stand on one another like a pile: the newest holds the
+subject's state now. Taking back the newest puts the former state back. Taking back one further down changes
+nothing now: its former state is handed to the one above, which would go back to that. Confirming one confirms all
+below it, for they are part of what was confirmed. A change of the subject that needs no probation ends those that
+wait (:func:`absorb`). Changes of the same subject outside the database hold ``call.context.changing``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import msgspec
+
+from posthouse.database.contract import Row, Transaction
+from posthouse.manage import probation_records as records
+from posthouse.manage.audit import note
+from posthouse.manage.context import Actor, Context
+from posthouse.manage.errors import ManageError
+from posthouse.manage.reach import is_local
+from posthouse.manage.use import Call, Nothing, nobody_listens, use
+from posthouse.observe.log import logger
+from posthouse.settings import manage as settings_manage
+
+log = logger("manage.probation")
+
+MOST = 200
+"""Most changes that wait at once."""
+
+UndoBody = Callable[[Call, Any, "Pending"], Awaitable[None]]
+
+_undos: dict[str, tuple[type[msgspec.Struct], UndoBody]] = {}
+
+
+class Probation(msgspec.Struct, frozen=True):
+    """A change that waits to be confirmed. Times in seconds since 1970; ``deadline`` 0: its time begins when the
+    server is started anew."""
+
+    id: int
+    at: float
+    deadline: float
+    use: str
+    subject: str
+    summary: str
+    actor: str
+
+
+class Probations(msgspec.Struct, frozen=True):
+    """Oldest first."""
+
+    changes: list[Probation]
+
+
+class ProbationId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change that waits, by its id."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The row of a change that is being taken back."""
+
+    context: Context
+    actor: Actor
+    id: int
+
+    def last(self, tx: Transaction) -> Row | None:
+        """The row, if the change still waits and is the newest of its subject."""
+        rows = tx.lock(records.SELECT_ONE, {"of_id": self.id})
+        if not rows:
+            return None
+        newer = tx.execute(records.SELECT_NEWER, {"subject": rows[0][5], "of_id": self.id})
+        return None if newer else rows[0]
+
+    def settle(self, tx: Transaction) -> bool:
+        """Take the row away and write the audit line; whether the caller has to put the former state back, in
+        this very unit."""
+        rows = tx.lock(records.SELECT_ONE, {"of_id": self.id})
+        if not rows:
+            return False  # confirmed, or taken back by somebody else
+        row = rows[0]
+        newer = tx.execute(records.SELECT_NEWER, {"subject": row[5], "of_id": self.id})
+        if newer:
+            tx.change(records.HAND_DOWN, {"of_id": newer[0][0], "new_undo": row[7], "new_parameters": row[8]})
+        tx.change(records.DELETE, {"of_id": self.id})
+        note(
+            tx,
+            self.actor,
+            "probation.revert",
+            row[5],
+            before={"change": row[6], "by": row[9]},
+            after={"taken_back": not newer, "newer_change": bool(newer)},
+        )
+        return not newer
+
+    async def is_due(self) -> bool:
+        """As :meth:`settle` will answer; for a former state that is not in the database."""
+        return await self.context.database.run(self.last) is not None
+
+    async def settled(self) -> None:
+        """:meth:`settle` in a unit of its own."""
+        await self.context.database.run(self.settle)
+
+
+def undo(name: str) -> Callable[[UndoBody], UndoBody]:
+    """Register how a subject gets back to a former state; the state's Struct is read from the annotations."""
+
+    def register(body: UndoBody) -> UndoBody:
+        if name in _undos:
+            raise ValueError(f"undo {name} registered twice")
+        _undos[name] = (get_type_hints(body)[list(inspect.signature(body).parameters)[1]], body)
+        return body
+
+    return register
+
+
+def on_probation(
+    tx: Transaction,
+    call: Call,
+    *,
+    use_name: str,
+    subject: str,
+    summary: str,
+    undo_name: str,
+    former: msgspec.Struct,
+    now: bool = False,
+    at_start: bool = False,
+) -> int:
+    """Let the change that this unit makes wait for confirmation; the id to confirm it by, or 0 where it is for
+    good: the setting says so, the server is stopped (nobody is locked out who can do that), or ``now`` was said on
+    the machine itself. ``at_start``: it takes effect at the next start, and its time begins then. Raises
+    ManageError."""
+    if undo_name not in _undos:
+        raise ValueError(f"there is no undo {undo_name}")
+    if now and not is_local(call.actor):
+        raise ManageError(
+            "refused",
+            "Only the command on the machine itself may skip the time of probation.",
+            "Leave `now` out, and confirm the change after signing in again.",
+        )
+    seconds = call.context.settings.now[settings_manage.PROBATION_TIME]
+    if now or not seconds or not call.context.running:
+        absorb(tx, subject)
+        return 0
+    if int(tx.execute(records.COUNT)[0][0]) >= MOST:
+        raise ManageError(
+            "refused", f"{MOST} changes wait to be confirmed already.", "Confirm or take back some first."
+        )
+    began = time.time()
+    return tx.insert(
+        records.INSERT,
+        {
+            "at": began,
+            "deadline": 0.0 if at_start else began + seconds,
+            "use": use_name,
+            "subject": subject[:400],
+            "summary": summary[:1000],
+            "undo": undo_name,
+            "parameters": msgspec.json.encode(former).decode(),
+            "actor": call.actor.name[:255],
+            "actor_id": call.actor.account_id,
+        },
+    )
+
+
+def absorb(tx: Transaction, subject: str) -> None:
+    """The subject got a new state that is for good: what waited about it waits no more."""
+    tx.change(records.DELETE_SUBJECT, {"of_subject": subject[:400]})
+
+
+@use("probation.list", right="view")
+async def list_pending(call: Call, wanted: Nothing) -> Probations:
+    """List the changes that are taken back unless they are confirmed in time."""
+
+    def op(tx: Transaction) -> Probations:
+        return Probations([_view(row) for row in tx.execute(records.SELECT_ALL)])
+
+    return await call.context.database.scan(op)
+
+
+@use("probation.confirm", right="change")
+async def confirm(call: Call, wanted: ProbationId) -> Probation:
+    """Keep a change for good, and those of the same thing before it. Needs a sign-in after the change."""
+
+    def op(tx: Transaction) -> Probation:
+        row = _find(tx, wanted.id)
+        _check_fresh(call, row[1])
+        tx.change(records.DELETE_UPTO, {"of_subject": row[5], "upto": wanted.id})
+        note(tx, call.actor, "probation.confirm", row[5], after={"change": row[6]})
+        return _view(row)
+
+    async with call.context.changing:
+        return await call.context.database.run(op)
+
+
+@use("probation.revert", right="change")
+async def revert(call: Call, wanted: ProbationId) -> Probation:
+    """Take a change back now, without waiting for its time to pass."""
+    row = await call.context.database.run(_find, wanted.id)
+    await take_back(call.context, wanted.id, call.actor)
+    return _view(row)
+
+
+async def take_back(context: Context, probation_id: int, actor: Actor) -> None:
+    """Put back what was before a change; nothing when it no longer waits. Raises what the undoing raises: the
+    change then still waits."""
+    async with context.changing:
+        rows = await context.database.run(_rows, probation_id)
+        if not rows:
+            return
+        struct, body = _undos[rows[0][7]]
+        former = msgspec.json.decode(rows[0][8], type=struct)
+        await body(Call(context, actor, nobody_listens), former, Pending(context, actor, probation_id))
+
+
+async def take_back_due(context: Context) -> None:
+    """Take back what was not confirmed in time. One that fails does not hold up the others; it is tried again at
+    the next call."""
+    actor = Actor("probation", "server")
+
+    def op(tx: Transaction) -> list[int]:
+        return [int(row[0]) for row in tx.execute(records.SELECT_DUE, {"now": time.time()})]
+
+    for probation_id in await context.database.read(op):
+        try:
+            await take_back(context, probation_id, actor)
+            log.warning("probation.taken_back", id=probation_id)
+        except Exception:
+            log.exception("probation.failed", id=probation_id)
+
+
+def begin_waiting(tx: Transaction, deadline: float) -> None:
+    """The server starts: changes that take effect now have until ``deadline``."""
+    tx.change(records.BEGIN, {"new_deadline": deadline})
+
+
+def next_deadline(tx: Transaction) -> float | None:
+    """When the first change is due; None when none waits."""
+    found = tx.execute(records.SELECT_NEXT)[0][0]
+    return None if found is None else float(found)
+
+
+def _rows(tx: Transaction, probation_id: int) -> list[Row]:
+    return tx.execute(records.SELECT_ONE, {"of_id": probation_id})
+
+
+def _find(tx: Transaction, probation_id: int) -> Row:
+    rows = _rows(tx, probation_id)
+    if not rows:
+        raise ManageError(
+            "missing",
+            f"No change {probation_id} waits to be confirmed.",
+            "It was confirmed or taken back already; `posthouse audit list` tells.",
+        )
+    return rows[0]
+
+
+def _view(row: Row) -> Probation:
+    return Probation(int(row[0]), row[1], row[2], row[3], row[5], row[6], row[9])
+
+
+def _check_fresh(call: Call, changed_at: float) -> None:
+    """Whoever confirms has shown that one can still get in: by a sign-in after the change, or by being on the
+    machine."""
+    actor = call.actor
+    if is_local(actor):
+        return
+    mend = "Give your password or passkey again now, then confirm."
+    if actor.token:
+        raise ManageError(
+            "refused",
+            "An API token cannot confirm a risky change.",
+            "Confirm it in the browser, or on the machine with `posthouse probation confirm`.",
+        )
+    if actor.fresh_at <= changed_at:
+        what = "Confirming asks for a sign-in after the change: it shows that you still get in."
+        raise ManageError("refused", what, mend)
+    if time.time() - actor.fresh_at > call.context.settings.now[settings_manage.FRESH_TIME]:
+        raise ManageError("refused", "Your last sign-in is too long ago to confirm this.", mend)
