@@ -10,15 +10,18 @@ import click
 import msgspec
 
 from posthouse import __version__
-from posthouse.cli.commands import demo, serve, server, signin
+from posthouse.cli.commands import demo, measure, serve, server, signin
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
 from posthouse.cli.commands.audit import audit
+from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
 from posthouse.cli.commands.domain import domain
+from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
 from posthouse.cli.commands.queue import queue
 from posthouse.cli.commands.serve import ServeRunner
+from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
 from posthouse.cli.commands.token import token
 from posthouse.cli.errors import CommandError
@@ -34,12 +37,15 @@ def cli() -> None:
     """
 
 
-for _group in (domain, account, alias, queue, message, setting, audit, demo.demo):
+for _group in (domain, account, alias, queue, message, setting, audit, certificate, demo.demo):
     cli.add_command(_group)
 cli.add_command(completion)
 cli.add_command(token)
 signin.add_to(cli)
+cli.add_command(sessions)
+cli.add_command(log)
 server.add_to(cli)
+measure.add_to(cli)
 serve.add_to(cli)
 
 

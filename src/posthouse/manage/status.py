@@ -10,7 +10,9 @@ import msgspec
 from posthouse import __version__
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin
+from posthouse.manage.measurements import NodeFacts, ProcessFacts
 from posthouse.manage.use import Call, Nothing, use
+from posthouse.manage.warnings import Advice, Kept, read_kept, warnings_of
 from posthouse.queue import view
 
 
@@ -33,9 +35,24 @@ class QueueCounts(msgspec.Struct, frozen=True):
     held: int
 
 
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened since the start: messages taken and refused, copies put into mailboxes, deliveries put off,
+    connections, sign-ins that were good and that were refused."""
+
+    accepted: int = 0
+    refused: int = 0
+    delivered: int = 0
+    deferred: int = 0
+    connections: int = 0
+    signed_in: int = 0
+    signin_failures: int = 0
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """``uptime`` in seconds, sizes in bytes. ``running`` False: asked of a stopped server's data folder,
-    and then there are no listeners and sessions. ``certificates``: host name to SHA-256 fingerprint."""
+    and then there are no listeners and sessions. ``certificates``: host name to SHA-256 fingerprint;
+    ``certificate_ends``: to seconds since 1970. ``counts`` is since the start, ``oldest`` the age of the oldest
+    message in the queue in seconds. ``warnings``: what the administrator should see to."""
 
     version: str
     running: bool
@@ -53,6 +70,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     used: int
     queue: QueueCounts
+    certificate_ends: dict[str, float] = {}
+    counts: Counts = Counts()
+    processes: list[ProcessFacts] = []
+    oldest: float = 0.0
+    warnings: list[Advice] = []
 
 
 @use("status", right="view")
@@ -60,8 +82,10 @@ async def status(call: Call, wanted: Nothing) -> Status:
     """Show whether the server runs, what listens, how much it holds and how much waits."""
     context = call.context
     live = await context.live()
+    facts = await context.measures.now() if context.measures is not None else None
+    now = time.time()
 
-    def op(tx: Transaction) -> tuple[int, int, int, int, int, QueueCounts]:
+    def op(tx: Transaction) -> tuple[int, int, int, int, int, QueueCounts, Kept]:
         domains = admin.list_domains(tx)
         usage = context.mail.usage_in(tx).values()
         return (
@@ -71,9 +95,10 @@ async def status(call: Call, wanted: Nothing) -> Status:
             sum(messages for _, messages in usage),
             sum(used for used, _ in usage),
             QueueCounts(*view.count_queue(tx)),
+            read_kept(tx),
         )
 
-    domains, accounts, aliases, messages, used, queue = await context.database.scan(op)
+    domains, accounts, aliases, messages, used, queue, kept = await context.database.scan(op)
     return Status(
         version=__version__,
         running=context.running,
@@ -94,6 +119,19 @@ async def status(call: Call, wanted: Nothing) -> Status:
         messages=messages,
         used=used,
         queue=queue,
+        certificate_ends=facts.certificate_ends if facts is not None else {},
+        counts=_counts(facts),
+        processes=facts.processes if facts is not None else [],
+        oldest=max(0.0, now - kept.oldest) if kept.oldest is not None else 0.0,
+        warnings=warnings_of(context, facts, kept, now),
+    )
+
+
+def _counts(facts: NodeFacts | None) -> Counts:
+    if facts is None:
+        return Counts()
+    return Counts(
+        **{name: int(sum(facts.counted.get(name, {}).values())) for name in Counts.__struct_fields__}
     )
 
 

@@ -105,9 +105,11 @@ class Talk:
 
     def _say(self, way: str, text: str) -> None:
         session = self._session
-        self._log.info(
-            f"{self._name}.{way}", session=session.label, trace=session.trace_id, peer=self._peer, line=text
-        )
+        event, trace = f"{self._name}.{way}", session.trace_id
+        if trace:
+            self._log.info(event, session=session.label, trace=trace, peer=self._peer, line=text)
+        else:
+            self._log.info(event, session=session.label, peer=self._peer, line=text)
 
 
 class Pop3Talk(Talk):

@@ -242,7 +242,10 @@ class Session(Connection):
 
     def going_down(self) -> None:
         """The server stops."""
-        self.bye(self.farewell or "The server is shutting down", b"UNAVAILABLE")
+        if self.farewell:
+            self.bye(self.farewell)
+        else:
+            self.bye("The server is shutting down", b"UNAVAILABLE")
 
     def closed(self) -> None:
         """The connection is gone."""

@@ -39,18 +39,39 @@ def _status_words(found: Any) -> None:
     owed = (
         f"{show.count(waiting['messages'], 'message')} for {show.count(waiting['recipients'], 'recipient')}"
     )
-    show.line(f"Queue    {owed}, {waiting['held']} held")
+    oldest = f", the oldest for {show.span(found['oldest'])}" if found["oldest"] else ""
+    show.line(f"Queue    {owed}, {waiting['held']} held{oldest}")
     if found["running"]:
         sessions = ", ".join(f"{count} {name}" for name, count in sorted(found["sessions"].items())) or "none"
         show.line(f"Sessions {sessions}")
+        counts = found["counts"]
+        show.line(
+            f"Mail     {counts['accepted']} taken, {counts['refused']} refused, {counts['delivered']} delivered, "
+            f"{counts['deferred']} put off since the start"
+        )
+        for process in found["processes"]:
+            show.line(
+                f"Worker {process['worker']} {show.size(int(process['memory']))} of memory, "
+                f"{process['cpu']:.1f} s of processor time, {process['sessions']} connections"
+            )
         show.line()
         show.table(
             ("PROTOCOL", "LISTENS ON", "TLS"),
             [(row["protocol"], row["where"], row["tls"]) for row in found["listeners"]],
         )
         for fingerprint, hosts in show.by_value(found["certificates"]).items():
-            show.line(f"Certificate of {', '.join(hosts)}, SHA-256:")
+            ends = found["certificate_ends"].get(hosts[0])
+            until = f", good until {show.moment(ends)}" if ends else ""
+            show.line(f"Certificate of {', '.join(hosts)}{until}, SHA-256:")
             show.line(f"  {fingerprint}")
+    _advice(found["warnings"])
+
+
+def _advice(warnings: Any) -> None:
+    """What is to be seen to."""
+    for advice in warnings:
+        show.line(f"! {advice['what']}")
+        show.line(f"  {advice['mend']}")
 
 
 def verify(session: Session) -> None:

@@ -1,0 +1,202 @@
+"""What an administrator should see to: each trouble in words, with its mend."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import func, select
+
+from posthouse.database.contract import Transaction
+from posthouse.directory.people_records import account_roles
+from posthouse.directory.records import accounts
+from posthouse.manage.backup_records import SELECT_STATE
+from posthouse.manage.context import Context
+from posthouse.manage.measurements import NodeFacts
+from posthouse.queue import view
+from posthouse.settings import limits as settings_limits
+
+CERTIFICATE_DAYS = 14
+QUEUE_HOURS = 4
+BACKUP_DAYS = 8
+DISK_SHARE = 0.05
+"""Less than this share free is worth a warning."""
+SANE_FROM = 1_750_000_000.0
+"""No clock that is right shows a time before this program was written (June 2025)."""
+
+_COUNT_SERVERS = (
+    select(func.count())
+    .select_from(account_roles.join(accounts, accounts.c.id == account_roles.c.account_id))
+    .where(account_roles.c.role == "server", accounts.c.active == 1)
+)
+_NAME = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
+
+
+class Advice(msgspec.Struct, frozen=True):
+    """``code`` is for programs and stays the same; ``what`` is the trouble, ``mend`` what to do about it."""
+
+    code: str
+    what: str
+    mend: str
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the database knows of it. ``backup_at`` is None where no backup was ever made."""
+
+    administrators: int
+    oldest: float | None
+    backup_at: float | None
+
+
+def read_kept(tx: Transaction) -> Kept:
+    """What is read in one unit."""
+    rows = tx.execute(SELECT_STATE, {"name": "good"})
+    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), _moment(rows[0][0]) if rows else None)
+
+
+def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: float) -> list[Advice]:
+    """All that are due, the gravest first."""
+    found = [
+        *_disk(context),
+        *_clock(now, kept),
+        *_certificates(facts, now),
+        *_host_name(context.config.hostname),
+        *_queue(kept, now),
+        *_workers(facts),
+        *_administrators(kept),
+        *_backup(kept, now, context),
+    ]
+    return found
+
+
+def _disk(context: Context) -> list[Advice]:
+    usage = shutil.disk_usage(context.config.data)
+    least = context.settings.now[settings_limits.FREE_SPACE]
+    if usage.free < least:
+        what = "The disk is full: mail is refused for now."
+    elif usage.free < max(2 * least, usage.total * DISK_SHARE):
+        what = f"The disk is nearly full: {usage.free * 100 // max(1, usage.total)} % are free."
+    else:
+        return []
+    mend = f"Make room in {context.config.data} or give it a larger disk (the limit is limits.free_space)."
+    return [Advice("disk", what, mend)]
+
+
+def _clock(now: float, kept: Kept) -> list[Advice]:
+    if now >= SANE_FROM and (kept.oldest is None or kept.oldest < now + 3600):
+        return []
+    shown = time.strftime("%Y-%m-%d %H:%M", time.gmtime(now))
+    return [
+        Advice(
+            "clock",
+            f"The clock is wrong: it shows {shown} UTC.",
+            "Set it, and let it be kept by NTP (systemd-timesyncd or chrony).",
+        )
+    ]
+
+
+def _certificates(facts: NodeFacts | None, now: float) -> list[Advice]:
+    if facts is None:
+        return []
+    found = []
+    by_end: dict[float, list[str]] = {}
+    for host, ends in facts.certificate_ends.items():
+        by_end.setdefault(ends, []).append(host)
+    for ends, hosts in sorted(by_end.items()):
+        days = (ends - now) / 86400
+        if days < CERTIFICATE_DAYS and not facts.self_made:
+            state = "has ended" if days < 0 else f"ends in {int(days)} days"
+            found.append(
+                Advice(
+                    "certificate.ends",
+                    f"The certificate of {', '.join(sorted(hosts)[:5])} {state}.",
+                    "See why it was not renewed, or put a new one in its place.",
+                )
+            )
+    if facts.self_made:
+        found.append(
+            Advice(
+                "certificate.self_made",
+                "There is no certificate but a self-made one: mail programs warn, and some servers refuse.",
+                "Get one by ACME on the page Certificates, or name your own in posthouse.toml ([[certificate]]).",
+            )
+        )
+    return found
+
+
+def _host_name(name: str) -> list[Advice]:
+    mend = 'Set hostname in posthouse.toml to the name this server is known by, such as "mail.example.org".'
+    if not name:
+        return [Advice("hostname.missing", "No host name is set; the machine's own is used.", mend)]
+    if not _NAME.match(name.lower()):
+        return [Advice("hostname.unqualified", f"The host name {name!r} is not a full one.", mend)]
+    return []
+
+
+def _queue(kept: Kept, now: float) -> list[Advice]:
+    if kept.oldest is None or now - kept.oldest < QUEUE_HOURS * 3600:
+        return []
+    hours = int((now - kept.oldest) // 3600)
+    return [
+        Advice(
+            "queue.old",
+            f"A message has waited in the queue for {hours} hours.",
+            "See the queue for the reason.",
+        )
+    ]
+
+
+def _workers(facts: NodeFacts | None) -> list[Advice]:
+    if facts is None or len(facts.processes) >= facts.workers:
+        return []
+    missing = facts.workers - len(facts.processes)
+    return [
+        Advice(
+            "workers", f"{missing} of {facts.workers} workers do not answer.", "See the log for the reason."
+        )
+    ]
+
+
+def _administrators(kept: Kept) -> list[Advice]:
+    if kept.administrators:
+        return []
+    return [
+        Advice(
+            "administrator.none",
+            "No account is a server administrator: nobody can sign in to these pages.",
+            "Give an account the role: posthouse account role ADDRESS server.",
+        )
+    ]
+
+
+def _backup(kept: Kept, now: float, context: Context) -> list[Advice]:
+    mend = "Make one, and let it be made every night: see the page Backup, or `posthouse backup --help`."
+    if kept.backup_at is None:
+        return [Advice("backup.none", "No backup was ever made.", mend)]
+    days = int((now - kept.backup_at) // 86400)
+    return (
+        [Advice("backup.old", f"The last good backup is {days} days old.", mend)]
+        if days >= BACKUP_DAYS
+        else []
+    )
+
+
+def _moment(value: str) -> float | None:
+    """When the run ended that this JSON describes."""
+    try:
+        found = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return None
+    if isinstance(found, Mapping):
+        found = next(
+            (
+                found[name]
+                for name in ("finished", "ended_at", "at", "began_at", "started_at")
+                if name in found
+            ),
+            None,
+        )
+    return float(found) if isinstance(found, (int, float)) else None
