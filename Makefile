@@ -5,10 +5,11 @@
 # make crash   200 kills under load (KILLS=...)
 # make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
 # make docs    the settings page of the manual, from the declarations
+# make package a Debian package in dist/
 # make lock    new lock files
 # make clean   removes what the above made, but not data/
 
-.PHONY: serve test check lint lock fuzz crash bench docs clean help
+.PHONY: serve test check lint lock package fuzz crash bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -58,6 +59,9 @@ bench: .venv-oldest/installed
 		sh tools/make-venv .venv-oldest "$$python" requirements-dev.lock
 
 # --- upkeep ------------------------------------------------------------------------------------------------------------
+
+package: .venv/installed
+	@sh tools/package.sh
 
 lock:
 	@sh tools/lock.sh

@@ -12,6 +12,7 @@ compile() {
 
 compile pyproject.toml --output-file requirements.lock
 compile --group build --output-file requirements-build.lock
+compile pyproject.toml --all-extras --output-file requirements-package.lock
 compile pyproject.toml --all-extras --group build --group dev --output-file requirements-dev.lock
 
 if grep -nE '://|file:|^ *(-|--)(i|f|index|extra|find)' requirements*.lock; then
