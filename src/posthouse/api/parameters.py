@@ -30,7 +30,7 @@ class BadRequest(Exception):
 
 async def read(request: Request, route: Route, segments: list[str]) -> Any:
     """The parameter Struct of the route's use. Raises BadRequest."""
-    beside = {field.name: field for field in fields_beside(route)}
+    beside = {field.encode_name: field for field in fields_beside(route)}
     given: dict[str, Any] = {**route.fixed, **_from_path(route, segments)}
     if route.method in ("GET", "DELETE"):
         given.update(_from_query(request, beside.values()))
@@ -43,7 +43,7 @@ async def read(request: Request, route: Route, segments: list[str]) -> Any:
 
 
 def _from_path(route: Route, segments: list[str]) -> dict[str, Any]:
-    kinds = {field.name: field.type for field in msgspec.structs.fields(uses()[route.use].parameters)}
+    kinds = {field.encode_name: field.type for field in msgspec.structs.fields(uses()[route.use].parameters)}
     pattern = route.path.strip("/").split("/")
     given = {}
     for wanted, segment in zip(pattern, segments, strict=True):
@@ -60,7 +60,7 @@ def _text(segment: str, name: str) -> str:
 
 
 def _from_query(request: Request, fields: Iterable[msgspec.structs.FieldInfo]) -> dict[str, Any]:
-    known = {field.name: field for field in fields}
+    known = {field.encode_name: field for field in fields}
     values: dict[str, list[str]] = {}
     for name, value in _pairs(request):
         if name not in known:
@@ -111,7 +111,7 @@ async def _from_body(
     body = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if route.body_field and kind == route.body_type:
-        others = [field for field in beside.values() if field.name != route.body_field]
+        others = [field for field in beside.values() if field.encode_name != route.body_field]
         return {route.body_field: _whole(body, beside[route.body_field]), **_from_query(request, others)}
     _from_query(request, ())
     if not body:
@@ -142,7 +142,7 @@ def _whole(body: bytes, field: msgspec.structs.FieldInfo) -> Any:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadRequest(400, "The body is not UTF-8 text.", "Save it as UTF-8.", field.name) from None
+        raise BadRequest(400, "The body is not UTF-8 text.", "Save it as UTF-8.", field.encode_name) from None
 
 
 def _wrong(error: msgspec.ValidationError, name: str = "") -> BadRequest:

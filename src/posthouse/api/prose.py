@@ -38,7 +38,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "domain.add": {"name": "example.org"},
     "setting.set": {"value": "50M"},
     "message.send": {
-        "sender": "anna@example.org",
+        "from": "anna@example.org",
         "to": ["bert@example.org"],
         "subject": "Lunch?",
         "text": "At noon, as always.",
@@ -79,7 +79,7 @@ def fields_of(kind: type) -> dict[str, str]:
     """What the docstring of a Struct says of each field: the sentence or clause that begins with its name."""
     text = re.sub(r"\s+", " ", inspect.getdoc(kind) or "")
     found: dict[str, str] = {}
-    names = set(kind.__struct_fields__)  # type: ignore[attr-defined]
+    names = set(kind.__struct_encode_fields__)  # type: ignore[attr-defined]
     for part in re.split(r"(?<=[.;]) ", text):
         for name in re.findall(r"``(\w+)``", part):
             if name in names:

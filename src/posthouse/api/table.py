@@ -41,7 +41,7 @@ def check(found: Iterable[Route]) -> None:
         use = uses().get(route.use)
         if use is None:
             raise ValueError(f"{route.method} {route.path}: there is no use {route.use}")
-        fields = set(use.parameters.__struct_fields__)
+        fields = set(use.parameters.__struct_encode_fields__)
         named = {*names_in(route.path), *route.fixed, *filter(None, [route.body_field])}
         if missing := named - fields:
             raise ValueError(f"{route.method} {route.path}: {route.use} has no {', '.join(sorted(missing))}")
@@ -58,7 +58,7 @@ def fields_beside(route: Route) -> list[msgspec.structs.FieldInfo]:
     """The parameters that come from the query or the body."""
     taken = {*names_in(route.path), *route.fixed}
     every = msgspec.structs.fields(uses()[route.use].parameters)
-    return [field for field in every if field.name not in taken]
+    return [field for field in every if field.encode_name not in taken]
 
 
 class Table:

@@ -52,6 +52,15 @@ class Hosting:
         )
         self.config.load()
 
+    async def close(self, seconds: float) -> None:
+        """Wait for requests whose clients have gone, then end them: what they stand on is closed next."""
+        tasks = set(self.state.tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def connection(self) -> HttpConnection:
         """A connection to come."""
         return HttpConnection(self)
@@ -78,13 +87,14 @@ class Machine(H11Protocol):
 class HttpConnection(Connection):
     """See the module. The machine sees this connection as its transport."""
 
-    __slots__ = ("_hello", "_hosting", "_machine", "_waiting_for")
+    __slots__ = ("_hosting", "_machine", "_more", "_waiting_for")
 
     def __init__(self, hosting: Hosting) -> None:
         super().__init__()
         self._hosting = hosting
         self._machine: Machine | None = None
         self._waiting_for = ""
+        self._more: asyncio.Future[None] | None = None
 
     # ------------------------------------------------------------------ Connection
 
@@ -195,11 +205,25 @@ class HttpConnection(Connection):
         early = self._early = bytearray(already)
         limit = self._loop.time() + self.door.handshake_seconds
         while (hello := read_hello(bytes(early))) is None:
-            if self._transport is None or self._transport.is_closing() or self._loop.time() > limit:
+            seconds = limit - self._loop.time()
+            if self._transport is None or self._transport.is_closing() or seconds <= 0:
                 self.abort()
                 raise ConnectionResetError("no ClientHello came")
-            await asyncio.sleep(0.01)
+            self._more = self._loop.create_future()
+            await asyncio.wait({self._more}, timeout=seconds)
         return bytes(early), hello
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
 
     def _answer_acme(self, hello: Hello) -> None:
         ask = self._hosting.parts.acme_tls

@@ -7,16 +7,23 @@ from posthouse.http.app import build
 from posthouse.http.connection import Hosting
 from posthouse.http.rate import Rates
 from posthouse.manage.errors import ManageError
+from posthouse.receive.injection import Injector
+from posthouse.receive.parts import Parts
 from posthouse.server.built import Built
 from posthouse.server.pieces import hostname
 from posthouse.settings import http as settings_http
 from posthouse.settings.config import Config
 from posthouse.web import site
 
+CLOSE_SECONDS = 2.0
+"""How long requests whose clients were cut off may take to end by themselves."""
+
 
 async def attach(built: Built) -> None:
-    """Open the HTTP listeners of this worker. Raises ManageError when a port is taken."""
+    """Let the faces send messages, and open this worker's HTTP listeners. Raises ManageError when a port is taken."""
     config = built.share.config
+    receiving = Parts(hostname(config), built.settings, built.acceptance, built.reception, built.directory)
+    built.context.injection = Injector(receiving)
     if not built.first or not any(listener.protocol == "http" for listener in config.listeners):
         return
     pages = site.Site(built.context, hostname(config))
@@ -31,6 +38,7 @@ async def attach(built: Built) -> None:
         lost=site.not_found(pages),
     )
     hosting = Hosting(everything, built.http, built.settings)
+    built.stack.push_async_callback(hosting.close, CLOSE_SECONDS)
     for listener, sockets in zip(config.listeners, built.share.sockets, strict=True):
         if listener.protocol != "http":
             continue

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import mimetypes
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +65,60 @@ def raw(session: Session, message: str) -> None:
         content = b"".join(base64.b64decode(value) for value in pieces)
         session.show({**result, "content": base64.b64encode(content).decode()}, lambda _: None)
     sys.stdout.buffer.flush()
+
+
+@command(message, "send", "message.send")
+@click.option("--from", "sender", metavar="ADDRESS", default="", help="Who it is from.")
+@click.option("--to", multiple=True, metavar="ADDRESS", help="Who gets it; may be given several times.")
+@click.option("--cc", multiple=True, metavar="ADDRESS", help="Who gets a copy.")
+@click.option("--bcc", multiple=True, metavar="ADDRESS", help="Who gets a copy without being named.")
+@click.option("--subject", default="", help="What it is about.")
+@click.option(
+    "--attach", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file to send along."
+)
+@click.option("--raw", is_flag=True, help="Standard input is a complete message with its header.")
+def send(
+    session: Session,
+    sender: str,
+    to: tuple[str, ...],
+    cc: tuple[str, ...],
+    bcc: tuple[str, ...],
+    subject: str,
+    attach: tuple[str, ...],
+    raw: bool,
+) -> None:
+    """Send a message whose text is read from standard input.
+
+    It goes the way of a message that a mail program submits. With --raw the recipients may be left out: then those
+    in its header get it.
+    """
+    if sys.stdin.isatty():
+        click.echo("Type the message, then Ctrl-D.", err=True)
+    content = sys.stdin.buffer.read()
+    wanted: dict[str, Any] = {"from": sender, "to": list(to), "cc": list(cc), "bcc": list(bcc)}
+    if raw:
+        wanted["raw"] = base64.b64encode(content).decode()
+    else:
+        try:
+            wanted |= {"subject": subject, "text": content.decode()}
+        except UnicodeDecodeError:
+            raise CommandError("invalid", "The text is not UTF-8.", "Save it as UTF-8.") from None
+        wanted["attachments"] = [_attachment(Path(name)) for name in attach]
+    result = session.call("message.send", wanted)
+
+    def words(sent: Any) -> None:
+        show.line(f"Message {sent['trace']} is on its way.")
+        for one in sent["recipients"]:
+            show.line(f"  {one['address']}: {one['text']}")
+
+    session.show(result, words)
+
+
+def _attachment(path: Path) -> dict[str, str]:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if kind.startswith(("message/", "multipart/")):
+        kind = "application/octet-stream"
+    return {"name": path.name, "type": kind, "content": base64.b64encode(path.read_bytes()).decode()}
 
 
 @command(message, "trace", "message.trace")
