@@ -11,14 +11,19 @@ import msgspec
 
 from posthouse import __version__
 from posthouse.cli.commands import demo, measure, serve, server, signin
+from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
 from posthouse.cli.commands.audit import audit
+from posthouse.cli.commands.backup import backup
+from posthouse.cli.commands.ban import ban
 from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
 from posthouse.cli.commands.domain import domain
+from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
+from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
 from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
@@ -39,8 +44,11 @@ def cli() -> None:
 
 for _group in (domain, account, alias, queue, message, setting, audit, certificate, demo.demo):
     cli.add_command(_group)
+for _group in (ban, listener, probation):
+    cli.add_command(_group)
 cli.add_command(completion)
 cli.add_command(token)
+cli.add_command(backup)
 signin.add_to(cli)
 cli.add_command(sessions)
 cli.add_command(log)

@@ -10,6 +10,7 @@ import click
 from posthouse.cli import passwords, show
 from posthouse.cli.command import Function, command
 from posthouse.cli.errors import CommandError
+from posthouse.cli.pages import every_page
 from posthouse.cli.session import Session
 
 
@@ -47,13 +48,14 @@ def add(session: Session, address: str, password_stdin: bool, generate: bool, qu
 
 @command(account, "list", "account.list")
 @click.argument("domain", required=False)
-def list_(session: Session, domain: str | None) -> None:
+@click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in the address.")
+def list_(session: Session, domain: str | None, search: str) -> None:
     """List the accounts, of one DOMAIN or of all."""
-    result = session.call("account.list", {"domain": domain})
+    result = every_page(session, "account.list", "accounts", {"domain": domain, "search": search})
     session.show(
         result,
         lambda found: show.table(
-            ("ACCOUNT", "MESSAGES", "USED", "QUOTA", "STATE"),
+            ("ACCOUNT", "MESSAGES", "USED", "QUOTA", "STATE", "ROLE"),
             [
                 (
                     row["address"],
@@ -61,6 +63,7 @@ def list_(session: Session, domain: str | None) -> None:
                     show.size(row["used"]),
                     show.quota(row["quota"]),
                     "active" if row["active"] else "closed",
+                    row["role"],
                 )
                 for row in found["accounts"]
             ],
@@ -72,14 +75,15 @@ def list_(session: Session, domain: str | None) -> None:
 @command(account, "remove", "account.remove")
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def remove(session: Session, address: str, yes: bool) -> None:
+@click.option("--force", is_flag=True, help="Even the last server administrator.")
+def remove(session: Session, address: str, yes: bool, force: bool) -> None:
     """Remove the account ADDRESS and all its mail. This cannot be undone."""
     if not yes:
         if not sys.stdin.isatty():
             raise CommandError("invalid", f"Removing {address} destroys its mail.", "Say so with --yes.")
         if not click.confirm(f"Remove {address} and all its mail for good?", err=True):
             raise click.Abort
-    result = session.call("account.remove", {"address": address})
+    result = session.call("account.remove", {"address": address, "force": force})
     session.show(
         result,
         lambda removed: show.line(

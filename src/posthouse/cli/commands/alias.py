@@ -6,6 +6,7 @@ import click
 
 from posthouse.cli import show
 from posthouse.cli.command import command
+from posthouse.cli.pages import every_page
 from posthouse.cli.session import Session
 
 
@@ -25,9 +26,10 @@ def add(session: Session, address: str, target: str) -> None:
 
 @command(alias, "list", "alias.list")
 @click.argument("domain", required=False)
-def list_(session: Session, domain: str | None) -> None:
+@click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in the address.")
+def list_(session: Session, domain: str | None, search: str) -> None:
     """List the aliases, of one DOMAIN or of all."""
-    result = session.call("alias.list", {"domain": domain})
+    result = every_page(session, "alias.list", "aliases", {"domain": domain, "search": search})
     session.show(
         result,
         lambda found: show.table(
@@ -36,6 +38,14 @@ def list_(session: Session, domain: str | None) -> None:
             "No aliases.",
         ),
     )
+
+
+@command(alias, "show", "alias.show")
+@click.argument("address")
+def show_(session: Session, address: str) -> None:
+    """Show where the alias ADDRESS leads."""
+    result = session.call("alias.show", {"address": address})
+    session.show(result, lambda found: show.line(f"{found['address']} leads to {found['target']}."))
 
 
 @command(alias, "remove", "alias.remove")

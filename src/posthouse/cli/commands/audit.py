@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from posthouse.cli import show
 from posthouse.cli.command import command
 from posthouse.cli.session import Session
+
+_WHEN = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"])
 
 
 @click.group()
@@ -16,9 +20,32 @@ def audit() -> None:
 
 @command(audit, "list", "audit.list")
 @click.option("--limit", default=50, show_default=True, help="Show at most this many.")
-def list_(session: Session, limit: int) -> None:
+@click.option("--actor", default="", metavar="TEXT", help="Only by those with TEXT in their name.")
+@click.option("--use", default="", metavar="NAME", help="Only uses whose name begins so, e.g. account.")
+@click.option("--subject", default="", metavar="TEXT", help="Only about things with TEXT in their name.")
+@click.option("--since", type=_WHEN, help="Only from this day or moment on (local time).")
+@click.option("--until", type=_WHEN, help="Only before this day or moment (local time).")
+def list_(
+    session: Session,
+    limit: int,
+    actor: str,
+    use: str,
+    subject: str,
+    since: datetime | None,
+    until: datetime | None,
+) -> None:
     """List the newest changes, newest first."""
-    result = session.call("audit.list", {"limit": limit})
+    result = session.call(
+        "audit.list",
+        {
+            "limit": limit,
+            "actor": actor,
+            "use": use,
+            "subject": subject,
+            "since": since.timestamp() if since else None,
+            "until": until.timestamp() if until else None,
+        },
+    )
     session.show(
         result,
         lambda found: show.table(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from posthouse.cli import show
 from posthouse.cli.command import command
+from posthouse.cli.pages import every_page
 from posthouse.cli.session import Session
 
 
@@ -23,9 +26,10 @@ def add(session: Session, name: str) -> None:
 
 
 @command(domain, "list", "domain.list")
-def list_(session: Session) -> None:
+@click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in the name.")
+def list_(session: Session, search: str) -> None:
     """List the domains."""
-    result = session.call("domain.list")
+    result = every_page(session, "domain.list", "domains", {"search": search})
     session.show(
         result,
         lambda found: show.table(
@@ -34,6 +38,19 @@ def list_(session: Session) -> None:
             "No domains yet: posthouse domain add NAME",
         ),
     )
+
+
+@command(domain, "show", "domain.show")
+@click.argument("name")
+def show_(session: Session, name: str) -> None:
+    """Show what the domain NAME holds."""
+    result = session.call("domain.show", {"name": name})
+
+    def words(found: Any) -> None:
+        held = show.count(found["accounts"], "account")
+        show.line(f"{found['name']}: {held}, {show.count(found['aliases'], 'alias')}.")
+
+    session.show(result, words)
 
 
 @command(domain, "remove", "domain.remove")

@@ -18,9 +18,10 @@ def queue() -> None:
 
 @command(queue, "list", "queue.list")
 @click.option("--limit", default=100, show_default=True, help="Show at most this many.")
-def list_(session: Session, limit: int) -> None:
+@click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in sender or recipients.")
+def list_(session: Session, limit: int, search: str) -> None:
     """List the waiting messages, oldest first."""
-    result = session.call("queue.list", {"limit": limit})
+    result = session.call("queue.list", {"limit": limit, "search": search})
 
     def words(found: Any) -> None:
         show.table(

@@ -19,9 +19,12 @@ def setting() -> None:
 @command(setting, "list", "setting.list")
 @click.argument("prefix", required=False)
 @click.option("--changed", is_flag=True, help="Only those that differ from their default.")
-def list_(session: Session, prefix: str | None, changed: bool) -> None:
+@click.option("--topic", default="", metavar="TOPIC", help="Only those of one topic, e.g. smtp.")
+@click.option("--search", default="", metavar="WORDS", help="Only those with these words in name or help.")
+def list_(session: Session, prefix: str | None, changed: bool, topic: str, search: str) -> None:
     """List the settings, all or those whose name begins with PREFIX."""
-    result = session.call("setting.list", {"prefix": prefix, "changed": changed})
+    wanted = {"prefix": prefix, "changed": changed, "topic": topic, "search": search}
+    result = session.call("setting.list", wanted)
     session.show(
         result,
         lambda found: show.table(
