@@ -10,6 +10,7 @@ from posthouse.manage import (
     browser_sessions,
     certificate_accounts,
     certificates,
+    client_settings,
     demo,
     diagnostics,
     dns_records,
@@ -26,19 +27,26 @@ from posthouse.manage import (
     send,
     sessions,
     settings,
+    setup,
+    setup_message,
     status,
     tokens,
     verify,
 )
+from posthouse.manage.backup import restoring as backup_restoring
+from posthouse.manage.backup import uses as backups
 
 __all__ = [
     "accounts",
     "aliases",
     "audit",
+    "backup_restoring",
+    "backups",
     "bans",
     "browser_sessions",
     "certificate_accounts",
     "certificates",
+    "client_settings",
     "demo",
     "diagnostics",
     "dns_records",
@@ -55,6 +63,8 @@ __all__ = [
     "send",
     "sessions",
     "settings",
+    "setup",
+    "setup_message",
     "status",
     "tokens",
     "verify",

@@ -219,6 +219,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_samples_span_at", "samples", ['span', 'at'], unique=False)
     op.create_table(
+        "setup_notes",
+        sa.Column('name', schema.ascii_text(40), autoincrement=False, nullable=False),
+        sa.Column('value', schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint('name', name=op.f('pk_setup_notes')),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "sign_in_links",
         sa.Column('secret', schema.digest(), autoincrement=False, nullable=False),
         sa.Column('account_id', schema.big(), nullable=False),

@@ -1,0 +1,235 @@
+"""Putting everything back onto an empty server, exactly: every row with its ids, UIDs and modseqs, every body.
+
+In units of bounded size; each records how far it came, so that a restore that was cut off goes on where it was. The
+directory comes last: until then nobody can sign in, and no mail is taken.
+
+Two things are not as they were. UIDNEXT and the highest modseq of each mailbox jump ahead: mail that came after the
+backup was seen by mail programs under numbers that must not be given to other mail. And queue rows have no leases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy.sql import Executable
+
+from posthouse.bodies.contract import BodyMissing
+from posthouse.bodies.records import SELECT_KNOWN
+from posthouse.database.contract import Transaction
+from posthouse.database.sequences import advance
+from posthouse.directory.records import accounts, domains, versions
+from posthouse.directory.versions import DIRECTORY, SETTINGS, bump
+from posthouse.manage.audit import note
+from posthouse.manage.backup.access import Work, get_state, put_state
+from posthouse.manage.backup.contents import Contents
+from posthouse.manage.backup.manifest import BodyEntry, TablePieces
+from posthouse.manage.backup.tables import every_table
+from posthouse.manage.errors import ManageError
+from posthouse.manage.records import audit
+from posthouse.manage.use import Call
+from posthouse.observe import steps
+from posthouse.queue.records import queue_messages
+from posthouse.store.boxes import MAX_UID
+from posthouse.store.records import mailboxes, messages
+
+GAP = 100_000
+"""UIDs and modseqs skipped in each mailbox."""
+UNIT = 250
+"""Rows put in by one unit."""
+BODIES_UNIT = 50
+SIDE_BY_SIDE = 4
+"""Bodies fetched at the same time."""
+
+STATE = "restoring"
+LAST = (
+    "settings_values",
+    "queue_messages",
+    "queue_recipients",
+    "domains",
+    "accounts",
+    "aliases",
+)
+"""Put in after everything else, in this order: what lets mail in."""
+
+_EMPTY = (domains, accounts, mailboxes, messages, queue_messages)
+_COUNTS: list[Executable] = [select(func.count()).select_from(table) for table in _EMPTY]
+_ALL_VERSIONS = select(versions.c.topic)
+_AUDIT_BEFORE = select(audit).order_by(audit.c.id).limit(500)
+
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+def is_empty(tx: Transaction) -> bool:
+    """Whether the server has nothing of its own: no domain, account, mailbox or message."""
+    return not any(tx.execute(count)[0][0] for count in _COUNTS)
+
+
+async def restore_exactly(call: Call, contents: Contents, work: Work, in_thread: InThread) -> None:
+    """Put everything back. The caller holds the hold on bodies. Raises ManageError."""
+    database = call.context.database
+    state = await database.scan(get_state, STATE)
+    if state is None:
+        state = {"backup": contents.manifest.id, "tables": {}}
+        await database.run(_begin, state)
+    elif state["backup"] != contents.manifest.id:
+        raise ManageError(
+            "refused",
+            f"The restore of backup {state['backup']} has not ended.",
+            "Run that one again; it goes on where it was cut off.",
+        )
+    await _bodies(call, contents, work, in_thread)
+    tables = every_table()
+    found = {table.name: table for table in contents.manifest.tables}
+    order = [name for name in tables if name in found and name not in LAST]
+    for name in (*order, *(name for name in LAST if name in found)):
+        await _table(call, contents, tables[name], found[name], work, in_thread)
+    for table in contents.manifest.tables:
+        await database.run(advance, tables[table.name], table.last_id)
+    await database.run(_end, call, contents)
+
+
+def _begin(tx: Transaction, state: dict[str, Any]) -> None:
+    """Make room: what an empty server has by itself goes. Its own audit lines are kept for the end."""
+    if not is_empty(tx):
+        raise ManageError("refused", "The server is not empty any more.", "Restore by merging.")
+    rows = [list(row)[1:] for row in tx.execute(_AUDIT_BEFORE)]
+    for table in reversed(list(every_table().values())):
+        tx.execute(_delete(table))
+    put_state(tx, STATE, {**state, "audit": rows})
+
+
+_deletes: dict[str, Executable] = {}
+_inserts: dict[tuple[str, ...], Executable] = {}
+
+
+def _delete(table: Table) -> Executable:
+    return _deletes.setdefault(table.name, delete(table))
+
+
+def _insert(table: Table, columns: list[str]) -> Executable:
+    key = (table.name, *columns)
+    if key not in _inserts:
+        from sqlalchemy import bindparam
+
+        _inserts[key] = insert(table).values({name: bindparam(name) for name in columns})
+    return _inserts[key]
+
+
+async def _bodies(call: Call, contents: Contents, work: Work, in_thread: InThread) -> None:
+    done, total = 0, contents.manifest.bodies
+    for piece in contents.manifest.body_lists:
+        entries = await in_thread(partial(contents.entries, piece))
+        for start in range(0, len(entries), BODIES_UNIT):
+            batch = [
+                entry for entry in entries[start : start + BODIES_UNIT] if entry.digest not in contents.lost
+            ]
+            await keep_bodies(call, contents, batch, in_thread)
+            done += len(entries[start : start + BODIES_UNIT])
+            work.tell("Messages", done, total)
+            steps.step("restore.body")
+
+
+async def keep_bodies(call: Call, contents: Contents, batch: list[BodyEntry], in_thread: InThread) -> None:
+    """See to it that these bodies are kept, with live rows. Nobody removes bodies meanwhile (the hold)."""
+    database, bodies = call.context.database, call.context.bodies
+    keys = {"digests": [entry.digest for entry in batch]}
+    known = (
+        await database.scan(lambda tx: {bytes(row[0]) for row in tx.execute(SELECT_KNOWN, keys)})
+        if batch
+        else set()
+    )
+    missing = [entry for entry in batch if entry.digest not in known]
+    for _ in range(2):
+        for start in range(0, len(missing), SIDE_BY_SIDE):
+            await asyncio.gather(
+                *(
+                    in_thread(partial(contents.fetch, bodies, entry.digest, entry.size))
+                    for entry in missing[start : start + SIDE_BY_SIDE]
+                )
+            )
+        try:
+            await database.run(_claim, bodies, batch)
+            return
+        except BodyMissing:
+            missing = batch  # rows without their files: fetch all of them
+    raise ManageError("failed", "A message just put back is not there.", "Check the disk of the data folder.")
+
+
+def _claim(tx: Transaction, bodies: Any, batch: list[BodyEntry]) -> None:
+    for entry in batch:
+        bodies.claim(tx, entry.digest.hex(), entry.size)
+
+
+async def _table(
+    call: Call, contents: Contents, table: Table, found: TablePieces, work: Work, in_thread: InThread
+) -> None:
+    database = call.context.database
+    state = await database.scan(get_state, STATE)
+    reached = int(state["tables"].get(table.name, 0))
+    statement = _insert(table, found.columns)
+    number = 0
+    for piece in found.pieces:
+        if number + piece.rows <= reached:
+            number += piece.rows
+            continue
+        rows = await in_thread(partial(contents.piece, found, piece))
+        for start in range(0, len(rows), UNIT):
+            part = rows[start : start + UNIT]
+            if number >= reached:
+                ready = [
+                    row
+                    for values in part
+                    if (row := _changed(table.name, dict(zip(found.columns, values, strict=True)), contents))
+                ]
+                await database.run(_put, statement, ready, table.name, number + len(part))
+                steps.step("restore.rows")
+            number += len(part)
+            work.tell(f"Rows of {table.name}", number, found.rows)
+
+
+def _put(tx: Transaction, statement: Executable, rows: list[dict[str, Any]], name: str, upto: int) -> None:
+    if rows:
+        tx.execute_many(statement, rows)
+    state = get_state(tx, STATE)
+    state["tables"][name] = upto
+    put_state(tx, STATE, state)
+
+
+def _changed(name: str, row: dict[str, Any], contents: Contents) -> dict[str, Any] | None:
+    """The row as it is put in; None leaves it out."""
+    if name in ("messages", "queue_messages") and row["body"] in contents.lost:
+        return None
+    if name == "mailboxes":
+        row["uidnext"] = min(row["uidnext"] + GAP, MAX_UID)
+        row["highest_modseq"] += GAP
+        row["tombstones_from"] = row["highest_modseq"]  # mail programs are told every UID that is missing
+    elif name == "queue_recipients":
+        row |= {"lease_token": "", "lease_owner": "", "lease_until": 0.0}
+    return row
+
+
+def _end(tx: Transaction, call: Call, contents: Contents) -> None:
+    state = get_state(tx, STATE)
+    names = [column.name for column in audit.columns if column.name != "id"]
+    statement = _insert(audit, names)
+    for values in (state or {}).get("audit", []):
+        tx.execute(statement, dict(zip(names, values, strict=True)))
+    topics = {row[0] for row in tx.execute(_ALL_VERSIONS)} | {DIRECTORY, SETTINGS}
+    for topic in sorted(topics):
+        bump(tx, topic, call.context.feed)
+    put_state(tx, STATE, None)
+    note(
+        tx,
+        call.actor,
+        "backup.restore",
+        contents.manifest.id,
+        after={
+            "mode": "exact",
+            "of": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(contents.manifest.started)),
+        },
+    )
