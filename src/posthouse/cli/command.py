@@ -14,6 +14,10 @@ Function = Callable[..., Any]
 USES: set[str] = set()
 """Every use that some command reaches; a house test compares it with the register of ``manage``."""
 
+OWN = "me."
+"""Uses that begin so are about the caller's own account. The command line has none: it acts as the server, and has
+its own commands for other people's accounts."""
+
 
 def _config(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:
