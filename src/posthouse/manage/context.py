@@ -7,6 +7,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from posthouse.manage.measurements import Measures
     from posthouse.manage.send import Injection
     from posthouse.manage.sessions import OpenSessions
+    from posthouse.manage.setup_door import SetupDoor
 
 Right = Literal["view", "change", "read_mail", "send"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
@@ -113,7 +115,8 @@ class Context:
     """Everything a use may touch. ``running`` is False when a command works on a stopped server's data
     folder. ``started_at`` is in seconds since 1970. ``live`` asks the supervisor for the state of all
     workers. ``doors`` opens and closes listeners while the server runs. ``changing`` is held while something on
-    probation that is not in the database changes, and while such a change is confirmed or taken back."""
+    probation that is not in the database changes, and while such a change is confirmed or taken back. ``key_of``:
+    the files of certificate chain and key that answer to a host name."""
 
     config: Config
     database: Database
@@ -133,5 +136,7 @@ class Context:
     logs: LiveLogs | None = None
     measures: Measures | None = None
     doors: Doors | None = None
+    setup: SetupDoor | None = None
+    key_of: Callable[[str], tuple[Path, Path]] | None = None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     enrolments: Enrolments = field(default_factory=Enrolments)

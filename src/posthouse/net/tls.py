@@ -136,6 +136,17 @@ class ServerContexts:
                 found.setdefault(host, loaded.chain)
         return found
 
+    def answer_to(self, host: str) -> None:
+        """Let the self-made certificate be for this host name, too; the new one is noticed as any changed file.
+        Raises OSError."""
+        if self._self_made.answer_to(host) and self._own:
+            self._self_made.ensure()
+
+    def files_for(self, name: str) -> tuple[Path, Path]:
+        """The files of chain and key of the certificate that answers to this host name."""
+        loaded = self._for_host(name)
+        return loaded.chain, loaded.key
+
     def server(self) -> ssl.SSLContext:
         """The context for a new handshake."""
         now = self._clock()

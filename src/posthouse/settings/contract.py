@@ -52,6 +52,10 @@ class Settings:
         self._values = dict(values or {})
         self.version = version
 
+    def over(self, values: dict[str, Any]) -> Settings:
+        """These settings with other values for some names."""
+        return Settings({**self._values, **values}, self.version)
+
     def __getitem__(self, setting: Setting[T]) -> T:
         value: T = self._values.get(setting.name, setting.default)
         return value

@@ -16,7 +16,7 @@ from posthouse.store.contract import Store
 class ImapService:
     """Makes sessions, and counts them by account.
 
-    ``hostname`` is named in the greeting. ``spool`` begins the body of an APPEND; it raises Refusal when the
+    ``hostname`` is named in the greeting: a name, or what tells the present one. ``spool`` begins the body of an APPEND; it raises Refusal when the
     disk is nearly full, before it is, and OSError when it refuses.
     """
 
@@ -27,14 +27,19 @@ class ImapService:
         directory: Directory,
         spool: Callable[[], Spool],
         settings: CurrentSettings,
-        hostname: str = "",
+        hostname: str | Callable[[], str] = "",
     ) -> None:
         self.store = store
         self.directory = directory
         self.spool = spool
         self.settings = settings
-        self.hostname = hostname
+        self._hostname = hostname
         self._sessions: dict[int, int] = {}
+
+    @property
+    def hostname(self) -> str:
+        """Our name now."""
+        return self._hostname if isinstance(self._hostname, str) else self._hostname()
 
     def session(self, door: Door = OPEN_DOOR) -> Session:
         """A protocol for one new connection of a listener."""

@@ -1,0 +1,98 @@
+"""What set-up remembers, as units of work: the answers so far, when it ended, what is left to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from posthouse.database.contract import Transaction
+from posthouse.directory.people_records import account_roles
+from posthouse.manage.diagnostics import Finding
+from posthouse.manage.setup_records import SELECT_NOTE, setup_notes
+
+_MOST = 100
+
+_COUNT_ADMINISTRATORS = select(account_roles.c.account_id).where(account_roles.c.role == "server").limit(1)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """The answers so far."""
+
+    address: str = ""
+    domain: str = ""
+    hostname: str = ""
+
+
+class Todo(msgspec.Struct, frozen=True):
+    """One thing left to do: what is the matter and how to mend it. ``state`` is ``bad`` or ``warn``."""
+
+    name: str
+    subject: str
+    state: str
+    text: str
+    mend: str
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    at: float
+    todo: list[Todo]
+
+
+def is_needed(tx: Transaction) -> bool:
+    """Whether nobody administers the server yet."""
+    return not tx.execute(_COUNT_ADMINISTRATORS)
+
+
+def draft(tx: Transaction) -> Draft:
+    """The answers so far; empty ones before the first."""
+    return _get(tx, "draft", Draft) or Draft()
+
+
+def put_draft(tx: Transaction, answers: Draft) -> None:
+    """Keep the answers."""
+    _put(tx, "draft", answers)
+
+
+def done_at(tx: Transaction) -> float:
+    """When set-up ended, in seconds since 1970; 0 if it did not."""
+    return _get(tx, "done", float) or 0.0
+
+
+def put_done(tx: Transaction, at: float) -> None:
+    """Set-up ended at this time."""
+    _put(tx, "done", at)
+
+
+def todo(tx: Transaction) -> list[Todo]:
+    """What is left."""
+    kept = _get(tx, "todo", _Kept)
+    return kept.todo if kept else []
+
+
+def checked_at(tx: Transaction) -> float:
+    """When what is left was found out; 0 for never."""
+    kept = _get(tx, "todo", _Kept)
+    return kept.at if kept else 0.0
+
+
+def put_todo(tx: Transaction, findings: Sequence[Finding]) -> None:
+    """Keep what these findings say is wrong, the worst first."""
+    left = [
+        Todo(each.name, each.subject, each.state, each.text, each.mend)
+        for each in sorted(findings, key=lambda each: (each.state, each.name))
+        if each.state in ("bad", "warn")
+    ]
+    _put(tx, "todo", _Kept(time.time(), left[:_MOST]))
+
+
+def _get(tx: Transaction, name: str, kind: Any) -> Any:
+    rows = tx.execute(SELECT_NOTE, {"name": name})
+    return msgspec.json.decode(rows[0][0], type=kind) if rows else None
+
+
+def _put(tx: Transaction, name: str, value: Any) -> None:
+    tx.upsert(setup_notes, {"name": name}, {"value": msgspec.json.encode(value).decode()})
