@@ -138,7 +138,7 @@ def _parameters(route: Route, use: Use, shape: Json, beside: list[str]) -> list[
 def _parameter(name: str, place: str, schema: Json, notes: dict[str, str], *, required: bool) -> Json:
     found: Json = {"name": name, "in": place, "required": required, "schema": _plain(schema)}
     if place == "path":
-        found["schema"] = {**found["schema"]}
+        found["schema"] = {key: value for key, value in found["schema"].items() if key != "default"}
         if found["schema"].get("type") == "string":
             found["schema"].setdefault("minLength", 1)
     if name in notes:
