@@ -22,6 +22,7 @@ PROGRAMS = {
     "postgresql": ("initdb", "/usr/lib/postgresql/*/bin/initdb"),
     "postfix": ("postfix", "/usr/sbin/postfix"),
     "node": ("node", "nodejs"),
+    "knotd": ("knotd", "/usr/sbin/knotd"),
 }
 """Where a part is looked for, if not by its own name on the path."""
 

@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from knot import Knot
 from pebble import Pebble
+from renewal_info import RenewalInfo
 from running import RunningServer, free_port
+
+from posthouse.net.acme.renewal import certificate_name
 
 HOST = "mail.posthouse.test"
 
@@ -256,3 +260,58 @@ def test_killed_in_the_middle_of_an_order(tmp_path: Path, pebble: Pebble) -> Non
         wait(lambda: mine.one("1")["state"] == "in use", "the certificate", 60)
         assert pebble.log.count("new-order") == before
         assert mine.shown(mine.https) == mine.one("1")["fingerprint"]
+
+
+@pytest.mark.needs("knotd")
+def test_wildcard_by_dynamic_update(tmp_path: Path) -> None:
+    """DNS-01 with TSIG on a real name server: a wrong key is refused in words, the right one brings a wildcard, and
+    no record stays behind."""
+    knot = Knot()
+    authority = Pebble(dns_server=knot.place)
+    authority.start()
+    try:
+        with customer(tmp_path, authority) as mine:
+            mine.set("dns_server", knot.place)
+            mine.set("dns_key_name", knot.key_name)
+            mine.set("dns_key_secret", "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldA==")
+            error = mine.refused("order", "*.posthouse.test", "posthouse.test")
+            assert f"the name server {knot.place} " in error["what"]
+            assert "certificates.dns_key_name" in error["what"]
+            mine.set("dns_key_secret", knot.secret)
+            done = mine.json("renew", "1")
+            assert done["hosts"] == ["*.posthouse.test", "posthouse.test"]
+            assert done["failures"] == 0
+            assert mine.shown(mine.https, "pop.posthouse.test") == done["fingerprint"]
+            assert knot.texts("_acme-challenge.posthouse.test") == []
+            foreign = mine.refused("order", "mail.example.org", "--challenge", "dns-01")["what"]
+            assert "not responsible for _acme-challenge.mail.example.org" in foreign
+            assert knot.secret not in mine.server.log
+    finally:
+        authority.close()
+        knot.close()
+
+
+def test_renewed_when_the_authority_says_so(tmp_path: Path, pebble: Pebble) -> None:
+    """ARI: a window in the past renews at once, by itself; the successor waits for its own window."""
+    day = 86400.0
+    first: list[str] = []
+
+    def window(name: str) -> tuple[float, float]:
+        first.append(name)
+        return (-2 * day, -day) if name == first[0] else (30 * day, 31 * day)
+
+    suggested = RenewalInfo(pebble, window)
+    try:
+        with customer(tmp_path, pebble) as mine:
+            mine.set("directory", suggested.directory)
+            before = mine.json("order", HOST)
+            wait(lambda: mine.one("1")["fingerprint"] != before["fingerprint"], "the renewal")
+            wait(lambda: mine.one("1")["window_end"] > time.time(), "the new window")
+            after = mine.one("1")
+            assert after["window_begin"] <= after["next_renewal"] <= after["window_end"]
+            assert after["window_end"] - after["window_begin"] == pytest.approx(day, abs=2)
+            assert len(suggested.asked) == 2  # one question for each certificate: it keeps to Retry-After
+            assert suggested.asked[1] == certificate_name(mine.json("show", "1")["chain"])
+            assert mine.shown(mine.https) == after["fingerprint"]
+    finally:
+        suggested.close()
