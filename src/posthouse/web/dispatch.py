@@ -20,8 +20,8 @@ from posthouse.settings.identity import FRESH_TIME
 from posthouse.web import cookies
 from posthouse.web.formdata import BadForm, read_form
 from posthouse.web.language import choose, mark
-from posthouse.web.page import Page
-from posthouse.web.visit import STATUS, Visit
+from posthouse.web.page import Page, pages
+from posthouse.web.visit import STATUS, OnTrial, Visit
 
 if TYPE_CHECKING:
     from posthouse.web.site import Site
@@ -67,7 +67,10 @@ async def answer(site: Site, page: Page, request: Request) -> Response:
         return error_page(visit, error.status, str(error), "")
     try:
         visit.session = (await ask(request, site.context, "web")).session
-        found = await _admit(visit) or await page.handler(visit)
+        found = await _admit(visit)
+        if found is None:
+            await _see_trials(visit)
+            found = await page.handler(visit)
     except NotFresh:
         found = prove_first(visit)
     except ManageError as error:
@@ -75,8 +78,7 @@ async def answer(site: Site, page: Page, request: Request) -> Response:
     except Exception:
         log.exception("web.failed", path=page.path)
         found = error_page(visit, 500, visit.t(FAILED[0]), visit.t(FAILED[1]))
-    found.headers.setdefault("Content-Security-Policy", POLICY)
-    return found
+    return _hardened(found)
 
 
 async def _admit(visit: Visit) -> Response | None:
@@ -96,6 +98,14 @@ async def _admit(visit: Visit) -> Response | None:
     return None
 
 
+async def _see_trials(visit: Visit) -> None:
+    """The changes on trial stand at the top of every page of those who may confirm them."""
+    if visit.page.open_to == "anyone" or visit.actor.role != "server":
+        return
+    found = await visit.perform("probation.list")
+    visit.on_trial = [OnTrial(each.id, each.summary, each.deadline) for each in found.changes]
+
+
 def _form_is_ours(visit: Visit) -> bool:
     """A form of a session carries the session's secret; one of nobody's session comes from our own origin."""
     if csrf.foreign(visit.request):
@@ -110,17 +120,37 @@ def _sign_in(visit: Visit) -> Response:
     return RedirectResponse(f"/sign-in?next={quote(visit.here(), safe='/')}", 303)
 
 
-def prove_first(visit: Visit) -> Response:
-    """To the page that asks for the password again; after it, back to where the form is."""
-    back = visit.here() if visit.page.method == "GET" else visit.path
+def prove_first(visit: Visit, back: str = "") -> Response:
+    """To the page that asks for the password again; after it, to ``back``, else to where the form is."""
+    back = back or visit.here()
+    if visit.page.method == "POST" and back == visit.here():
+        back = form_of(visit)
     return RedirectResponse(f"/prove?next={quote(back, safe='/')}", 303)
+
+
+def form_of(visit: Visit) -> str:
+    """The nearest page above the address of a form: what a form is sent to cannot be looked at itself."""
+    path = visit.path
+    known = {each.path for each in pages() if each.method == "GET"}
+    while path.count("/") > 1:
+        if path in known:
+            return path
+        path = path.rpartition("/")[0]
+    return path if path in known else "/"
 
 
 def error_page(visit: Visit, status: int, what: str, mend: str, problems: tuple[str, ...] = ()) -> Response:
     """A whole page that says what is wrong and how to mend it."""
     visit.trouble = None
     answer = visit.render("errors/error.html", status, code=status, what=what, mend=mend, problems=problems)
-    answer.headers["Content-Security-Policy"] = POLICY
+    return _hardened(answer)
+
+
+def _hardened(answer: Response) -> Response:
+    """The policy of pages; the rest of the headers is the doors'. Without a referrer browsers would hide the
+    origin of our own forms, too (Fetch, "append a request Origin header")."""
+    answer.headers.setdefault("Content-Security-Policy", POLICY)
+    answer.headers.setdefault("Referrer-Policy", "same-origin")
     return answer
 
 

@@ -144,7 +144,7 @@ class Visit:
 
     # --- answering -----------------------------------------------------------------------------------------
 
-    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+    def render(self, template: str, status: int = 200, /, **values: Any) -> Response:
         """The page of this template; after a declined form with the status of its trouble."""
         if self.trouble is not None and status == 200:
             status = self.trouble.status

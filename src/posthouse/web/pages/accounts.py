@@ -1,4 +1,4 @@
-"""Accounts: list, add, show; quota, password, removal. What else an account has is beside: ``account_role``."""
+"""Accounts: list, add, show; quota, password, removal. What it may do stands in ``account_access``."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ async def import_(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """One account."""
     account = await visit.perform("account.show", {"address": visit.part("address")})
-    return visit.render("accounts/show.html", account=account)
+    browsers = await visit.perform("identity.sessions", {"address": account.address})
+    return visit.render("accounts/show.html", account=account, browsers=browsers.sessions)
 
 
 @page("POST", "/admin/accounts/{address:path}/quota", open_to="domain")

@@ -90,7 +90,8 @@ async def link_used(visit: Visit) -> Response:
 @page("GET", "/sign-in/oidc/begin", open_to="anyone")
 async def oidc_begin(visit: Visit) -> Response:
     """To the provider of single sign-on."""
-    found = await identity_of(visit).oidc_begin(visit.next, visit.visitor)
+    fresh = visit.query.get("fresh") == "1"
+    found = await identity_of(visit).oidc_begin(visit.next, visit.visitor, fresh=fresh)
     if not isinstance(found, Departure):
         return await after(visit, found) or await _begin_again(visit)
     answer = RedirectResponse(found.url, 303)
@@ -141,15 +142,16 @@ async def ask_second(visit: Visit, step: Step) -> Response:
 @page("GET", "/prove", open_to="user")
 async def prove_form(visit: Visit) -> Response:
     """Ask for the password again before something risky."""
-    return visit.render("signin/prove.html")
+    return visit.render("signin/prove.html", sso=identity_of(visit).oidc_name())
 
 
 @page("POST", "/prove", open_to="user")
 async def prove(visit: Visit) -> Response:
-    """The password was given again: the session is fresh, and goes on under a new cookie."""
+    """The password was given again (or, left empty, a passkey is asked for): the session is fresh, and goes on
+    under a new cookie."""
     assert visit.session is not None
     step = await identity_of(visit).prove(visit.session, visit.form.get("password", ""), visit.visitor)
-    return await after(visit, step) or visit.render("signin/prove.html")
+    return await after(visit, step) or await prove_form(visit)
 
 
 @page("POST", "/sign-out", open_to="user")
