@@ -1,4 +1,5 @@
-# make serve   install into .venv and run the demo server
+# make serve   install into .venv, start the server, print the link to set it up
+# make demo    the same with an account to play with
 # make test    all tests that need no system package, on the oldest and the newest Python found
 # make check   lint, types, layers and tests: what a change must pass
 # make fuzz    100,000 hostile inputs to a running server (INPUTS=...)
@@ -9,7 +10,7 @@
 # make lock    new lock files
 # make clean   removes what the above made, but not data/
 
-.PHONY: serve test check lint lock package fuzz crash bench docs clean help
+.PHONY: serve demo test check lint lock package fuzz crash bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -28,6 +29,9 @@ help:
 # --- running -----------------------------------------------------------------------------------------------------------
 
 serve: .venv/installed
+	@sh tools/in-foreground .venv/bin/posthouse serve --data $(DATA)
+
+demo: .venv/installed
 	@sh tools/in-foreground .venv/bin/posthouse serve --demo --data $(DATA)
 
 .venv/installed: requirements.lock requirements-build.lock pyproject.toml

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from posthouse import __version__
-from posthouse.cli.commands import demo, measure, serve, server, signin
+from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
@@ -19,6 +19,7 @@ from posthouse.cli.commands.backup import backup
 from posthouse.cli.commands.ban import ban
 from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
+from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
@@ -28,6 +29,7 @@ from posthouse.cli.commands.queue import queue
 from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
+from posthouse.cli.commands.setup import setup
 from posthouse.cli.commands.token import token
 from posthouse.cli.errors import CommandError
 from posthouse.cli.session import Session
@@ -46,6 +48,9 @@ for _group in (domain, account, alias, queue, message, setting, audit, certifica
     cli.add_command(_group)
 for _group in (ban, listener, probation):
     cli.add_command(_group)
+for _group in (setup, dns, client):
+    cli.add_command(_group)
+diagnose.add_to(cli)
 cli.add_command(completion)
 cli.add_command(token)
 cli.add_command(backup)

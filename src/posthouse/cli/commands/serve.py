@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +32,7 @@ DEMO_ADDRESS = f"demo@{DEMO_DOMAIN}"
 
 def add_to(group: click.Group) -> None:
     """Declare ``serve``."""
-    declare = command(group, "serve", "demo.prepare")
+    declare = command(group, "serve", "demo.prepare", "setup.state", "setup.link")
     declare(
         click.option("--demo", is_flag=True, help="Make a demo account and say how to try the server.")(serve)
     )
@@ -40,8 +41,9 @@ def add_to(group: click.Group) -> None:
 def serve(session: Session, demo: bool) -> int:
     """Run the server in the foreground until it is told to stop (Ctrl-C, SIGTERM).
 
-    With --demo a domain and an account to play with are made at the first start, and ports are chosen that
-    are free.
+    Without a configuration file, ports are chosen that are free: the standard ones for root, else high ones. A
+    server that nobody administers yet prints a link by which it is set up in a browser. With --demo a domain and an
+    account to play with are made at the first start instead.
     """
     from posthouse.manage.errors import ManageError
 
@@ -51,7 +53,7 @@ def serve(session: Session, demo: bool) -> int:
         )
     config = session.config
     try:
-        if demo:
+        if demo or not _has_file(session):
             config = demo_ports.choose(config)
         return session.serve_runner(config, lambda live: _ready(session, live, demo))
     except ManageError as error:
@@ -60,12 +62,39 @@ def serve(session: Session, demo: bool) -> int:
 
 def _ready(session: Session, live: LiveState, demo: bool) -> None:
     """Called in the server's event loop once it listens."""
-    if demo:
-        # The demo's account is made through the control socket, as any other: in a thread, because the loop
-        # that answers there is the one that called us.
-        threading.Thread(target=_ready_demo, args=(session, live), name="demo", daemon=True).start()
-    else:
+    # What is to be told is asked for over the control socket: in a thread, because the loop that answers there is
+    # the one that called us.
+    target = _ready_demo if demo else _ready_real
+    threading.Thread(target=target, args=(session, live), name="ready", daemon=True).start()
+
+
+def _has_file(session: Session) -> bool:
+    """Whether there is a configuration file: it says which ports, and nobody chooses others then."""
+    from posthouse.settings.load import is_configured
+
+    known = {key: value for key, value in os.environ.items() if key == "POSTHOUSE_CONFIG"}
+    return is_configured(session.config_path, known)
+
+
+def _ready_real(session: Session, live: LiveState) -> None:
+    links: list[str] = []
+    try:
+        needed = session.call("setup.state")["needed"]
+        # What a service prints goes to the journal, which others may read: there the link is only pointed to.
+        if needed and not _is_service():
+            links = session.call("setup.link")["links"]
+    except CommandError as error:
         _announce(session, live, False, "")
+        if error.kind != "missing":
+            click.echo(
+                f"posthouse: no set-up link: {show.safe(error.what)}\n  {show.safe(error.mend)}", err=True
+            )
+        return
+    _announce(session, live, False, "", links, needed)
+
+
+def _is_service() -> bool:
+    return "JOURNAL_STREAM" in os.environ or "NOTIFY_SOCKET" in os.environ
 
 
 def _ready_demo(session: Session, live: LiveState) -> None:
@@ -81,17 +110,28 @@ def _ready_demo(session: Session, live: LiveState) -> None:
     _announce(session, live, True, password if made else "")
 
 
-def _announce(session: Session, live: LiveState, demo: bool, password: str) -> None:
+def _announce(
+    session: Session,
+    live: LiveState,
+    demo: bool,
+    password: str,
+    links: Sequence[str] = (),
+    needed: bool = False,
+) -> None:
     if session.as_json:
         listeners = [{"protocol": row.protocol, "tls": row.tls, "where": row.where} for row in live.listeners]
         ready = {"ready": True, "listeners": listeners, "certificates": live.certificates}
         if demo:
             ready |= {"address": DEMO_ADDRESS, "password": password or None}
+        elif needed:
+            ready |= {"setup": list(links)}
         sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
     else:
         _banner(live)
         if demo:
             _demo_banner(session, password)
+        elif needed:
+            _setup_banner(session, links)
     sys.stdout.flush()
 
 
@@ -133,9 +173,30 @@ def _demo_banner(session: Session, password: str) -> None:
     show.line("  Ctrl-C stops the server.")
 
 
+def _setup_banner(session: Session, links: Sequence[str]) -> None:
+    place = f" --data {_quoted(session.config.data)}"
+    if session.config_path:
+        place += f" --config {_quoted(session.config_path)}"
+    show.line("  Nobody administers this server yet.")
+    if links:
+        show.line("  Open one of these in a browser to set it up (for one browser, until set-up ends):")
+        show.line()
+        for link in links:
+            show.line(f"    {link}")
+        show.line()
+        show.line(
+            "  The browser warns of the self-made certificate above; its fingerprint tells that it is ours."
+        )
+        show.line(f"  A new link: {_program()} setup link{place}")
+    else:
+        show.line(f"  The link to set it up: {_program()} setup link{place}")
+    show.line(f"  Without a browser: {_program()} setup --address YOU@YOUR-DOMAIN{place}")
+    show.line()
+    show.line("  Ctrl-C stops the server.")
+
+
 def _program() -> str:
     """How the user can call us again, from any folder."""
-    import os
     import shutil
 
     called = sys.argv[0]

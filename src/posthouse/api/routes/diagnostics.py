@@ -1,0 +1,7 @@
+"""Diagnostics."""
+
+from __future__ import annotations
+
+from posthouse.api.route import Route
+
+ROUTES = (Route("POST", "/diagnostics", "diagnose", "Diagnostics", stream=True),)
