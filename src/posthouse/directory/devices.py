@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.directory.identity_records import devices
@@ -43,9 +43,6 @@ _OF_ACCOUNT = (
     .order_by(devices.c.last_seen.desc())
     .limit(MOST_SHOWN)
 )
-_INSERT = insert(devices).values(
-    {column.name: bindparam(column.name) for column in devices.c if column.name != "id"}
-)
 _SEEN = update(devices).where(devices.c.mark == bindparam("of_mark")).values(last_seen=bindparam("now"))
 _SWEEP = delete(devices).where(
     or_(devices.c.last_seen < bindparam("before"), devices.c.account_id.not_in(select(accounts.c.id)))
@@ -78,7 +75,8 @@ def write(tx: Transaction, found: list[tuple[Key, float]]) -> None:
         mark = hashlib.sha256(f"{account_id}\n{protocol}\n{peer}\n{client}".encode()).digest()
         if not tx.change(_SEEN, {"of_mark": mark, "now": now}):
             values = {"account_id": account_id, "mark": mark, "protocol": protocol, "peer": peer}
-            tx.execute(_INSERT, {**values, "client": client, "first_seen": now, "last_seen": now})
+            # Another worker may write the same program at this very moment.
+            tx.insert_ignore(devices, {**values, "client": client, "first_seen": now, "last_seen": now})
 
 
 def sweep(tx: Transaction, now: float) -> None:

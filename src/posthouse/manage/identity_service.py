@@ -9,28 +9,25 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import time
-from typing import Any, get_args
+from typing import Any
 
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.directory import browser_sessions, factors, lookup, tokens
+from posthouse.directory import browser_sessions, lookup, tokens
 from posthouse.directory.browser_sessions import Lasting, StoredSession, digest
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
-from posthouse.directory.factors import Factor
 from posthouse.directory.names import own_address
 from posthouse.directory.roles import actor_of
 from posthouse.directory.service import DirectoryService
 from posthouse.directory.signin import Counters, peer_key
-from posthouse.manage import identity_codes as codes
-from posthouse.manage import identity_passkeys as passkeys
 from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity import BrowserSession, Departure, SecondFactor, Step, Visitor
 from posthouse.manage.identity_oidc import Oidc, OidcTrouble, available
-from posthouse.manage.identity_pending import Pending
 from posthouse.manage.identity_people import account_for, believed_address
+from posthouse.manage.identity_second import SecondSteps, Unfinished
 from posthouse.manage.identity_tokens import PREFIX, actor_of_token
 from posthouse.observe.log import logger
 from posthouse.settings import identity as settings_identity
@@ -38,12 +35,6 @@ from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.signin import FORGET_FAILURES
 
 log = logger("manage.identity")
-
-SECOND_SECONDS = 300.0
-SECOND_TRIES = 3
-MOST_WRONG_CODES = 10
-"""Wrong codes for one account within ``signin.forget_failures`` after which only a passkey helps: whoever guesses
-knows the password already, and a code has six digits."""
 
 SEEN_SECONDS = 60.0
 """How often the last use of a session or token is written."""
@@ -63,19 +54,6 @@ AWAY = "Signing in is not possible at the moment. Try again soon."
 TOO_LATE = "This sign-in took too long or had too many tries. Begin again."
 
 
-@dataclass(slots=True)
-class Unfinished:
-    """A sign-in that waits for its second step. ``session`` is set when it proves a session that exists."""
-
-    account: Account
-    how: str
-    kinds: tuple[SecondFactor, ...]
-    mark: bytes | None = field(repr=False)
-    session: int = 0
-    tries: int = SECOND_TRIES
-    challenge: bytes = field(default=b"", repr=False)
-
-
 class SignIns:
     """See ``identity.Identity``. ``clock`` gives seconds since 1970."""
 
@@ -90,13 +68,10 @@ class SignIns:
         self._database = database
         self._directory = directory
         self._settings = settings
-        self._hostname = hostname
         self._clock = clock
-        self._unfinished: Pending[Unfinished] = Pending(SECOND_SECONDS, clock)
-        self._challenges: Pending[bytes] = Pending(SECOND_SECONDS, clock)
+        self._second = SecondSteps(database, settings, hostname, clock)
         self._oidc = Oidc(settings, clock)
         self._peers = Counters()
-        self._wrong_codes = Counters()
         self._under_way: dict[str, int] = {}
 
     # The steps.
@@ -127,17 +102,17 @@ class SignIns:
                 if factor != "passkey":
                     return Step("refused", TOO_LATE)
                 return await self._by_passkey(answer, visitor)
-            entry = self._unfinished.get(pending)
-            if entry is None or entry.tries <= 0 or factor not in entry.kinds:
+            entry = self._second.find(pending)
+            if entry is None or factor not in entry.kinds:
                 return Step("refused", TOO_LATE)
-            if factor != "passkey" and self._guessed(entry.account) >= MOST_WRONG_CODES:
+            if factor != "passkey" and self._second.guessed(entry.account):
                 return Step(
                     "later", "Too many wrong codes for this account. Wait ten minutes, or use a passkey."
                 )
             entry.tries -= 1  # before anything is awaited: tries side by side count, too
-            if not await self._proves(entry, factor, answer, visitor):
+            if not await self._second.proves(entry, factor, answer, visitor):
                 return self._wrong_code(pending, entry, visitor)
-            if self._unfinished.pop(pending) is None:
+            if not self._second.take(pending):
                 return Step("refused", TOO_LATE)
             how = f"{entry.how}+{factor}" if entry.how else factor
             if entry.session:
@@ -148,23 +123,11 @@ class SignIns:
 
     async def challenge(self, pending: str, visitor: Visitor) -> str:
         """Options for the browser's passkey dialogue."""
-        party = self._party(visitor.origin)
-        if party is None:
-            return ""
-        challenge = secrets.token_bytes(32)
-        if not pending:
-            self._challenges.put(challenge, passkeys.challenge_name(challenge))
-            return passkeys.authentication_options(party, challenge, None)
-        entry = self._unfinished.get(pending)
-        if entry is None or "passkey" not in entry.kinds:
-            return ""
         try:
-            known = await self._database.read(factors.of_account, entry.account.id)
+            return await self._second.challenge(pending, visitor)
         except DatabaseUnavailable as problem:
             log.warning("identity.unavailable", reason=str(problem))
             return ""
-        entry.challenge = challenge
-        return passkeys.authentication_options(party, challenge, known)
 
     async def one_time(self, link: str, visitor: Visitor) -> Step:
         """Sign in by a one-time link."""
@@ -187,20 +150,19 @@ class SignIns:
         """Make a session fresh."""
         actor = session.actor
         try:
-            found = await self._database.read(factors.of_account, actor.account_id)
-            kinds = _kinds(found)
+            kinds = await self._second.kinds(actor.account_id)
             account = await self._account(actor.account_id)
             if account is None:
                 return Step("refused", WRONG)
             if not password and "passkey" in kinds:
                 entry = Unfinished(account, "", ("passkey",), None, session=actor.session)
-                return Step("second", pending=self._unfinished.put(entry), factors=entry.kinds)
+                return Step("second", pending=self._second.wait(entry), factors=entry.kinds)
             step = await self.verify(replace(actor, source=f"{visitor.face} {visitor.peer}"), password)
             if step.kind != "done":
                 return step
             if kinds:
                 entry = Unfinished(account, "password", kinds, None, session=actor.session)
-                return Step("second", pending=self._unfinished.put(entry), factors=kinds, delay=step.delay)
+                return Step("second", pending=self._second.wait(entry), factors=kinds, delay=step.delay)
             return replace(await self._renewed(actor.session), delay=step.delay)
         except DatabaseUnavailable as problem:
             return _away(problem)
@@ -327,66 +289,18 @@ class SignIns:
         if result.account is None:
             self._count(visitor.peer)
             return Step("refused", WRONG, delay=result.delay)
-        kinds = _kinds(await self._database.read(factors.of_account, result.account.id))
+        kinds = await self._second.kinds(result.account.id)
         if kinds:
-            pending = self._unfinished.put(Unfinished(result.account, "password", kinds, mark))
+            pending = self._second.wait(Unfinished(result.account, "password", kinds, mark))
             return Step("second", pending=pending, factors=kinds, delay=result.delay)
         return replace(await self._begun(result.account, "password", visitor, mark=mark), delay=result.delay)
 
-    async def _proves(self, entry: Unfinished, factor: SecondFactor, answer: str, visitor: Visitor) -> bool:
-        account_id, now = entry.account.id, self._clock()
-        if factor == "recovery":
-            mark = factors.recovery_mark(account_id, answer[:100])
-            used = await self._database.run(factors.use_code, account_id, mark)
-            if used:
-                log.warning("identity.recovery_code", account=entry.account.address, peer=visitor.peer)
-            return used
-        known = await self._database.read(factors.of_account, account_id)
-        if factor == "totp":
-            return await self._totp(known, answer[:20], now)
-        challenge, entry.challenge = entry.challenge, b""
-        found = await self._passkey(answer, challenge, visitor)
-        return found is not None and found.account_id == account_id
-
-    async def _totp(self, known: list[Factor], code: str, now: float) -> bool:
-        for each in known:
-            if each.kind == "totp":
-                step = codes.matching_step(each.secret, code, now, each.counter)
-                if step and await self._database.run(factors.advance, each.id, step, now):
-                    return True
-        return False
-
-    async def _passkey(self, answer: str, challenge: bytes, visitor: Visitor) -> Factor | None:
-        """The passkey that answered this challenge; None if it did not."""
-        party = self._party(visitor.origin)
-        try:
-            assertion = passkeys.parse_assertion(answer)
-            if party is None or not challenge:
-                raise passkeys.BadPasskey("no challenge was given")
-            found = await self._database.read(factors.passkey, assertion.credential_id)
-            if found is None:
-                raise passkeys.BadPasskey("the passkey is unknown")
-            count = passkeys.authenticated(party, assertion, challenge, found)
-        except passkeys.BadPasskey as problem:
-            log.warning("identity.passkey_refused", peer=visitor.peer, reason=str(problem)[:200])
-            return None
-        uncounted = count == 0 and found.counter == 0
-        now = self._clock()
-        used = await self._database.run(factors.advance, found.id, count, now, uncounted=uncounted)
-        return found if used else None
-
     async def _by_passkey(self, answer: str, visitor: Visitor) -> Step:
-        refused = Step("refused", "This passkey is not known here, or the sign-in took too long.")
-        try:
-            name = passkeys.parse_assertion(answer).challenge
-        except passkeys.BadPasskey:
-            self._count(visitor.peer)
-            return refused
-        found = await self._passkey(answer, self._challenges.pop(name) or b"", visitor)
+        found = await self._second.alone(answer, visitor)
         account = await self._account(found.account_id) if found is not None else None
         if account is None:
             self._count(visitor.peer)
-            return refused
+            return Step("refused", "This passkey is not known here, or the sign-in took too long.")
         return await self._begun(account, "passkey", visitor)
 
     async def _begun(
@@ -424,9 +338,9 @@ class SignIns:
 
     def _wrong_code(self, pending: str, entry: Unfinished, visitor: Visitor) -> Step:
         if entry.tries <= 0:
-            self._unfinished.pop(pending)
+            self._second.take(pending)
         address = entry.account.address
-        self._wrong_codes.add(address, self._clock(), self._forget())
+        self._second.wrong(entry.account)
         self._count(visitor.peer)
         delay = self._directory.failures.failed(
             address, peer=visitor.peer, protocol=visitor.face, reason="wrong second factor"
@@ -440,19 +354,12 @@ class SignIns:
         account = await self._database.read(lookup.find_account, account_id)
         return account if account is not None and account.active else None
 
-    def _party(self, origin: str) -> passkeys.RelyingParty | None:
-        domain = self._settings.now[settings_identity.PASSKEY_DOMAIN]
-        return passkeys.relying_party(origin, domain, self._hostname)
-
     def _lasting(self) -> Lasting:
         now = self._settings.now
         return Lasting(now[settings_identity.SESSION_IDLE], now[settings_identity.SESSION_LIFETIME])
 
     def _forget(self) -> float:
         return float(self._settings.now[FORGET_FAILURES])
-
-    def _guessed(self, account: Account) -> int:
-        return self._wrong_codes.count(account.address, self._clock(), self._forget())
 
     def _too_many(self, peer: str) -> bool:
         most = self._settings.now[settings_identity.MOST_FAILURES]
@@ -470,16 +377,6 @@ def _session_and_reach(tx: Transaction, secret: bytes, now: float, lasting: Last
 def _token_and_reach(tx: Transaction, secret: bytes) -> Any:
     stored = tokens.by_secret(tx, secret)
     return (stored, *actor_of(tx, stored.account)) if stored is not None else None
-
-
-def _kinds(found: list[Factor]) -> tuple[SecondFactor, ...]:
-    """What the second step may be; none where neither program nor passkey is set up."""
-    have = {each.kind for each in found}
-    if not have & {"totp", "passkey"}:
-        return ()
-    order: tuple[SecondFactor, ...] = ("passkey", "totp", "recovery")
-    assert set(order) == set(get_args(SecondFactor))
-    return tuple(kind for kind in order if kind in have)
 
 
 def _key(login: str) -> str:

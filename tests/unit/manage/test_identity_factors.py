@@ -102,7 +102,7 @@ async def test_tries_side_by_side_are_counted(house: House) -> None:
     await house.totp(session)
     step = await begin(house)
     await asyncio.gather(*(give(house, step, f"{guess:06}") for guess in range(100)))
-    assert house.identity._wrong_codes.count(CARL, house.clock(), 600) == 3
+    assert house.identity._second._wrong_codes.count(CARL, house.clock(), 600) == 3
 
 
 async def test_codes_cannot_be_guessed_by_beginning_again(house: House) -> None:

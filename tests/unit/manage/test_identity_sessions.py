@@ -12,7 +12,7 @@ from posthouse.directory.roles import set_role
 from posthouse.manage.context import Actor, Context
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity import Visitor
-from posthouse.manage.identity_service import SECOND_SECONDS
+from posthouse.manage.identity_second import SECOND_SECONDS
 from posthouse.settings.contract import Settings
 
 
@@ -218,7 +218,7 @@ async def test_a_database_that_is_away(house: House, monkeypatch: pytest.MonkeyP
 
 async def test_the_memory_of_steps_is_bounded(house: House) -> None:
     """Challenges for strangers: the oldest go, and all in five minutes."""
-    challenges = house.identity._challenges
+    challenges = house.identity._second._challenges
     challenges._most = 10
     for _ in range(50):
         assert await house.identity.challenge("", VISITOR)
