@@ -145,7 +145,7 @@ class Pop3Talk(Talk):
 class ImapTalk(Talk):
     """IMAP: literals are left out on both sides, and so is what FETCH answers."""
 
-    __slots__ = ("_answer", "_cut", "_fetching", "_secret", "_skip")
+    __slots__ = ("_answer", "_cut", "_fetching", "_secret", "_skip", "_tags")
 
     def __init__(self, name: str, session: Talker, peer: str) -> None:
         super().__init__(name, session, peer)
@@ -154,6 +154,8 @@ class ImapTalk(Talk):
         self._skip = 0
         self._fetching = False
         self._secret = False
+        self._tags: set[bytes] = set()
+        """Tags of commands that were shown. What stood in the place of a tag is not one for that."""
 
     def line(self, line: bytes, first: bool, response: bool) -> None:
         """A line of the client: the first one of a command, a later one (after a literal), or a response of
@@ -165,7 +167,11 @@ class ImapTalk(Talk):
                 self.hidden(line)
         elif first:
             self._secret = _is_secret(line)
-            self.heard(line)
+            text = shown(line, self._name)
+            tag = line.split(None, 1)[0] if line.strip() else b""
+            if tag and text.startswith(tag.decode("utf-8", "replace") + " ") and len(self._tags) < 1000:
+                self._tags.add(tag)
+            self._say("received", text)
         elif line and not self._secret:
             self._say("received", _text(line))
 
@@ -197,8 +203,13 @@ class ImapTalk(Talk):
     def _sent_line(self, line: bytes) -> None:
         if line.startswith(_PLAIN_REQUESTS):
             self._say("sent", _text(line))
-        else:
-            super()._sent_line(line)
+            return
+        if not line.startswith((b"* ", b"+")):
+            tag, blank, rest = line.partition(b" ")
+            if tag not in self._tags:  # perhaps a password in the wrong place, sent back
+                line = HIDDEN.encode() + blank + rest
+            self._tags.discard(tag)
+        super()._sent_line(line)
 
     def _finish_line(self) -> None:
         line, cut = self._answer, self._cut

@@ -67,12 +67,16 @@ def test_imap_literals_and_fetches_stay_out(written: io.StringIO) -> None:
     of.line(b"a2 SEARCH TEXT {3}", True, False)
     of.line(b" UNSEEN", False, False)
     of.line(b"c2VjcmV0", True, True)
+    of.line(b"c2VjcmV0 x", True, False)
+    of.sent(b"c2VjcmV0 BAD Unknown command\r\n")
+    of.line(b"a3 NOOP", True, False)
     answer = (
         b"* 1 FETCH (UID 3 BODY[] {14}\r\nSecret\r\n* OK x FLAGS (\\Seen))\r\n"
         b'* 2 FETCH (ENVELOPE (NIL "private"))\r\n* LIST () "/" {5}\r\nInbox\r\na3 OK done\r\n'
     )
     for place in range(len(answer)):
         of.sent(answer[place : place + 1])
+    of.line(b"a3 NOOP", True, False)
     of.sent(answer)
     text = written.getvalue()
     for hidden in ("hunter2", "c2VjcmV0", "Secret", "* OK x", "private", "Seen", "Inbox"):
