@@ -23,7 +23,7 @@ RECORD_SECONDS = 60
 LOOK_PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds between two looks whether the servers show the record; the last one again and again."""
 
-ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha1")
+_CHECK_KEY = "check certificates.dns_key_name, dns_key_secret, and what this key may change there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class DnsUpdate:
             raise AcmeError(
                 "challenge",
                 f"the name server {self.server} refuses to change {zone.to_text(True)} ({dns.rcode.to_text(code)}); "
-                "check certificates.dns_key_name, dns_key_secret and what this key may change there",
+                f"{_CHECK_KEY}",
             )
 
     async def _wait(self, zone: Any, name: Any, value: str) -> None:
@@ -180,10 +180,13 @@ class DnsUpdate:
         """Over TCP: no guessing about sizes, and nobody can put an answer in between."""
         import dns.asyncquery
         import dns.exception
+        import dns.tsig
 
         address, port = server or self._place()
         try:
             return await dns.asyncquery.tcp(message, address, timeout=QUERY_SECONDS, port=port)
+        except dns.tsig.PeerError:
+            text = f"the name server {address}:{port} does not take our TSIG key; {_CHECK_KEY}"
         except dns.exception.Timeout:
             text = f"the name server {address}:{port} does not answer"
         except (dns.exception.DNSException, OSError, EOFError) as error:
