@@ -95,7 +95,7 @@ class Pending:
         rows = tx.lock(records.SELECT_ONE, {"of_id": self.id})
         if not rows:
             return None
-        newer = tx.execute(records.SELECT_NEWER, {"subject": rows[0][5], "of_id": self.id})
+        newer = tx.execute(records.SELECT_NEWER, {"subject": rows[0][4], "of_id": self.id})
         return None if newer else rows[0]
 
     def settle(self, tx: Transaction) -> bool:
@@ -105,16 +105,16 @@ class Pending:
         if not rows:
             return False  # confirmed, or taken back by somebody else
         row = rows[0]
-        newer = tx.execute(records.SELECT_NEWER, {"subject": row[5], "of_id": self.id})
+        newer = tx.execute(records.SELECT_NEWER, {"subject": row[4], "of_id": self.id})
         if newer:
-            tx.change(records.HAND_DOWN, {"of_id": newer[0][0], "new_undo": row[7], "new_parameters": row[8]})
+            tx.change(records.HAND_DOWN, {"of_id": newer[0][0], "new_undo": row[6], "new_parameters": row[7]})
         tx.change(records.DELETE, {"of_id": self.id})
         note(
             tx,
             self.actor,
             "probation.revert",
-            row[5],
-            before={"change": row[6], "by": row[9]},
+            row[4],
+            before={"change": row[5], "by": row[8]},
             after={"taken_back": not newer, "newer_change": bool(newer)},
         )
         return not newer
@@ -211,8 +211,8 @@ async def confirm(call: Call, wanted: ProbationId) -> Probation:
     def op(tx: Transaction) -> Probation:
         row = _find(tx, wanted.id)
         _check_fresh(call, row[1])
-        tx.change(records.DELETE_UPTO, {"of_subject": row[5], "upto": wanted.id})
-        note(tx, call.actor, "probation.confirm", row[5], after={"change": row[6]})
+        tx.change(records.DELETE_UPTO, {"of_subject": row[4], "upto": wanted.id})
+        note(tx, call.actor, "probation.confirm", row[4], after={"change": row[5]})
         return _view(row)
 
     async with call.context.changing:
@@ -234,8 +234,8 @@ async def take_back(context: Context, probation_id: int, actor: Actor) -> None:
         rows = await context.database.run(_rows, probation_id)
         if not rows:
             return
-        struct, body = _undos[rows[0][7]]
-        former = msgspec.json.decode(rows[0][8], type=struct)
+        struct, body = _undos[rows[0][6]]
+        former = msgspec.json.decode(rows[0][7], type=struct)
         await body(Call(context, actor, nobody_listens), former, Pending(context, actor, probation_id))
 
 
@@ -282,7 +282,7 @@ def _find(tx: Transaction, probation_id: int) -> Row:
 
 
 def _view(row: Row) -> Probation:
-    return Probation(int(row[0]), row[1], row[2], row[3], row[5], row[6], row[9])
+    return Probation(int(row[0]), row[1], row[2], row[3], row[4], row[5], row[8])
 
 
 def _check_fresh(call: Call, changed_at: float) -> None:
