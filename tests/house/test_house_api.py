@@ -11,6 +11,7 @@ from posthouse.manage.use import uses
 NOT_BY_API: dict[str, str] = {
     "demo.prepare": "fills an empty server for `serve --demo`, before anybody could hold a token",
     "identity.link": "makes a sign-in for whoever asks: only for who may use the control socket",
+    "setup.link": "the same, for a server that nobody has set up yet",
 }
 """Uses without a route, and why."""
 

@@ -192,7 +192,7 @@ def _responses(route: Route, use: Use, by_kind: dict[Any, Json]) -> Json:
         good["content"] = {route.media_type: {"schema": {"type": "string", "format": "binary"}}}
     elif route.stream:
         good["content"] = {
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {"schema": {}},  # events of several kinds, one after another
             "application/json": {"schema": schema},
         }
     elif route.status != 204:

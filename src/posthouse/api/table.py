@@ -77,8 +77,10 @@ class Table:
             shapes.sort(key=lambda each: [segment == "{}" for segment in each[0]])  # words before parameters
 
     def find(self, segments: list[str]) -> dict[Method, Route]:
-        """The routes at these segments by method; none where there is nothing."""
+        """The routes at these segments by method; none where there is nothing. Where a word and a parameter both fit
+        (``/accounts/import``, ``/accounts/{address}``), the word comes first, with the methods it has."""
+        found: dict[Method, Route] = {}
         for shape, methods in self._by_shape.get(len(segments), ()):
             if all(wanted in ("{}", given) for wanted, given in zip(shape, segments, strict=True)):
-                return methods
-        return {}
+                found = {**methods, **found}
+        return found

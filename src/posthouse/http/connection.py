@@ -13,14 +13,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from posthouse.http.doors import MAX_HEAD
 from posthouse.http.hello import Hello, read_hello
 from posthouse.http.parts import HttpParts
 from posthouse.net.connection import Connection
 from posthouse.settings import http as settings_http
 from posthouse.settings.contract import CurrentSettings
-
-MAX_HEAD = 32 * 1024
-"""Bytes of a request's head, all headers together."""
 
 READ_SECONDS = 60.0
 """How long a client may stop reading its answer."""

@@ -19,6 +19,7 @@ from posthouse.http.headers import harden
 from posthouse.http.names import host_of, is_ours
 from posthouse.http.parts import HttpParts
 from posthouse.http.who import behind_proxies
+from posthouse.manage.identity import LINK_PATH
 from posthouse.net.peer import is_loopback
 from posthouse.observe.log import logger
 from posthouse.settings import http as settings_http
@@ -28,6 +29,9 @@ from posthouse.settings.contract import CurrentSettings
 log = logger("http")
 
 HEALTH = "/health"
+MAX_HEAD = 32 * 1024
+"""Bytes of a request's head, all headers together."""
+
 SENDING = "/api/v1/messages"
 """The one place where a body may be as large as a message."""
 
@@ -87,8 +91,10 @@ class Doors:
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         place = self._parts.well_known.find(scope["path"])
-        if self._is_plain_stranger(request) and scope["path"] != HEALTH and not (place and place.plain_ok):
-            response: ASGIApp = self._to_https(scope)
+        if (unfit := _unfit(scope)) is not None:
+            response: ASGIApp = unfit
+        elif self._is_plain_stranger(request) and scope["path"] != HEALTH and not (place and place.plain_ok):
+            response = self._to_https(scope)
         elif place is not None:
             response = await place.handler(request)
         elif not is_ours(host_of(request.headers.get("host", "")), self._names()):
@@ -127,11 +133,7 @@ class Doors:
         return now[settings_http.BODY_LIMIT]
 
     def _too_large(self, limit: int) -> Response:
-        response = problem.response(
-            413, f"The body of the request is larger than {limit} bytes.", "Send less at once."
-        )
-        response.headers["connection"] = "close"
-        return response
+        return _closing(413, f"The body of the request is larger than {limit} bytes.", "Send less at once.")
 
 
 class _TooLarge(Exception):
@@ -182,16 +184,44 @@ class _Answer:
             "http.request",
             peer=self._scope["client"][0],
             method=self._scope["method"][:20],
-            path=self._scope.get("shown_path", self._scope["path"])[:300],
+            path=_shown(self._scope.get("shown_path", self._scope["path"])),
             status=self.status or "gone",
             size=self._size,
             ms=round((time.monotonic() - self._began) * 1000, 1),
         )
 
 
+def _shown(path: str) -> str:
+    """A path for the log. What follows in a one-time link signs in whoever reads it."""
+    return f"{LINK_PATH}/..." if path.startswith(f"{LINK_PATH}/") else path[:300]
+
+
 @lru_cache(maxsize=8)
 def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     return tuple(ipaddress.ip_network(word) for word in text.replace(",", " ").split())
+
+
+def _unfit(scope: Scope) -> Response | None:
+    """A refusal of what no honest client sends: a body whose length is said in two ways (RFC 9112 6.3: a proxy before
+    us may have believed the other one), or a head without end that came in one piece."""
+    headers = scope["headers"]
+    names = {name for name, _ in headers}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        return _closing(
+            400, "The request says in two ways how long its body is.", "Send Content-Length only."
+        )
+    size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    if size + sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD:
+        return _closing(
+            431, f"The head of the request is larger than {MAX_HEAD} bytes.", "Send fewer headers."
+        )
+    return None
+
+
+def _closing(status: int, detail: str, mend: str) -> Response:
+    response = problem.response(status, detail, mend)
+    response.headers["connection"] = "close"
+    return response
 
 
 def _declared(request: HTTPConnection) -> int:

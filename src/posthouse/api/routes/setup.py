@@ -7,6 +7,7 @@ from posthouse.api.route import Route
 ROUTES = (
     Route("GET", "/setup", "setup.state", "Set-up"),
     Route("POST", "/setup/begin", "setup.begin", "Set-up"),
+    Route("POST", "/setup/name", "setup.name", "Set-up"),
     Route("POST", "/setup/check", "setup.check", "Set-up", stream=True),
     Route("POST", "/setup/finish", "setup.finish", "Set-up"),
     Route("POST", "/setup/test-message", "setup.test_message", "Set-up"),
