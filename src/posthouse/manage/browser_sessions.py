@@ -12,14 +12,13 @@ from posthouse.directory.browser_sessions import StoredSession, digest
 from posthouse.directory.names import own_address
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
+from posthouse.manage.identity import LINK_PATH
 from posthouse.manage.me_account import account_id, lasting, now, own
 from posthouse.manage.reach import guard, is_local
+from posthouse.manage.setup_message import places
 from posthouse.manage.use import Call, Nothing, narrows, use
 
 LINK_SECONDS = 600
-
-LINK_PATH = "/sign-in/link"
-"""Where a one-time link leads on our web pages. There a button uses it up, not whatever looks at links."""
 
 MOST_LISTED = 1000
 
@@ -64,11 +63,13 @@ class Browsers(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """``path`` is to be appended to the address of the web pages. Good once, until ``expires_at``."""
+    """Good once, until ``expires_at``. ``path`` is to be appended to the address of the web pages; ``links`` are whole
+    addresses where the running server has pages."""
 
     address: str
     path: str
     expires_at: float
+    links: list[str] = []
 
     def __repr__(self) -> str:
         return f"Link({self.address!r}, ...)"
@@ -143,6 +144,8 @@ async def link(call: Call, wanted: LinkFor) -> Link:
             "Run posthouse sign-in-link there.",
         )
     secret, expires_at = secrets.token_urlsafe(32), now() + LINK_SECONDS
+    path = f"{LINK_PATH}/{secret}"
+    found = [place + path for place in await places(call)]
 
     def op(tx: Transaction) -> Link:
         account = admin.find_account(tx, wanted.address)
@@ -150,7 +153,7 @@ async def link(call: Call, wanted: LinkFor) -> Link:
             raise ManageError("refused", f"{account.address} is closed.", "Open the account first.")
         browser_sessions.add_link(tx, digest(secret), account.id, expires_at)
         note(tx, call.actor, "identity.link", account.address)
-        return Link(account.address, f"{LINK_PATH}/{secret}", expires_at)
+        return Link(account.address, path, expires_at, found)
 
     return await call.context.database.run(op)
 

@@ -10,6 +10,10 @@ from posthouse.manage.context import Actor
 
 SecondFactor = Literal["totp", "passkey", "recovery"]
 
+LINK_PATH = "/sign-in/link"
+"""Where a one-time link leads on our pages, before ``/`` and its secret. There a button uses it up, not whatever
+looks at links; logs leave the secret out."""
+
 OIDC_RETURN_PATH = "/sign-in/oidc"
 """Where the single sign-on provider sends the browser back to, on our own origin: the page there hands its query
 to ``oidc_finish``. Registered at the provider as the redirect URI."""

@@ -10,7 +10,6 @@ import msgspec
 from posthouse.manage import setup_facts, setup_notes
 from posthouse.manage.errors import ManageError
 from posthouse.manage.message_names import Copy, find_copies
-from posthouse.manage.setup_door import FOLDER
 from posthouse.manage.use import Call, Nothing, perform, use
 
 ARRIVAL_SECONDS = 15.0
@@ -102,18 +101,18 @@ async def link(call: Call, wanted: Nothing) -> SetupLink:
         raise ManageError(
             "refused", "The server is set up already.", "Sign in with the administrator's address."
         )
-    places = await _places(call)
-    if not places:
+    origins = await places(call)
+    if not origins:
         raise ManageError(
             "missing",
             "No listener carries the web pages.",
             'Add a [[listener]] with protocol = "http" to posthouse.toml, or use posthouse setup --address.',
         )
     path = door.link()
-    return SetupLink([place + path for place in places])
+    return SetupLink([place + path for place in origins])
 
 
-async def _places(call: Call) -> list[str]:
+async def places(call: Call) -> list[str]:
     """Origins of our pages: https under our own name and address, http on this machine itself (elsewhere than there
     it is sent on to https)."""
     listeners = [

@@ -63,7 +63,11 @@ def add_to(group: click.Group) -> None:
 
         def words(made: Any) -> None:
             show.line(f"Good once, until {show.moment(made['expires_at'])}, for {made['address']}.")
-            show.line("Append this to the address of the web pages (https://HOST):")
-            show.line(made["path"])
+            if made["links"]:
+                show.line("Open one of these in your browser, while the server runs:")
+            else:
+                show.line("Start the server, and append this to the address of its web pages (https://HOST):")
+            for link in made["links"] or [made["path"]]:
+                show.line(link)
 
         session.show(result, words)
