@@ -30,7 +30,7 @@ lost."""
 Sink = Callable[[Record, str], None]
 """Takes a record and its text. Called by any thread; must neither wait nor raise."""
 
-_NOISY = ("asyncio", "alembic", "sqlalchemy")
+_NOISY = ("asyncio", "alembic", "httpcore2", "httpx2", "sqlalchemy")
 _NO_FIELDS: dict[str, Any] = {}
 
 
