@@ -33,11 +33,11 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
-from posthouse.database.contract import Row, Transaction
+from posthouse.database.contract import Transaction
 from posthouse.manage import probation_records as records
 from posthouse.manage.audit import note
 from posthouse.manage.context import Actor, Context
@@ -82,6 +82,21 @@ class ProbationId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: int
 
 
+class Entry(NamedTuple):
+    """A row of ``probation_records.probations``."""
+
+    id: int
+    at: float
+    deadline: float
+    use: str
+    subject: str
+    summary: str
+    undo: str
+    parameters: str
+    actor: str
+    actor_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """The row of a change that is being taken back."""
@@ -90,38 +105,35 @@ class Pending:
     actor: Actor
     id: int
 
-    def last(self, tx: Transaction) -> Row | None:
-        """The row, if the change still waits and is the newest of its subject."""
-        rows = tx.lock(records.SELECT_ONE, {"of_id": self.id})
-        if not rows:
-            return None
-        newer = tx.execute(records.SELECT_NEWER, {"subject": rows[0][4], "of_id": self.id})
-        return None if newer else rows[0]
+    def last(self, tx: Transaction) -> bool:
+        """Whether the change still waits and is the newest of its subject."""
+        entry = _entry(tx, self.id)
+        return entry is not None and _newer(tx, entry) is None
 
     def settle(self, tx: Transaction) -> bool:
         """Take the row away and write the audit line; whether the caller has to put the former state back, in
         this very unit."""
-        rows = tx.lock(records.SELECT_ONE, {"of_id": self.id})
-        if not rows:
+        entry = _entry(tx, self.id)
+        if entry is None:
             return False  # confirmed, or taken back by somebody else
-        row = rows[0]
-        newer = tx.execute(records.SELECT_NEWER, {"subject": row[4], "of_id": self.id})
-        if newer:
-            tx.change(records.HAND_DOWN, {"of_id": newer[0][0], "new_undo": row[6], "new_parameters": row[7]})
+        newer = _newer(tx, entry)
+        if newer is not None:
+            handed = {"of_id": newer, "new_undo": entry.undo, "new_parameters": entry.parameters}
+            tx.change(records.HAND_DOWN, handed)
         tx.change(records.DELETE, {"of_id": self.id})
         note(
             tx,
             self.actor,
             "probation.revert",
-            row[4],
-            before={"change": row[5], "by": row[8]},
-            after={"taken_back": not newer, "newer_change": bool(newer)},
+            entry.subject,
+            before={"change": entry.summary, "by": entry.actor},
+            after={"taken_back": newer is None, "newer_change": newer is not None},
         )
-        return not newer
+        return newer is None
 
     async def is_due(self) -> bool:
         """As :meth:`settle` will answer; for a former state that is not in the database."""
-        return await self.context.database.run(self.last) is not None
+        return await self.context.database.run(self.last)
 
     async def settled(self) -> None:
         """:meth:`settle` in a unit of its own."""
@@ -199,7 +211,7 @@ async def list_pending(call: Call, wanted: Nothing) -> Probations:
     """List the changes that are taken back unless they are confirmed in time."""
 
     def op(tx: Transaction) -> Probations:
-        return Probations([_view(row) for row in tx.execute(records.SELECT_ALL)])
+        return Probations([_view(Entry(*row)) for row in tx.execute(records.SELECT_ALL)])
 
     return await call.context.database.scan(op)
 
@@ -209,11 +221,11 @@ async def confirm(call: Call, wanted: ProbationId) -> Probation:
     """Keep a change for good, and those of the same thing before it. Needs a sign-in after the change."""
 
     def op(tx: Transaction) -> Probation:
-        row = _find(tx, wanted.id)
-        _check_fresh(call, row[1])
-        tx.change(records.DELETE_UPTO, {"of_subject": row[4], "upto": wanted.id})
-        note(tx, call.actor, "probation.confirm", row[4], after={"change": row[5]})
-        return _view(row)
+        entry = _find(tx, wanted.id)
+        _check_fresh(call, entry.at)
+        tx.change(records.DELETE_UPTO, {"of_subject": entry.subject, "upto": wanted.id})
+        note(tx, call.actor, "probation.confirm", entry.subject, after={"change": entry.summary})
+        return _view(entry)
 
     async with call.context.changing:
         return await call.context.database.run(op)
@@ -222,20 +234,20 @@ async def confirm(call: Call, wanted: ProbationId) -> Probation:
 @use("probation.revert", right="change")
 async def revert(call: Call, wanted: ProbationId) -> Probation:
     """Take a change back now, without waiting for its time to pass."""
-    row = await call.context.database.run(_find, wanted.id)
+    entry = await call.context.database.run(_find, wanted.id)
     await take_back(call.context, wanted.id, call.actor)
-    return _view(row)
+    return _view(entry)
 
 
 async def take_back(context: Context, probation_id: int, actor: Actor) -> None:
     """Put back what was before a change; nothing when it no longer waits. Raises what the undoing raises: the
     change then still waits."""
     async with context.changing:
-        rows = await context.database.run(_rows, probation_id)
-        if not rows:
+        entry = await context.database.run(_entry, probation_id)
+        if entry is None:
             return
-        struct, body = _undos[rows[0][6]]
-        former = msgspec.json.decode(rows[0][7], type=struct)
+        struct, body = _undos[entry.undo]
+        former = msgspec.json.decode(entry.parameters, type=struct)
         await body(Call(context, actor, nobody_listens), former, Pending(context, actor, probation_id))
 
 
@@ -266,23 +278,30 @@ def next_deadline(tx: Transaction) -> float | None:
     return None if found is None else float(found)
 
 
-def _rows(tx: Transaction, probation_id: int) -> list[Row]:
-    return tx.execute(records.SELECT_ONE, {"of_id": probation_id})
+def _entry(tx: Transaction, probation_id: int) -> Entry | None:
+    rows = tx.lock(records.SELECT_ONE, {"of_id": probation_id})
+    return Entry(*rows[0]) if rows else None
 
 
-def _find(tx: Transaction, probation_id: int) -> Row:
-    rows = _rows(tx, probation_id)
-    if not rows:
+def _newer(tx: Transaction, entry: Entry) -> int | None:
+    """The id of the change that stands right above this one."""
+    rows = tx.execute(records.SELECT_NEWER, {"subject": entry.subject, "of_id": entry.id})
+    return int(rows[0][0]) if rows else None
+
+
+def _find(tx: Transaction, probation_id: int) -> Entry:
+    entry = _entry(tx, probation_id)
+    if entry is None:
         raise ManageError(
             "missing",
             f"No change {probation_id} waits to be confirmed.",
             "It was confirmed or taken back already; `posthouse audit list` tells.",
         )
-    return rows[0]
+    return entry
 
 
-def _view(row: Row) -> Probation:
-    return Probation(int(row[0]), row[1], row[2], row[3], row[4], row[5], row[8])
+def _view(entry: Entry) -> Probation:
+    return Probation(entry.id, entry.at, entry.deadline, entry.use, entry.subject, entry.summary, entry.actor)
 
 
 def _check_fresh(call: Call, changed_at: float) -> None:

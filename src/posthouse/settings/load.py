@@ -128,9 +128,9 @@ def read_managed(data: str | os.PathLike[str]) -> tuple[Listener, ...] | None:
             return None
     except OSError:
         return None  # the folder is not ours to look into: then nor is the server's control socket
-    raw = _read(path)
     where = str(path)
     try:
+        raw = _read(path)
         tables = raw.pop("listener", [])
         if raw or not isinstance(tables, list) or not tables:
             raise ConfigError(where, "", "holds something else than [[listener]] tables", "")

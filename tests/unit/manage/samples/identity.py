@@ -1,28 +1,24 @@
-"""Good parameters for each use of signing in, by its name."""
+"""Signing in, one's own pages, tokens."""
 
-from __future__ import annotations
-
-from typing import Any
-
-SAMPLES: dict[str, dict[str, Any]] = {
-    "account.factors_clear": {"address": "anna@example.org"},
-    "identity.link": {"address": "anna@example.org"},
-    "identity.session_end": {"id": 1},
-    "identity.sessions": {"address": "anna@example.org"},
-    "me.devices": {},
-    "me.factor_list": {},
-    "me.factor_remove": {"id": 1},
-    "me.passkey_begin": {"origin": "https://mail.example.org"},
-    "me.passkey_finish": {"answer": "{}", "name": "key"},
-    "me.password": {"current": "correct horse", "new": "another one"},
-    "me.quota": {},
-    "me.recovery_codes": {},
-    "me.session_end": {"id": 1},
-    "me.sessions": {},
-    "me.show": {},
-    "me.totp_begin": {},
-    "me.totp_confirm": {"code": "123456", "name": "phone"},
-    "token.add": {"name": "script", "rights": ["view"], "address": "anna@example.org"},
-    "token.list": {"address": "anna@example.org"},
-    "token.remove": {"id": 1},
+SAMPLES = {
+    "account.factors_clear": ({"address": "{address}"}, "domain"),
+    "identity.link": ({"address": "{address}"}, "server"),
+    "identity.session_end": ({"id": 1}, "each administrator"),
+    "identity.sessions": ({"address": "{address}"}, "each administrator"),
+    "me.devices": ({}, "each"),
+    "me.factor_list": ({}, "each"),
+    "me.factor_remove": ({"id": 1}, "each"),
+    "me.passkey_begin": ({"origin": "https://mail.example.org"}, "each"),
+    "me.passkey_finish": ({"answer": "{}", "name": "key"}, "each"),
+    "me.password": ({"current": "correct horse", "new": "another one"}, "each"),
+    "me.quota": ({}, "each"),
+    "me.recovery_codes": ({}, "each"),
+    "me.session_end": ({"id": 1}, "each"),
+    "me.sessions": ({}, "each"),
+    "me.show": ({}, "each"),
+    "me.totp_begin": ({}, "each"),
+    "me.totp_confirm": ({"code": "123456", "name": "phone"}, "each"),
+    "token.add": ({"name": "script", "rights": ["view"], "address": "{address}"}, "each"),
+    "token.list": ({"address": "{address}"}, "each"),
+    "token.remove": ({"id": 1}, "each"),
 }

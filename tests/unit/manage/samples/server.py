@@ -1,0 +1,28 @@
+"""What belongs to the server as a whole, and the audit."""
+
+SAMPLES = {
+    "audit.list": ({}, "each"),
+    "ban.add": ({"network": "192.0.2.0/24"}, "server"),
+    "ban.list": ({}, "server"),
+    "ban.remove": ({"network": "192.0.2.0/24"}, "server"),
+    "demo.prepare": ({"domain": "{domain}", "address": "{address}", "password": "a good one"}, "server"),
+    "listener.add": ({"protocol": "imap", "port": 2143}, "server"),
+    "listener.change": ({"name": "*:143", "tls": "implicit"}, "server"),
+    "listener.list": ({}, "server"),
+    "listener.remove": ({"name": "*:143"}, "server"),
+    "listener.reset": ({}, "server"),
+    "probation.list": ({}, "server"),
+    "probation.confirm": ({"id": 1}, "server"),
+    "probation.revert": ({"id": 1}, "server"),
+    "queue.list": ({}, "server"),
+    "queue.show": ({"id": 1}, "server"),
+    "queue.retry": ({"id": 1}, "server"),
+    "setting.list": ({}, "server"),
+    "setting.get": ({"name": "smtp.max_message_size"}, "server"),
+    "setting.set": ({"name": "smtp.max_message_size", "value": "1M"}, "server"),
+    "status": ({}, "server"),
+    "verify": ({}, "server"),
+    "message.show": ({"message": "{address}/INBOX/1"}, "server"),
+    "message.raw": ({"message": "{address}/INBOX/1"}, "server"),
+    "message.trace": ({"message": "{address}"}, "server"),
+}
