@@ -197,13 +197,3 @@ class LogFiles:
 
 def _day(at: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(at))
-
-
-def newest_lines(folder: Path, count: int, most: int = 1 << 20) -> list[str]:
-    """The last lines of the present file, oldest first; at most ``most`` bytes of it are read. Raises OSError."""
-    with (folder / NAME).open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - most))
-        text = file.read(most).decode("utf-8", "replace")
-    lines = text.splitlines()
-    return (lines[1:] if size > most else lines)[-count:]
