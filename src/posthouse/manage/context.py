@@ -17,6 +17,7 @@ from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database
 from posthouse.directory.passwords import Passwords
 from posthouse.manage.identity_enrolments import Enrolments
+from posthouse.manage.check_runs import CheckRuns
 from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
@@ -138,5 +139,6 @@ class Context:
     doors: Doors | None = None
     setup: SetupDoor | None = None
     key_of: Callable[[str], tuple[Path, Path]] | None = None
+    check_runs: CheckRuns = field(default_factory=CheckRuns)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     enrolments: Enrolments = field(default_factory=Enrolments)

@@ -29,6 +29,7 @@ from posthouse.observe.log import logger
 from posthouse.settings import certificates as settings_certificates
 from posthouse.settings import setup as settings_setup
 from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.dns import listed
 
 log = logger("manage.setup")
 
@@ -105,12 +106,13 @@ async def state(call: Call, wanted: Nothing) -> SetupState:
 
     needed, draft, done_at = await context.database.scan(op)
     found = setup_facts.addresses(context.settings)
+    given = tuple(listed(draft.addresses))
     return SetupState(
         needed=needed,
         address=draft.address,
         domain=draft.domain,
         hostname=draft.hostname or setup_facts.host_name(context),
-        addresses=list(found.public),
+        addresses=list(given or found.public),
         own_addresses=list(found.own),
         done_at=done_at,
     )
@@ -169,14 +171,59 @@ def _notes(hostname: str, addresses: tuple[str, ...], mx: tuple[str, ...]) -> li
     return notes
 
 
+class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server's name, and its public addresses separated by commas ("" for those that are found)."""
+
+    hostname: str
+    addresses: str = ""
+
+
+@use("setup.name", right="change")
+async def name(call: Call, wanted: Names) -> SetupState:
+    """Remember name and addresses for the end of set-up. Nothing is changed yet."""
+    await refuse_when_done(call.context)
+    hostname = _host(wanted.hostname)
+    given = _addresses(wanted.addresses)
+
+    def op(tx: Transaction) -> None:
+        setup_notes.put_draft(
+            tx, msgspec.structs.replace(setup_notes.draft(tx), hostname=hostname, addresses=given)
+        )
+
+    await call.context.database.run(op)
+    kept: SetupState = await state(call, Nothing())
+    return kept
+
+
+def _host(text: str) -> str:
+    """A host name as the setting takes it. Raises ManageError."""
+    try:
+        found = ascii_name(text)
+    except ValueError as error:
+        raise ManageError("invalid", f"{error}.", "Write it like mail.example.org.") from None
+    complaint = settings_setup.HOSTNAME.check(found) if settings_setup.HOSTNAME.check else ""
+    if complaint:
+        raise ManageError("invalid", f"{complaint}.", "Write it like mail.example.org.")
+    return found
+
+
+def _addresses(text: str) -> str:
+    """A list of addresses as the setting takes it. Raises ManageError."""
+    complaint = settings_setup.ADDRESSES.check(text) if settings_setup.ADDRESSES.check else ""
+    if complaint:
+        raise ManageError("invalid", f"{complaint}.", "Write addresses like 192.0.2.1, separated by commas.")
+    return text
+
+
 @use("setup.check", right="view")
 async def check(call: Call, wanted: Plan) -> Findings:
     """Check everything around the server as it would be with this name and domain; what is wrong is kept as what is
     left to do."""
+    host = _host(wanted.hostname)
     try:
-        domain, host = ascii_name(wanted.domain), ascii_name(wanted.hostname)
+        domain = ascii_name(wanted.domain)
     except ValueError as error:
-        raise ManageError("invalid", f"{error}.", "Write it like mail.example.org.") from None
+        raise ManageError("invalid", f"{error}.", "Write it like example.org.") from None
     context = _planned(call.context, host, wanted.addresses)
     look = await diagnostics.look_at(context, [domain])
     findings = await diagnostics.run(look, call.emit)
@@ -188,12 +235,7 @@ def _planned(context: Context, host: str, addresses: str) -> Context:
     """The context as it would be once set-up has ended."""
     values = {settings_setup.HOSTNAME.name: host}
     if addresses:
-        complaint = settings_setup.ADDRESSES.check(addresses) if settings_setup.ADDRESSES.check else ""
-        if complaint:
-            raise ManageError(
-                "invalid", f"{complaint}.", "Write addresses like 192.0.2.1, separated by commas."
-            )
-        values[settings_setup.ADDRESSES.name] = addresses
+        values[settings_setup.ADDRESSES.name] = _addresses(addresses)
     return dataclasses.replace(context, settings=CurrentSettings(context.settings.now.over(values)))
 
 
@@ -204,12 +246,8 @@ async def finish(call: Call, wanted: Finish) -> SetUp:
     context = call.context
     await refuse_when_done(context)
     address = own_address(wanted.address)
-    hostname = wanted.hostname.strip().lower().rstrip(".")
-    if hostname:
-        try:
-            hostname = ascii_name(hostname)
-        except ValueError as error:
-            raise ManageError("invalid", f"{error}.", "Write it like mail.example.org.") from None
+    hostname = _host(wanted.hostname) if wanted.hostname.strip() else ""
+    given = _addresses(wanted.addresses)
     credentials = await make_credentials(call, wanted.password)
     feed = context.feed
 
@@ -221,14 +259,14 @@ async def finish(call: Call, wanted: Finish) -> SetUp:
         roles.set_role(tx, account, "server", feed=feed)
         if hostname:
             put_setting(tx, settings_setup.HOSTNAME.name, hostname, feed=feed)
-        if wanted.addresses:
-            put_setting(tx, settings_setup.ADDRESSES.name, wanted.addresses, feed=feed)
+        if given:
+            put_setting(tx, settings_setup.ADDRESSES.name, given, feed=feed)
         if wanted.certificate:
             put_setting(tx, settings_certificates.TERMS_AGREED.name, True, feed=feed)
         setup_notes.put_done(tx, time.time())
         after = {
             "hostname": hostname,
-            "addresses": wanted.addresses,
+            "addresses": given,
             "role": "server",
             "order": wanted.certificate,
         }
@@ -236,10 +274,10 @@ async def finish(call: Call, wanted: Finish) -> SetUp:
         return setup_notes.todo(tx)
 
     left = await context.database.run(op)
-    name = hostname or setup_facts.host_name(context)
+    named = hostname or setup_facts.host_name(context)
     if wanted.certificate and context.setup is not None:
-        context.setup.later(_order(call, name))
-    return SetUp(address=address.key, domain=address.domain, hostname=name, todo=left)
+        context.setup.later(_order(call, named))
+    return SetUp(address=address.key, domain=address.domain, hostname=named, todo=left)
 
 
 ORDER_AFTER = 2.0

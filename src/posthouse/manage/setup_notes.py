@@ -25,6 +25,7 @@ class Draft(msgspec.Struct, frozen=True):
     address: str = ""
     domain: str = ""
     hostname: str = ""
+    addresses: str = ""
 
 
 class Todo(msgspec.Struct, frozen=True):

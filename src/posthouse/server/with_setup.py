@@ -23,6 +23,7 @@ async def attach(built: Built) -> None:
         built.context.setup = door
         built.context.key_of = built.contexts.files_for
         built.stack.push_async_callback(door.close)
+        built.stack.push_async_callback(built.context.check_runs.close)
         autoconfig.register(built.http.well_known, built.context)
 
 

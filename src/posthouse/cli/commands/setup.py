@@ -11,7 +11,7 @@ from posthouse.cli.command import USES, command, with_place
 from posthouse.cli.commands.diagnose import counts, teller
 from posthouse.cli.session import Session
 
-USES.update(("setup.begin", "setup.check", "setup.finish", "setup.test_message"))
+USES.update(("setup.begin", "setup.name", "setup.check", "setup.finish", "setup.test_message"))
 
 
 @click.group(invoke_without_command=True)
@@ -48,6 +48,7 @@ def setup(
     plan = session.call("setup.begin", {"address": address})
     name = hostname or plan["hostname"]
     given = addresses or ",".join(plan["addresses"])
+    session.call("setup.name", {"hostname": name, "addresses": given})
     password = passwords.obtain(password_stdin, generate)
     if not no_check:
         found = session.call(
