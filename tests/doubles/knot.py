@@ -28,6 +28,7 @@ class Knot:
         self.folder = Path(tempfile.mkdtemp(prefix="ph-knot-"))
         self.port = free_port()
         self.secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        (self.folder / "db").mkdir()
         (self.folder / "zone").write_text(
             f"$ORIGIN {ZONE}.\n$TTL 60\n@ SOA ns admin 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n"
             "mail A 127.0.0.1\n"

@@ -102,10 +102,11 @@ class DnsUpdate:
         answer = await self._send(message)
         code = answer.rcode()
         if code != dns.rcode.NOERROR:
+            advice = f"; {_CHECK_KEY}" if code in (dns.rcode.REFUSED, dns.rcode.NOTAUTH) else ""
             raise AcmeError(
                 "challenge",
-                f"the name server {self.server} refuses to change {zone.to_text(True)} ({dns.rcode.to_text(code)}); "
-                f"{_CHECK_KEY}",
+                f"the name server {self.server} does not change {zone.to_text(True)} "
+                f"({dns.rcode.to_text(code)}){advice}",
             )
 
     async def _wait(self, zone: Any, name: Any, value: str) -> None:
