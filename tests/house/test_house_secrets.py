@@ -5,12 +5,21 @@ from __future__ import annotations
 import pytest
 
 from posthouse.directory.contract import Account, ScramKeys
+from posthouse.directory.factors import Factor
 from posthouse.directory.passwords import Credentials
 from posthouse.directory.rows import Login
 from posthouse.manage.accounts import AddAccount, NewPassword
 from posthouse.manage.accounts_csv import Line
+from posthouse.manage.browser_sessions import Link
+from posthouse.manage.context import Actor
 from posthouse.manage.control import Request
 from posthouse.manage.demo import PrepareDemo
+from posthouse.manage.identity import BrowserSession, Departure, Step
+from posthouse.manage.identity_enrolments import Begun
+from posthouse.manage.identity_second import Unfinished
+from posthouse.manage.me import OwnPassword
+from posthouse.manage.second_factors import Confirm, Enrolment, PasskeyAnswer, RecoveryCodes
+from posthouse.manage.tokens import MadeToken, Token
 from posthouse.settings.config import Config
 from posthouse.wire.imap import syntax
 from posthouse.wire.sasl.contract import CheckPassword
@@ -36,6 +45,19 @@ KEYS = ScramKeys(b"salt", 15000, SECRET.encode(), SECRET.encode())
         syntax.Login(b"a", SECRET.encode()),
         CheckPassword("a", SECRET),
         Auth("PLAIN", SECRET.encode()),
+        OwnPassword(SECRET, SECRET),
+        Confirm(SECRET),
+        PasskeyAnswer(SECRET),
+        Enrolment(SECRET, SECRET, SECRET),
+        RecoveryCodes([SECRET]),
+        MadeToken(SECRET, Token(1, "a@b", "x", [], [], [], 0.0, 0.0, 0.0, "")),
+        Link("a@b", SECRET, 0.0, [SECRET]),
+        Step("done", cookie=SECRET, pending=SECRET),
+        Departure("https://login.example.org", SECRET),
+        BrowserSession(Actor("a@b", "web"), SECRET),
+        Begun(SECRET, SECRET.encode()),
+        Factor(1, 1, "totp", "x", SECRET, 0, 0.0, 0.0),
+        Unfinished(Account(1, 1, "a@b", 0), "", (), SECRET.encode(), challenge=SECRET.encode()),
     ],
     ids=lambda value: type(value).__name__,
 )

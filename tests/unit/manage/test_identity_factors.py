@@ -290,3 +290,35 @@ def test_what_passkeys_are_made_for(origin: str, domain: str, party: str | None)
     """A domain of ours, or none."""
     found = passkeys.relying_party(origin, domain, "mail.example.org")
     assert (found.id if found else None) == party
+
+
+async def test_nothing_secret_is_logged(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    """Good and bad steps of every kind: what people typed and what they got stands in no line."""
+    session = await house.sign_in(CARL)
+    program = await house.totp(session)
+    device = await house.passkey(session)
+    codes = (await house.do(session.actor, "me.recovery_codes"))["codes"]
+    wrong = await house.identity.password(CARL, "hunter2-wrong", VISITOR)
+    step = await begin(house)
+    await give(house, step, "314159")
+    answer = device.get(await house.identity.challenge(step.pending, VISITOR))
+    await house.identity.second(step.pending, "passkey", answer[:-30], VISITOR)
+    done = await house.identity.second((await begin(house)).pending, "recovery", codes[0], VISITOR)
+    link = (await house.do(ROOT, "identity.link", address=CARL))["path"].rpartition("/")[2]
+    entered = await house.identity.one_time(link, VISITOR)
+    token = (await house.do(session.actor, "token.add", name="x"))["token"]
+    assert (wrong.kind, done.kind, entered.kind) == ("refused", "done", "done")
+    logged = "".join(capsys.readouterr())
+    assert "signin.refused" in logged
+    secrets = (
+        PASSWORD,
+        "hunter2",
+        "314159",
+        program.secret,
+        step.pending,
+        codes[0],
+        link,
+        token,
+        done.cookie,
+    )
+    assert not [secret for secret in secrets if secret in logged]
