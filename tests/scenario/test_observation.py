@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import http.cookies
 import imaplib
 import json
 import poplib
+import re
 import smtplib
 import socket
 import ssl
@@ -13,6 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -282,3 +286,76 @@ def test_numbers_and_health(watched: tuple[RunningServer, int]) -> None:
     assert shown["counts"]["accepted"] == 1
     assert len(shown["processes"]) == server.workers
     assert {"disk", "certificate.self_made"} <= {advice["code"] for advice in shown["warnings"]}
+
+
+class Browser:
+    """Says requests over plain http on loopback, and keeps cookies."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.cookies: dict[str, str] = {}
+
+    def ask(
+        self, method: str, path: str, body: str = "", kind: str = "", bearer: str = ""
+    ) -> tuple[int, dict[str, str], str]:
+        """Status, headers and text."""
+        headers = {"Origin": f"http://127.0.0.1:{self.port}", "Sec-Fetch-Site": "same-origin"}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if kind:
+            headers["Content-Type"] = kind
+        if bearer:
+            headers["Authorization"] = f"Bearer {bearer}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body.encode() if body else None, headers)
+            answer = connection.getresponse()
+            for name, value in answer.getheaders():
+                if name.lower() == "set-cookie":
+                    found = http.cookies.SimpleCookie(value)
+                    self.cookies.update({key: one.value for key, one in found.items()})
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+
+def test_no_secret_of_pages_and_api_is_logged(watched: tuple[RunningServer, int]) -> None:
+    """Neither tokens and cookies, nor passwords in forms and JSON, nor one-time links; good ones and bad ones."""
+    server, port = watched
+    server.command("setting", "set", "http.names", "127.0.0.1")
+    server.command("account", "role", ANNA, "server")
+    made = server.command(
+        "token", "add", ANNA, "test", "--right", "view", "--right", "change", "--json"
+    ).stdout
+    token = max(re.findall(r"[A-Za-z0-9_-]{20,}", made), key=len)
+    link = server.command("sign-in-link", ANNA).stdout
+    linked = max(re.findall(r"[A-Za-z0-9_-]{20,}", link), key=len)
+    api, web = Browser(port), Browser(port)
+    until(lambda: api.ask("GET", "/api/v1/status", bearer=token)[0] == 200)
+    assert api.ask("GET", "/api/v1/status", bearer=LOST)[0] == 401
+    changed = json.dumps({"password": SCRAM + WRONG})
+    assert api.ask("PUT", f"/api/v1/accounts/{BERT}/password", changed, "application/json", token)[0] < 300
+    status, headers, events = api.ask("GET", "/api/v1/log/watch?seconds=1", bearer=token)
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+    assert "event: result" in events
+    assert json.loads(api.ask("GET", "/api/v1/sessions", bearer=token)[2])["sessions"]
+    assert (
+        "posthouse_sessions" in json.loads(api.ask("GET", "/api/v1/status/metrics", bearer=token)[2])["text"]
+    )
+    for word in (WRONG, PASSWORD):
+        page = web.ask("GET", "/sign-in")[2]
+        hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page))
+        form = urllib.parse.urlencode({**hidden, "login": ANNA, "password": word})
+        web.ask("POST", "/sign-in", form, "application/x-www-form-urlencoded")
+    cookies = [value for value in web.cookies.values() if len(value) > 15]
+    assert cookies, "nobody was signed in"
+    status, headers, _ = web.ask("GET", "/")
+    assert status == 200 or "sign-in" not in headers.get("location", "sign-in"), "nobody was signed in"
+    path = next(word for word in link.split() if linked in word)
+    web.ask("GET", "/" + path.split("//")[-1].partition("/")[2])
+    time.sleep(0.5)
+    text = logged(server) + server.command("log", "tail", "--count", "2000", "--json").stdout
+    text += server.command("audit", "list", "--json").stdout
+    assert text.count("http.request") > 8
+    for secret in (token, linked, LOST, PASSWORD, WRONG, SCRAM, *cookies):
+        assert secret not in text, secret
