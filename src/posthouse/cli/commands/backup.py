@@ -191,6 +191,9 @@ def verify(session: Session, id: str | None, mend: bool, place: str | None, key_
 @click.option("--uid", type=int, help="Only the message of this UID in the folder.")
 @click.option("--mode", type=click.Choice(["auto", "merge", "exact"]), default="auto", show_default=True)
 @click.option("--flags", is_flag=True, help="Messages that are there get the flags they had.")
+@click.option(
+    "--skip-damaged", is_flag=True, help="Leave out messages whose files in the backup are damaged."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @_PLACE
 @_KEY_FILE
@@ -222,6 +225,8 @@ def restore(
             f"Of backup {found['id']} ({show.moment(found['made_at'])}), {found['mode']}: "
             f"{show.count(found['accounts'], 'account')}, {show.count(found['messages'], 'message')} {verb}."
         )
+        if found["lost"]:
+            show.line(f"{show.count(found['lost'], 'message')} could not be had: their files were damaged.")
 
     session.show(result, words)
 

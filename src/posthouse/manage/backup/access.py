@@ -203,7 +203,7 @@ async def only_one(context: Context, work: Work) -> AsyncIterator[None]:
     """Inside, nobody else makes, prunes or restores backups, and no body is removed. Raises ManageError."""
     # The same name after a crash: the lease of a dead process of this node is taken over at once. Only the first
     # worker (or the holder of the data folder's lock) comes here, so its own memory tells the living apart.
-    holder = sha256(f"{socket.gethostname()}:{os.path.abspath(context.config.data)}".encode()).hexdigest()
+    holder = sha256(f"{socket.gethostname()}:{context.bodies.folder}".encode()).hexdigest()
     database = context.database
     if holder in _at_work:
         raise _busy()

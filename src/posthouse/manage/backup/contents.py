@@ -23,10 +23,14 @@ Cells = dict[str, Any]
 class Contents:
     """One backup, opened. All methods block."""
 
-    def __init__(self, repository: Repository, manifest: Manifest) -> None:
+    def __init__(self, repository: Repository, manifest: Manifest, *, skip_damaged: bool = False) -> None:
         self.repository = repository
         self.manifest = manifest
-        self.lost = frozenset(manifest.lost)
+        self.skip_damaged = skip_damaged
+        self.lost = set(manifest.lost)
+        """Bodies that cannot be had: their messages are left out."""
+        self.lost_queue: set[int] = set()
+        """Queued messages left out for the same reason."""
         self._cache: OrderedDict[bytes, list[list[Any]]] = OrderedDict()
 
     def check_known(self) -> None:
@@ -67,9 +71,27 @@ class Contents:
         """The bodies of one list. Raises Damaged."""
         return read_entries(content_of(self.repository.read("list", piece.digest, limit_of(piece))), piece)
 
+    def check_rows(self, tell: Callable[[str, int, int], None]) -> None:
+        """Read every row and every list once, before anything is changed. Raises Damaged."""
+        for table in self.manifest.tables:
+            for piece in table.pieces:
+                self.piece(table, piece)
+                tell("Checking the backup", 0, 0)
+        for piece in self.manifest.body_lists:
+            self.entries(piece)
+            tell("Checking the backup", 0, 0)
+
     def fetch(self, bodies: FileBodies, digest: bytes, size: int) -> None:
-        """Put one body back among the kept ones, durable. Nothing of it stays if it is not what it should be.
-        Raises Damaged."""
+        """Put one body back among the kept ones, durable. Nothing of it stays if it is not what it should be: this
+        raises Damaged, or the body is lost where damaged ones are to be skipped."""
+        try:
+            self._fetch(bodies, digest, size)
+        except Damaged as trouble:
+            if not self.skip_damaged:
+                raise Damaged(f"{self.repository.name('body', digest)}: {trouble}") from trouble
+            self.lost.add(digest)
+
+    def _fetch(self, bodies: FileBodies, digest: bytes, size: int) -> None:
         spool = bodies.spool()
         try:
             for part in self.repository.read("body", digest, size):

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.sql import Executable
 
 from posthouse.bodies.contract import BodyMissing
@@ -35,6 +35,7 @@ from posthouse.manage.use import Call
 from posthouse.observe import steps
 from posthouse.queue.records import queue_messages
 from posthouse.store.boxes import MAX_UID
+from posthouse.store.contract import DELETED, SEEN
 from posthouse.store.records import mailboxes, messages
 
 GAP = 100_000
@@ -61,6 +62,19 @@ _COUNTS: list[Executable] = [select(func.count()).select_from(table) for table i
 _ALL_VERSIONS = select(versions.c.topic)
 _AUDIT_BEFORE = select(audit).order_by(audit.c.id).limit(500)
 
+_WITHOUT = (
+    update(mailboxes)
+    .where(mailboxes.c.id == bindparam("of_id"))
+    .values(
+        messages=mailboxes.c.messages - 1,
+        unseen=mailboxes.c.unseen - bindparam("less_unseen"),
+        deleted=mailboxes.c.deleted - bindparam("less_deleted"),
+        deleted_size=mailboxes.c.deleted_size - bindparam("less_deleted_size"),
+        size=mailboxes.c.size - bindparam("less_size"),
+    )
+)
+"""The counters of a mailbox one of whose messages is left out."""
+
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
@@ -73,16 +87,16 @@ async def restore_exactly(call: Call, contents: Contents, work: Work, in_thread:
     """Put everything back. The caller holds the hold on bodies. Raises ManageError."""
     database = call.context.database
     state = await database.scan(get_state, STATE)
-    if state is None:
-        state = {"backup": contents.manifest.id, "tables": {}}
-        await database.run(_begin, state)
-    elif state["backup"] != contents.manifest.id:
+    if state is not None and state["backup"] != contents.manifest.id:
         raise ManageError(
             "refused",
             f"The restore of backup {state['backup']} has not ended.",
             "Run that one again; it goes on where it was cut off.",
         )
+    await in_thread(lambda: contents.check_rows(work.tell))
     await _bodies(call, contents, work, in_thread)
+    if state is None:
+        await database.run(_begin, {"backup": contents.manifest.id, "tables": {}})
     tables = every_table()
     found = {table.name: table for table in contents.manifest.tables}
     order = [name for name in tables if name in found and name not in LAST]
@@ -114,8 +128,6 @@ def _delete(table: Table) -> Executable:
 def _insert(table: Table, columns: list[str]) -> Executable:
     key = (table.name, *columns)
     if key not in _inserts:
-        from sqlalchemy import bindparam
-
         _inserts[key] = insert(table).values({name: bindparam(name) for name in columns})
     return _inserts[key]
 
@@ -153,7 +165,9 @@ async def keep_bodies(call: Call, contents: Contents, batch: list[BodyEntry], in
                 )
             )
         try:
-            await database.run(_claim, bodies, batch)
+            await database.run(
+                _claim, bodies, [entry for entry in batch if entry.digest not in contents.lost]
+            )
             return
         except BodyMissing:
             missing = batch  # rows without their files: fetch all of them
@@ -181,36 +195,60 @@ async def _table(
         for start in range(0, len(rows), UNIT):
             part = rows[start : start + UNIT]
             if number >= reached:
-                ready = [
-                    row
+                changed = [
+                    _changed(table.name, dict(zip(found.columns, values, strict=True)), contents)
                     for values in part
-                    if (row := _changed(table.name, dict(zip(found.columns, values, strict=True)), contents))
                 ]
-                await database.run(_put, statement, ready, table.name, number + len(part))
+                ready = [row for row, good in changed if good]
+                lost = [row for row, good in changed if not good and table.name == "messages"]
+                await database.run(_put, statement, ready, lost, table.name, number + len(part))
                 steps.step("restore.rows")
             number += len(part)
             work.tell(f"Rows of {table.name}", number, found.rows)
 
 
-def _put(tx: Transaction, statement: Executable, rows: list[dict[str, Any]], name: str, upto: int) -> None:
+def _put(
+    tx: Transaction,
+    statement: Executable,
+    rows: list[dict[str, Any]],
+    lost: list[dict[str, Any]],
+    name: str,
+    upto: int,
+) -> None:
     if rows:
         tx.execute_many(statement, rows)
+    for row in lost:
+        deleted = int(bool(row["flags"] & DELETED))
+        tx.execute(
+            _WITHOUT,
+            {
+                "of_id": row["mailbox_id"],
+                "less_unseen": int(not row["flags"] & SEEN),
+                "less_deleted": deleted,
+                "less_deleted_size": deleted * row["size"],
+                "less_size": row["size"],
+            },
+        )
     state = get_state(tx, STATE)
     state["tables"][name] = upto
     put_state(tx, STATE, state)
 
 
-def _changed(name: str, row: dict[str, Any], contents: Contents) -> dict[str, Any] | None:
-    """The row as it is put in; None leaves it out."""
+def _changed(name: str, row: dict[str, Any], contents: Contents) -> tuple[dict[str, Any], bool]:
+    """The row as it is put in, and whether it is."""
     if name in ("messages", "queue_messages") and row["body"] in contents.lost:
-        return None
+        if name == "queue_messages":
+            contents.lost_queue.add(row["id"])
+        return row, False
     if name == "mailboxes":
         row["uidnext"] = min(row["uidnext"] + GAP, MAX_UID)
         row["highest_modseq"] += GAP
         row["tombstones_from"] = row["highest_modseq"]  # mail programs are told every UID that is missing
     elif name == "queue_recipients":
+        if row["message_id"] in contents.lost_queue:
+            return row, False
         row |= {"lease_token": "", "lease_owner": "", "lease_until": 0.0}
-    return row
+    return row, True
 
 
 def _end(tx: Transaction, call: Call, contents: Contents) -> None:

@@ -56,6 +56,11 @@ async def make_backup(call: Call) -> Manifest:
             log.error("backup.failed", reason=error.what, mend=error.mend)
             await _remember(call, {"started": started, "ok": False, "error": f"{error.what} {error.mend}"})
             raise
+        except Exception:
+            await _remember(
+                call, {"started": started, "ok": False, "error": "It failed inside; see the log."}
+            )
+            raise
         finally:
             _running.pop(id(context), None)
     if made.lost:

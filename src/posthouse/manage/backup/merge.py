@@ -363,6 +363,13 @@ class Merge:
         context = self._context
         entries = {row["body"]: BodyEntry(row["body"], row["size"] - row["prefix_size"], 0) for row in rows}
         await keep_bodies(self._call, self._contents, list(entries.values()), self._in_thread)
+        asked = len(rows)
+        rows = [row for row in rows if row["body"] not in self._contents.lost]
+        if len(rows) < asked:
+            self.changes.lost += asked - len(rows)
+            self.changes.say(f"leave out {asked - len(rows)} messages: their files in the backup are damaged")
+        if not rows:
+            return
         ready: list[Kept] = await self._in_thread(lambda: [self._kept(row) for row in rows])
         try:
             await context.database.run(put_back_in, context.bodies, context.feed, None, mailbox, ready)

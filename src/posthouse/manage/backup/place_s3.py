@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -58,7 +59,18 @@ class S3Place:
                 raise
 
         try:
-            self._library.put(self._store, checked(name), source(), chunk_size=PART, max_concurrency=2)
+            parts = source()
+            begun = _beginning(parts)
+            if len(begun) <= PART:  # (one request instead of the three of a large object)
+                self._library.put(self._store, checked(name), begun, use_multipart=False)
+            else:
+                self._library.put(
+                    self._store,
+                    checked(name),
+                    itertools.chain([begun], parts),
+                    chunk_size=PART,
+                    max_concurrency=2,
+                )
         except Exception as error:
             if failed:
                 raise failed[0] from None
@@ -108,6 +120,16 @@ class S3Place:
             f"The backup place {self._where} cannot be used: {words.rstrip('.')}.",
             "Check backup.place and the backup.s3_* settings.",
         )
+
+
+def _beginning(parts: Iterator[bytes]) -> bytes:
+    """All of a small object; of a large one, a little more than a part."""
+    begun = bytearray()
+    for part in parts:
+        begun += part
+        if len(begun) > PART:
+            break
+    return bytes(begun)
 
 
 class _Counted:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -231,6 +232,7 @@ def _pieces(head: bytes, rest: Iterator[bytes], unpacker: zlib._Decompress | Non
             raise Damaged("it is packed wrongly") from None
 
 
-def new_id(now: float, unique: str) -> str:
-    """The id of a backup that begins now."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{unique}"
+def new_id(now: float) -> str:
+    """The id of a backup that begins now; later ones sort behind earlier ones."""
+    fraction = int(now % 1 * 1_000_000)
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{fraction:05x}{secrets.token_hex(2)[:3]}"

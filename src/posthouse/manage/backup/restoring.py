@@ -32,7 +32,8 @@ class Restore(Private, frozen=True, forbid_unknown_fields=True):
     means its end), or the newest. What of it: ``domain``, or ``account``, and of that ``folder`` (with those below),
     and of that the message ``uid``; everything if all are empty. ``mode``: ``merge`` adds what is missing, ``exact``
     puts everything onto an empty server as it was, ``auto`` chooses. ``flags``: messages that are there get the
-    flags they had. ``dry_run``: only say what would change."""
+    flags they had. ``skip_damaged``: messages whose files in the backup are damaged are left out, instead of ending
+    the restore. ``dry_run``: only say what would change."""
 
     key: str = ""
     place: str = ""
@@ -44,6 +45,7 @@ class Restore(Private, frozen=True, forbid_unknown_fields=True):
     uid: int = 0
     mode: Mode = "auto"
     flags: bool = False
+    skip_damaged: bool = False
     dry_run: bool = False
 
 
@@ -128,6 +130,7 @@ async def _changed(
         if not wanted.dry_run:
             async with only_one(call.context, work):
                 await restore_exactly(call, contents, work, aside)
+                changes.lost = len(contents.lost)
         return changes
     merge = Merge(call, contents, scope, work, aside, flags=wanted.flags, dry=wanted.dry_run)
     if wanted.dry_run:
@@ -154,7 +157,7 @@ def _open(call: Call, wanted: Restore, work: Work) -> Contents:
             "Give the key that `posthouse backup init` showed.",
         )
     backup = choose(repository, wanted.id) if not wanted.at else _newest_at(repository, wanted.at)
-    contents = Contents(repository, repository.read_manifest(backup))
+    contents = Contents(repository, repository.read_manifest(backup), skip_damaged=wanted.skip_damaged)
     contents.check_known()
     return contents
 

@@ -7,7 +7,6 @@ one piece of a body.
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -115,7 +114,7 @@ class Writer:
         """Write the backup. Raises PlaceError, DatabaseUnavailable, OSError, and what ``tell`` raises."""
         earlier = self._repository.backups()
         started = time.time()
-        identity = new_id(started, secrets.token_hex(4))
+        identity = new_id(started)
         try:
             self._tell("Copying the database", 0, 0)
             with picture(url, scratch, lambda: self._tell("Copying the database", 0, 0)) as rows:
@@ -172,7 +171,9 @@ class Writer:
         cutter.end()
         self._tell(f"Rows of {table.name}", cutter.rows, 0)
         last = rows.last_id(table)
-        return TablePieces(table.name, [column.name for column in columns], cutter.rows, last, cutter.pieces)
+        return TablePieces(
+            str(table.name), [str(column.name) for column in columns], cutter.rows, last, cutter.pieces
+        )
 
     def _lists(self, rows: Picture) -> tuple[list[Piece], int, int]:
         """The lists of all live bodies, their number and bytes: oldest first, so that new ones come at the
