@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import http.cookiejar
 import json
 import plistlib
 import re
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 from dns_server import DnsServer
-from running import PASSWORD, RunningServer, free_port
+from running import PASSWORD, RunningServer
 
 from posthouse.manage.context import Actor
 from posthouse.manage.offline import open_context
@@ -31,15 +33,11 @@ example.org. MX 10 mail.example.org.
 
 
 class FreshServer(RunningServer):
-    """A server without accounts, with pages on http and https, whose DNS and outside are a double on loopback."""
+    """A server without accounts and without a name, whose DNS and outside are a double on loopback."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.http, self.https = free_port(), free_port()
-        text = self.config.read_text().replace('hostname = "mail.posthouse.test"\n', "")
-        for port, tls in ((self.http, "none"), (self.https, "implicit")):
-            text += f'[[listener]]\nprotocol = "http"\naddress = "127.0.0.1"\nport = {port}\ntls = "{tls}"\n'
-        self.config.write_text(text)
+        self.config.write_text(self.config.read_text().replace('hostname = "mail.posthouse.test"\n', ""))
 
     def fetch(
         self, path: str, *, host: str = "", secure: bool = True, data: bytes | None = None
@@ -191,3 +189,80 @@ def fetched_by_mail_programs(server: FreshServer) -> None:
     status, policy = server.fetch("/.well-known/mta-sts.txt", host="mta-sts.example.org")
     assert policy.decode().splitlines()[:3] == ["version: STSv1", "mode: testing", "mx: mail.example.org"]
     assert server.fetch("/.well-known/mta-sts.txt", host="mta-sts.example.com")[0] == 404
+
+
+class Browser:
+    """Cookies and forms, and nothing else."""
+
+    def __init__(self, server: FreshServer) -> None:
+        self._place = f"http://127.0.0.1:{server.http}"
+        self.jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+        self.page = ""
+        self.path = ""
+
+    def get(self, path: str) -> int:
+        """Open a page; its status."""
+        return self._open(urllib.request.Request(self._place + path))
+
+    def send(self, path: str, **fields: str) -> int:
+        """Send the form of the page that is open, with its secret."""
+        found = re.search(r'name="csrf" value="([^"]*)"', self.page)
+        fields.setdefault("csrf", found[1] if found else "")
+        data = urllib.parse.urlencode(fields).encode()
+        return self._open(urllib.request.Request(self._place + path, data=data))
+
+    def _open(self, request: urllib.request.Request) -> int:
+        try:
+            answer = self._opener.open(request, timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            self.page, self.path = answer.read().decode(), answer.url.removeprefix(self._place)
+            return int(answer.status)
+
+
+def test_in_the_browser(server: FreshServer) -> None:
+    """The link lets one browser in, once; three answers, each refused in words when it is no good; signed in at the
+    end, with the first message delivered; then nobody comes in by it any more."""
+    token = printed_token(server)
+    me, other = Browser(server), Browser(server)
+    assert me.get("/setup") == 403
+    assert me.get(f"/setup/{token}") == 200
+    assert me.get(f"/setup/{token}") == 200  # looking does not use it up
+    assert me.send(f"/setup/{token}") == 200
+    assert me.path == "/setup"
+    assert other.get(f"/setup/{token}") == 200
+    assert other.send(f"/setup/{token}") == 403
+    assert other.get("/setup") == 403
+
+    assert me.send("/setup", address="me@example.org", csrf="wrong") == 403
+    assert me.get("/setup") == 200
+    assert me.send("/setup", address="<script>alert(1)</script>") == 422
+    assert "<script>alert" not in me.page
+    assert me.send("/setup", address=ADDRESS) == 200
+    assert "mail.example.org" in me.page
+    assert me.send("/setup/look", hostname="not a name", addresses="") == 422
+    assert me.send("/setup/look", hostname="mail.example.org", addresses="1.2.3") == 422
+    assert me.send("/setup/look", hostname="mail.example.org", addresses="127.0.0.1") == 200
+    assert me.path == "/setup/look"
+    until = time.monotonic() + 25
+    while "no SPF record" not in me.page and time.monotonic() < until:
+        time.sleep(0.2)
+        me.get("/setup/look")
+    assert "no SPF record" in me.page
+    assert me.send("/setup/finish", password=PASSWORD, again="another") == 422
+    assert me.send("/setup/finish", password=PASSWORD, again=PASSWORD) == 200
+    assert me.path == "/admin/setup?message=1"
+    assert "was read back" in me.page
+    assert "<svg" in me.page
+    assert me.get("/admin/domains/example.org/dns") == 200
+    assert me.get("/admin/domains/example.org/dns?provider=cloudflare") == 200
+    assert me.get("/admin/domains/example.org/dns/zone") == 200
+    assert "IN MX 10 mail.example.org." in me.page
+    assert me.get("/me/programs") == 200
+
+    late = Browser(server)
+    late.get(f"/setup/{token}")
+    assert late.send(f"/setup/{token}") == 403
+    assert token not in server.log.split("Ctrl-C")[1]

@@ -74,6 +74,13 @@ class Look:
     addresses: Addresses
     listeners: tuple[ListenerState, ...]
     domains: tuple[str, ...]
+    present: str = ""
+    """The name the server has now, where ``host`` is one that it will have."""
+
+    def is_us(self, greeting: str) -> bool:
+        """Whether a server that greets so is this one."""
+        words = greeting.lower().split()
+        return bool(words) and words[0] in (self.host, self.present or self.host)
 
 
 Check = Callable[[Look], Awaitable[Finding | Sequence[Finding]]]

@@ -131,7 +131,7 @@ async def own_mx(look: Look, domain: str) -> Finding:
         if ours:
             return finding("bad", f"{text}.", "See the check of the listeners.")
         return finding("unknown", f"{text}, seen from this machine.", "Try it from another network.")
-    if look.host not in greeting.lower():
+    if not look.is_us(greeting):
         mend = "Change the MX record, if mail for the domain should come here."
         return finding(
             "warn", f"The MX of {domain} is another server: it greets with {greeting[:100]!r}.", mend

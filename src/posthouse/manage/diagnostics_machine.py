@@ -259,17 +259,17 @@ def judge_certificate(der: bytes, host: str, now: datetime.datetime) -> Finding:
     renew = "Have it renewed (see the certificates), or give the server another one."
     if found.not_valid_after_utc < now:
         return finding("bad", f"The certificate expired on {found.not_valid_after_utc:%Y-%m-%d}.", renew)
-    parent = "*." + host.partition(".")[2]
-    if host not in names and parent not in names:
-        shown = ", ".join(names) or "no name"
-        return finding(
-            "bad", f"The certificate is for {shown}, not for {host}.", "Order one for the host name."
-        )
     if found.issuer == found.subject:
         return finding(
             "warn",
             f"The certificate is self-made: mail programs ask whether to trust it ({days} days left).",
             "Order one from a certificate authority: posthouse certificate order.",
+        )
+    parent = "*." + host.partition(".")[2]
+    if host not in names and parent not in names:
+        shown = ", ".join(names) or "no name"
+        return finding(
+            "bad", f"The certificate is for {shown}, not for {host}.", "Order one for the host name."
         )
     if days < 14:
         return finding("warn", f"The certificate ends in {days} days.", renew)

@@ -34,7 +34,7 @@ async def listeners(look: Look) -> Finding:
         if not any(found == protocol for found, _ in places):
             return finding("warn", f"No {protocol} listener. Open: {shown}.", _ADD.format(protocol))
     if all(setup_facts.is_loopback(state.address) for state in look.listeners if not state.path):
-        mend = "Leave `address` out of the [[listener]] tables in posthouse.toml to listen on all addresses."
+        mend = "Leave address out of the [[listener]] tables in posthouse.toml to listen on all addresses."
         return finding(
             "warn", f"Every listener is on loopback: nobody outside can reach it. Open: {shown}.", mend
         )
@@ -161,7 +161,7 @@ async def _inward(look: Look, address: str, port: int, mend: str) -> Finding:
     state: FindingState = "unknown"
     try:
         async with SmtpTalk(address, port) as talk:
-            if look.host in talk.greeting.lower():
+            if look.is_us(talk.greeting):
                 text = f"Port {port} of {address} answers to this machine; whether to others cannot be known from here."
             else:
                 state, text = (

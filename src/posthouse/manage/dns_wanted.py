@@ -117,7 +117,7 @@ def _trust(facts: Facts) -> Iterator[Wanted]:
         name=f"_dmarc.{facts.domain}",
         type="TXT",
         value=f"v=DMARC1; p=none; rua=mailto:postmaster@{facts.domain}",
-        why="DMARC: what others do with mail that only pretends to be from the domain. `p=none` asks for reports; "
+        why="DMARC: what others do with mail that only pretends to be from the domain. p=none asks for reports; "
         "sharpen it to quarantine or reject once they show that all is well.",
         need="should",
     )

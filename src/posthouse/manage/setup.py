@@ -226,6 +226,7 @@ async def check(call: Call, wanted: Plan) -> Findings:
         raise ManageError("invalid", f"{error}.", "Write it like example.org.") from None
     context = _planned(call.context, host, wanted.addresses)
     look = await diagnostics.look_at(context, [domain])
+    look = dataclasses.replace(look, present=setup_facts.host_name(call.context))
     findings = await diagnostics.run(look, call.emit)
     await call.context.database.run(setup_notes.put_todo, findings)
     return diagnostics.summed(findings)

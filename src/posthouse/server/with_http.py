@@ -10,7 +10,7 @@ from posthouse.manage.errors import ManageError
 from posthouse.receive.injection import Injector
 from posthouse.receive.parts import Parts
 from posthouse.server.built import Built
-from posthouse.server.pieces import hostname
+from posthouse.server.pieces import current_hostname, hostname
 from posthouse.settings import http as settings_http
 from posthouse.settings.config import Config
 from posthouse.web import site
@@ -53,7 +53,7 @@ async def attach(built: Built) -> None:
 def _names(built: Built) -> frozenset[str]:
     """The host names we answer to: our own, those of the certificates, and those of the setting."""
     further = built.settings.now[settings_http.NAMES].lower().split()
-    return frozenset({hostname(built.share.config).lower(), *built.contexts.fingerprints, *further})
+    return frozenset({current_hostname(built.share.config, built.settings), *built.contexts.fingerprints, *further})
 
 
 def _secure_port(config: Config) -> int:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from posthouse.manage.context import ROLE_ORDER
+from posthouse.manage.setup_facts import host_name
 from posthouse.settings.values import format_size
 from posthouse.web import flash, static_files
 from posthouse.web.language import NAMES, Language, language
@@ -83,7 +84,7 @@ class Pages:
                 csrf=visit.session.csrf if visit.session else "",
                 flash=waiting,
                 nav=navigation(visit) if visit.session else [],
-                hostname=visit.site.hostname,
+                hostname=host_name(visit.site.context),
                 **values,
             )
         )
