@@ -41,6 +41,9 @@ Authority = Callable[[Settings], AbstractAsyncContextManager[AcmeClient]]
 CLAIM_SECONDS = 4 * ORDER_SECONDS
 """How long a worker may be at an order (all ways of proof) before another takes it for dead."""
 
+CLOSE_SECONDS = 5.0
+"""How long an order may take to take its proofs away when the server stops."""
+
 LATEST = 0.1
 """An authority that suggests a later renewal than at this part of the lifetime left is not followed."""
 
@@ -61,7 +64,7 @@ class _Running:
 
 
 class CertificateDesk:
-    """``owner`` names this worker, the same again after a crash. ``listeners`` are the configured ones: by them it is
+    """``owner`` names this worker, the same again after a crash. ``listeners`` gives the open ones: by them it is
     known which proofs can be shown. ``unknown`` reaches the authority without an account."""
 
     def __init__(
@@ -71,7 +74,7 @@ class CertificateDesk:
         feed: Feed,
         settings: CurrentSettings,
         keeper: CertificateKeeper,
-        listeners: Sequence[Listener],
+        listeners: Callable[[], Sequence[Listener]],
         owner: str,
         unknown: Authority = stranger,
         dice: random.Random | None = None,
@@ -80,7 +83,7 @@ class CertificateDesk:
         self._database = database
         self._feed = feed
         self._settings = settings
-        self._listeners = tuple(listeners)
+        self._listeners = listeners
         self._holder = sha256(owner.encode()).hexdigest()
         self._unknown = unknown
         self._dice = dice or random.SystemRandom()
@@ -123,14 +126,17 @@ class CertificateDesk:
 
     def ways(self, hosts: Sequence[str], wanted: str) -> Ways:
         """See :func:`certificate_proofs.ways`."""
-        return ways(hosts, wanted, self._settings.now, self._listeners, self._board)
+        return ways(hosts, wanted, self._settings.now, self._listeners(), self._board)
 
     async def close(self) -> None:
-        """Stop what runs; it goes on after the next start."""
-        tasks = [running.task for running in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Stop what runs; it goes on after the next start. Proofs are taken away, if that is quickly done."""
+        for _ in range(2):
+            tasks = [running.task for running in self._running.values()]
+            if not tasks:
+                return
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
 
     # ------------------------------------------------------------------ one order
 

@@ -40,7 +40,7 @@ async def attach(built: Built) -> None:
         feed=built.feed,
         settings=built.settings,
         keeper=keeper,
-        listeners=config.listeners,
+        listeners=lambda: [listener for listener, _ in built.house.listeners],
         owner=built.owner,
     )
     built.stack.push_async_callback(desk.close)

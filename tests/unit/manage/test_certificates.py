@@ -44,7 +44,7 @@ async def contexts(context: Context) -> ServerContexts:
         feed=context.feed,
         settings=context.settings,
         keeper=keeper,
-        listeners=(Listener(protocol="imap", port=993, tls="implicit"),),
+        listeners=lambda: [Listener(protocol="imap", port=993, tls="implicit")],
         owner="test/0",
     )
 
