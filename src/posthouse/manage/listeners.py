@@ -6,6 +6,7 @@ data folder, which counts from then on; ``listener.reset`` removes it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 import msgspec
@@ -261,8 +262,8 @@ async def _change(
                 call.actor,
                 use_name,
                 name,
-                before={"listeners": _told(before)},
-                after={"listeners": _told(after)},
+                before={"listeners": _told(one for one in before if one not in after)},
+                after={"listeners": _told(one for one in after if one not in before)},
             )
             return on_probation(
                 tx,
@@ -276,12 +277,15 @@ async def _change(
                 at_start=bool(waits),
             )
 
+        probation = 0
         try:
             probation = await context.database.run(op)
             _store(context, None if change is None else after)
         except BaseException:
             if prepared is not None:
                 prepared.drop()
+            if probation:  # the file could not be written: nothing changed, so nothing waits
+                await Pending(context, call.actor, probation).settled()
             raise
         if prepared is not None:
             await prepared.apply()
@@ -390,7 +394,7 @@ def _find(listeners: tuple[Listener, ...], name: str) -> Listener:
     )
 
 
-def _told(listeners: tuple[Listener, ...]) -> list[str]:
+def _told(listeners: Iterable[Listener]) -> list[str]:
     return [f"{one.protocol} {name_of(one)} {one.tls}" for one in listeners]
 
 

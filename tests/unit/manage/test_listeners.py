@@ -181,3 +181,17 @@ def test_a_broken_file_names_itself_and_the_way_out(tmp_path: Any, text: str) ->
         load_config(None, str(tmp_path), {})
     assert "listeners.toml" in str(caught.value)
     assert "emove the file" in caught.value.mend
+
+
+async def test_a_file_that_cannot_be_written_leaves_nothing_behind(
+    context: Context, doors: FakeDoors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No change, and none that waits."""
+
+    def full(*arguments: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("posthouse.manage.listeners.write_managed", full)
+    assert "no space" in await refused(context, "add", protocol="imap", port=2525)
+    assert doors.open == INITIAL
+    assert (await perform(context, LOCAL, "probation.list", {})).changes == []

@@ -36,6 +36,7 @@ SAMPLES = {
         "server",
     ),
     "setup.link": ({}, "server"),
+    "setup.name": ({"hostname": "mail.{domain}"}, "server"),
     "setup.state": ({}, "server"),
     "setup.test_message": ({"address": "{address}"}, "server"),
     "setup.todo": ({}, "server"),
