@@ -30,6 +30,8 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
     server.start()
     try:
         server.add_domain()
+        server.command("setting", "set", "backup.place", str(tmp_path / "backups"))
+        server.command("backup", "init")
         server.command("setting", "set", "http.rate", "100000")
         server.command("setting", "set", "http.burst", "1000000")
         yield server

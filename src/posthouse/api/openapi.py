@@ -22,6 +22,7 @@ ERRORS: dict[str, str] = {
     "401": "Nobody is signed in: send a token.",
     "403": "The caller lacks the right, or it is not the caller's to look after.",
     "404": "The thing is not there.",
+    "405": "The address does not take this method: the parameter is a word that has a call of its own.",
     "409": "It is there already, or the first request with this Idempotency-Key still runs.",
     "412": "Somebody changed the thing since the version of If-Match.",
     "413": "The body is too large.",

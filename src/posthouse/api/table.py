@@ -78,9 +78,8 @@ class Table:
 
     def find(self, segments: list[str]) -> dict[Method, Route]:
         """The routes at these segments by method; none where there is nothing. Where a word and a parameter both fit
-        (``/accounts/import``, ``/accounts/{address}``), the word comes first, with the methods it has."""
-        found: dict[Method, Route] = {}
+        (``/accounts/import``, ``/accounts/{address}``), it is the word."""
         for shape, methods in self._by_shape.get(len(segments), ()):
             if all(wanted in ("{}", given) for wanted, given in zip(shape, segments, strict=True)):
-                found = {**methods, **found}
-        return found
+                return methods
+        return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -29,6 +30,8 @@ from posthouse.settings.contract import CurrentSettings
 log = logger("http")
 
 HEALTH = "/health"
+
+_SECRET = re.compile(r"(?<=/)[A-Za-z0-9_-]{24,}(?=/|\Z)")
 MAX_HEAD = 32 * 1024
 """Bytes of a request's head, all headers together."""
 
@@ -192,8 +195,9 @@ class _Answer:
 
 
 def _shown(path: str) -> str:
-    """A path for the log. What follows in a one-time link signs in whoever reads it."""
-    return f"{LINK_PATH}/..." if path.startswith(f"{LINK_PATH}/") else path[:300]
+    """A path for the log. What follows in a one-time link signs in whoever reads it, and anything that looks like a
+    secret may be one, at whatever address it was tried."""
+    return f"{LINK_PATH}/..." if path.startswith(f"{LINK_PATH}/") else _SECRET.sub("(secret)", path)[:300]
 
 
 @lru_cache(maxsize=8)

@@ -149,3 +149,12 @@ async def test_bodies_have_a_limit(app: Any, settings: CurrentSettings) -> None:
     undeclared = await ask(app, "POST", "/echo", body=b"x" * 65537, headers={"content-length": "5"})
     assert undeclared.status == 413
     assert (await ask(app, "POST", "/echo", body=b"", headers={"content-length": "-5"})).status == 413
+
+
+async def test_the_log_tells_no_secrets(app: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "tMhnhwjkYHFKHGQZ0cNa0MMYts_OdYhm"
+    await ask(app, "GET", f"/setup/{secret}?token={secret}", headers={"cookie": f"posthouse={secret}"})
+    told = capsys.readouterr().out
+    assert "http.request" in told
+    assert "path=/setup/" in told
+    assert secret not in told
