@@ -3,5 +3,5 @@
 ``sealing`` encrypts, ``keys`` says who can read, ``place`` is a folder or an object store, ``repository`` keeps
 objects and manifests in it, ``tables`` turns rows into pieces and back, ``writing`` makes a backup, ``exact`` and
 ``merge`` put one back, ``schedule`` says when. ``uses`` is what the faces call. The format is described in
-docs/decisions/0012-backup-format.md.
+docs/decisions/0013-backup-format.md.
 """
