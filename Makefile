@@ -7,10 +7,11 @@
 # make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
 # make docs    the settings page of the manual, from the declarations
 # make package a Debian package in dist/
+# make translations   the catalogues of the web pages, after a text has changed
 # make lock    new lock files
 # make clean   removes what the above made, but not data/
 
-.PHONY: serve demo test check lint lock package fuzz crash bench docs clean help
+.PHONY: translations serve demo test check lint lock package fuzz crash bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -69,6 +70,9 @@ package: .venv/installed
 
 lock:
 	@sh tools/lock.sh
+
+translations: .venv-oldest/installed
+	@BIN=.venv-oldest/bin sh tools/translations.sh
 
 docs: .venv-oldest/installed
 	@.venv-oldest/bin/python tools/settings_page.py

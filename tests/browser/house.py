@@ -1,0 +1,56 @@
+"""A server with some life in it, for the browser to look at: its people, and a message whose header is hostile."""
+
+from __future__ import annotations
+
+import smtplib
+from pathlib import Path
+
+from running import PASSWORD, RunningServer
+
+DOMAIN = "posthouse.test"
+LONG = "a-domain-with-a-very-long-name-that-has-to-be-shown-on-a-phone.example"
+ADMIN = f"anna@{DOMAIN}"
+DOMAIN_ADMIN = f"dora@{DOMAIN}"
+USER = f"ulla@{DOMAIN}"
+PEOPLE = {"server": ADMIN, "domain": DOMAIN_ADMIN, "user": USER}
+HOSTILE = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">'
+HOSTILE_ID = "<story-1@posthouse.test>"
+
+MESSAGE = f"""From: "{HOSTILE.replace('"', "'")}" <ulla@{DOMAIN}>
+To: {ADMIN}
+Subject: {HOSTILE}
+Message-ID: {HOSTILE_ID}
+
+{HOSTILE}
+"""
+
+
+def furnished(folder: Path) -> RunningServer:
+    """Start it and move in."""
+    server = RunningServer(folder)
+    server.start()
+    try:
+        _move_in(server, folder)
+    except Exception:
+        server.kill()
+        raise
+    return server
+
+
+def _move_in(server: RunningServer, folder: Path) -> None:
+    server.add_domain(DOMAIN)
+    server.add_domain(LONG)
+    lines = ["address,password,quota"]
+    for number in range(60):
+        lines.append(f"person{number:02}@{DOMAIN},{PASSWORD},500M")
+    lines.append(f"somebody.with-a-rather-long-name.of-the-household@{LONG},{PASSWORD},")
+    people = folder / "people.csv"
+    people.write_text("\n".join(lines) + "\n")
+    server.command("account", "import", str(people))
+    for address in PEOPLE.values():
+        server.add_account(address)
+    server.command("account", "role", ADMIN, "server", "--now")
+    server.command("account", "role", DOMAIN_ADMIN, "domain", DOMAIN, "--now")
+    server.command("alias", "add", f"info@{DOMAIN}", ADMIN)
+    with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
+        smtp.sendmail(f"ulla@{DOMAIN}", [ADMIN], MESSAGE.replace("\n", "\r\n").encode())
