@@ -31,5 +31,6 @@ def mend_for(kind: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A clause as a sentence."""
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    """A clause as a sentence; a host name at its start keeps its case."""
+    first = text.partition(" ")[0]
+    return (text[:1].upper() + text[1:] if first.isalpha() else text).rstrip(".") + "."
