@@ -15,6 +15,9 @@ VALID_DAYS = 365
 RENEW_DAYS = 30
 """A self-made certificate is replaced when fewer days are left."""
 
+KEPT_FORMER = 3
+"""Self-made certificates that are kept to come back, besides the one in use."""
+
 _CLOCK_SKEW = datetime.timedelta(hours=1)
 
 
@@ -86,6 +89,8 @@ class SelfMade:
             former = self._former(fingerprint(self.path.read_bytes()))
             former.unlink(missing_ok=True)
             os.link(self.path, former)
+            os.utime(former)
+            self._tidy()
         except (FileNotFoundError, ValueError):
             pass
         self._make(datetime.datetime.now(datetime.UTC))
@@ -101,6 +106,12 @@ class SelfMade:
         except (FileNotFoundError, ValueError):
             return False
         return True
+
+    def _tidy(self) -> None:
+        """Keep the newest few of the former ones: each holds a key."""
+        former = sorted(self.path.parent.glob("former-*.pem"), key=lambda path: path.stat().st_mtime)
+        for path in former[:-KEPT_FORMER]:
+            path.unlink(missing_ok=True)
 
     def _former(self, of: str) -> Path:
         return self.path.with_name(f"former-{of.replace(':', '')[:32].lower()}.pem")

@@ -25,8 +25,11 @@ from posthouse.net.acme.contract import DNS, Proof
 from posthouse.net.acme.dns_hook import DnsHook
 from posthouse.net.acme.dns_update import DnsUpdate, server_place
 from posthouse.net.acme.errors import AcmeError, problem
-from posthouse.net.acme.keys import AccountKey
+from posthouse.net.acme.keys import AccountKey, digest
 from posthouse.net.acme.order import obtain
+from posthouse.net.acme.tls_alpn import challenge_certificate
+from posthouse.net.certificates import KEPT_FORMER, SelfMade, fingerprint
+from posthouse.net.tls import ServerContexts
 
 BASE = "https://ca.test"
 PROBLEM = {"Content-Type": "application/problem+json", "Replay-Nonce": "bm9uY2U"}
@@ -325,3 +328,35 @@ def test_places_that_are_none(text: str) -> None:
 
 def test_secrets_do_not_show() -> None:
     assert "hush" not in repr(DnsUpdate("192.0.2.1", "key", "hush"))
+
+
+def test_a_self_made_certificate_comes_back_and_few_are_kept(tmp_path: Path) -> None:
+    own = SelfMade(tmp_path, ["mail.example.org"])
+    seen = [fingerprint(own.ensure().read_bytes())]
+    for _ in range(5):
+        seen.append(fingerprint(own.renew().read_bytes()))
+    assert len(set(seen)) == 6
+    assert len(list(tmp_path.glob("former-*.pem"))) == KEPT_FORMER
+    assert not own.restore(seen[0])
+    assert own.restore(seen[-2])
+    assert fingerprint(own.path.read_bytes()) == seen[-2]
+    assert own.restore(seen[-2])  # twice is as good as once
+
+
+def test_the_proof_by_tls_is_shown_to_no_other_name(tmp_path: Path) -> None:
+    """RFC 8737 3: the certificate names the host and holds the digest in a critical extension."""
+    pem = challenge_certificate("mail.example.org", "token.thumb")
+    made = x509.load_pem_x509_certificate(pem)
+    extension = made.extensions.get_extension_for_oid(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31"))
+    assert extension.critical
+    assert extension.value.public_bytes() == b"\x04\x20" + digest("token.thumb")
+    contexts = ServerContexts((), SelfMade(tmp_path, ["mail.example.org"]))
+    assert contexts.challenge("mail.example.org") is None
+    contexts.show_challenges({"mail.example.org": pem})
+    assert contexts.challenge("MAIL.example.org.") is not None
+    assert contexts.challenge("other.example.org") is None
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "self-made.pem"
+    ]  # the key was there for a moment only
+    contexts.show_challenges({})
+    assert contexts.challenge("mail.example.org") is None
