@@ -16,6 +16,6 @@ def every_page(session: Session, use: str, items: str, parameters: dict[str, Any
     while True:
         result = session.call(use, {**(parameters or {}), "limit": PAGE, "after": after})
         found += result[items]
-        after = result["next"]
+        after = result.get("next", "")
         if not after:
             return {**result, items: found}
