@@ -66,7 +66,7 @@ def test_an_administrator_scripts_the_server(server: RunningServer, token: str) 
         assert changed.json()["quota"] == 2 << 20
         lines = api.get("/audit", params={"subject": "bert@other.test"}).json()["lines"]
         assert [line["use"] for line in lines] == ["account.quota", "account.add"]
-        assert lines[0]["actor"] == "root@posthouse.test"
+        assert lines[0]["actor"].startswith("root@posthouse.test")
         assert "127.0.0.1" in lines[0]["source"]
         assert api.delete("/accounts/bert@other.test").status_code == 200
         assert api.delete("/domains/other.test").status_code == 200

@@ -104,7 +104,8 @@ class Api:
             headers["link"] = link
         if route.status == 204:
             return Response(status_code=204, headers=headers)
-        return Response(msgspec.json.encode(result), route.status, headers, "application/json")
+        status = 200 if route.stream else route.status  # a stream begins before it is known what comes
+        return Response(msgspec.json.encode(result), status, headers, "application/json")
 
 
 def _carries_token(request: Request, asker: Asker) -> bool:

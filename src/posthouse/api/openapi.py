@@ -202,7 +202,7 @@ def _responses(route: Route, use: Use, by_kind: dict[Any, Json]) -> Json:
         good["headers"] = {"ETag": {"description": prose.ETAG, "schema": {"type": "string"}}}
     elif "next" in getattr(use.result, "__struct_fields__", ()):
         good["headers"] = {"Link": {"description": prose.LINK, "schema": {"type": "string"}}}
-    answers: Json = {str(route.status): good}
+    answers: Json = {"200" if route.stream else str(route.status): good}
     if route.etag and route.method == "GET":
         answers["304"] = {"description": "The client has this version already (If-None-Match)."}
     for status in ERRORS:
