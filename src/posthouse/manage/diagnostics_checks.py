@@ -8,6 +8,7 @@ from posthouse.manage import (
     diagnostics_machine,
     diagnostics_ports,
     diagnostics_server,
+    diagnostics_upkeep,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "diagnostics_machine",
     "diagnostics_ports",
     "diagnostics_server",
+    "diagnostics_upkeep",
 ]

@@ -24,9 +24,11 @@ from posthouse.manage import (
     diagnostics_machine,
     diagnostics_ports,
     diagnostics_server,
+    diagnostics_upkeep,
 )
 from posthouse.manage.context import Actor, Context, ListenerState, LiveState
 from posthouse.manage.diagnostics import Finding, Look
+from posthouse.manage.logs import LogFilter, LogLine
 from posthouse.manage.use import perform
 from posthouse.net.certificates import SelfMade
 from posthouse.net.dns import Answer, Resolver
@@ -355,3 +357,24 @@ async def test_the_use_streams_and_counts(context: Context, nameserver: DnsServe
     assert sorted(told, key=repr) == sorted(result.findings, key=repr)
     assert sum(result.counts.values()) == len(told) > 15
     assert all(each.state in ("ok", "unknown") or each.mend for each in told)
+
+
+async def test_backups_and_errors(context: Context, nameserver: DnsServer) -> None:
+    """None made is a warning; errors of today are counted, older ones are not."""
+    looked = look(context, nameserver)
+    assert one(await diagnostics_upkeep.backup(looked)).state == "warn"
+    assert one(await diagnostics_upkeep.errors(looked)).state == "unknown"
+
+    class Logs:
+        at = time.time()
+
+        async def tail(self, wanted: LogFilter, count: int) -> list[LogLine]:
+            assert wanted.level == "error"
+            return [LogLine(at=self.at, level="error", logger="x", event="job.broke", fields={})]
+
+    logs: Any = Logs()
+    context.logs = logs
+    found = one(await diagnostics_upkeep.errors(looked))
+    assert (found.state, "job.broke" in found.text) == ("warn", True)
+    logs.at -= 2 * 86400
+    assert one(await diagnostics_upkeep.errors(looked)).state == "ok"
