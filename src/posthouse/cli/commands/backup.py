@@ -137,8 +137,11 @@ def show_(session: Session, id: str | None, place: str | None, key_file: str | N
 
     def words(found: Any) -> None:
         show.line(f"Backup {found['id']} of {found['hostname']}, made {show.moment(found['started'])}")
-        show.line(f"by posthouse {found['program']}; {show.count(found['bodies'], 'different message')}, ")
-        show.line(f"{show.size(found['bytes'])}. Domains: {', '.join(found['domains']) or 'none'}")
+        show.line(
+            f"by posthouse {found['program']}: {show.count(found['bodies'], 'different message')}, "
+            f"{show.size(found['bytes'])}."
+        )
+        show.line(f"Domains: {', '.join(found['domains']) or 'none'}")
         show.table(
             ("ACCOUNT", "MAILBOXES", "MESSAGES", "SIZE"),
             [
