@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from posthouse.api import docs_page
+from posthouse.api.docs_page import page, style
 from posthouse.api.endpoint import Api
 from posthouse.api.openapi import document
 from posthouse.api.table import PREFIX, Table, every_route
@@ -31,8 +31,8 @@ def routes(context: Context, rates: Rates, stopping: asyncio.Event) -> list[Base
 
     return [
         Route(OPENAPI_PATH, _openapi(), methods=["GET"]),
-        Route(DOCS_PATH, docs_page.page, methods=["GET"]),
-        Route(f"{DOCS_PATH}.css", docs_page.style, methods=["GET"]),
+        Route(DOCS_PATH, page, methods=["GET"]),
+        Route(f"{DOCS_PATH}.css", style, methods=["GET"]),
         Mount(PREFIX, app=everything),
     ]
 
