@@ -114,8 +114,8 @@ async def _supervise(
     steering = Steering()
 
     def on_ready() -> None:
+        _tell_ready()  # first: what is printed for people may take its time
         ready()
-        _tell_ready()
 
     def sockets(worker: int) -> list[list[int]]:
         return [[opened.fileno() for opened in one.sockets[worker]] for one in listeners]
