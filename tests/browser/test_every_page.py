@@ -84,7 +84,7 @@ def test_pages_of_a_role(visit: Open, server: RunningServer, role: str, width: s
 
 
 def _name(path: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", path.partition("?")[0].lower()).strip("-") + (
+    return re.sub(r"[^a-z0-9]+", "-", path.partition("?")[0].lower())[:48].strip("-") + (
         "-found" if "%3C" in path else "-search" if "?" in path else ""
     )
 

@@ -13,6 +13,8 @@ HERE = Path(__file__).parent
 AXE = (HERE / "axe" / "axe.min.js").read_text()
 PICTURES = HERE.parent.parent / "docs" / "screenshots"
 WIDTHS = {"desk": (1280, 860), "phone": (390, 844)}
+TALLEST = 1500
+"""Pixels of a picture; long lists are cut there."""
 SERIOUS = ("serious", "critical")
 
 _NOTE_VIOLATIONS = """
@@ -65,4 +67,12 @@ class Watched:
         """Keep a picture of the whole page, where POSTHOUSE_SCREENSHOTS=1 asks for it."""
         if os.environ.get("POSTHOUSE_SCREENSHOTS") == "1":
             PICTURES.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True, animations="disabled")
+            size = self.page.viewport_size
+            assert size is not None
+            height = min(TALLEST, self.page.evaluate("document.documentElement.scrollHeight"))
+            self.page.screenshot(
+                path=PICTURES / f"{name}.png",
+                full_page=True,
+                animations="disabled",
+                clip={"x": 0, "y": 0, "width": size["width"], "height": height},
+            )
