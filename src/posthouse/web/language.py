@@ -61,8 +61,8 @@ class Language:
         except (OverflowError, ValueError, OSError):
             return self("unknown")
 
-    def span(self, seconds: float) -> str:
-        """How long something took or will take, in at most two units: ``3 days, 4 hours``."""
+    def span(self, seconds: float, units: int = 2) -> str:
+        """How long something took or will take, in at most so many units: ``3 days, 4 hours``."""
         left = max(0, int(seconds))
         days, left = divmod(left, 86400)
         hours, left = divmod(left, 3600)
@@ -76,7 +76,7 @@ class Language:
             parts.append(self.count("{count} minute", "{count} minutes", minutes))
         if not parts or (left and not days and not hours):
             parts.append(self.count("{count} second", "{count} seconds", left))
-        return ", ".join(parts[:2])
+        return ", ".join(parts[:units])
 
 
 @cache
