@@ -24,7 +24,7 @@ def build(
     parts: HttpParts,
     settings: CurrentSettings,
     names: Callable[[], frozenset[str]],
-    hostname: str,
+    hostname: Callable[[], str],
     secure_port: int,
     api: Sequence[BaseRoute],
     web: Sequence[BaseRoute],
@@ -32,8 +32,8 @@ def build(
 ) -> ASGIApp:
     """All routes behind the doors.
 
-    ``names`` are the host names we answer to, ``hostname`` our own, ``secure_port`` the port of https (0 where there
-    is none). ``lost`` answers a browser at an address where nothing is.
+    ``names`` are the host names we answer to, ``hostname`` tells our own, ``secure_port`` is the port of https (0 where
+    there is none). ``lost`` answers a browser at an address where nothing is.
     """
 
     async def refuse(request: Request, error: Exception) -> Response:

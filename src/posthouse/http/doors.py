@@ -42,7 +42,8 @@ SENDING = "/api/v1/messages"
 class Doors:
     """The ASGI application that stands before all others.
 
-    ``names`` tells our host names. ``hostname`` and ``secure_port`` say where https is (0: there is none).
+    ``names`` tells our host names. ``hostname`` tells our own as it is now, and ``secure_port`` where https is (0:
+    there is none).
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Doors:
         parts: HttpParts,
         settings: CurrentSettings,
         names: Callable[[], frozenset[str]],
-        hostname: str,
+        hostname: Callable[[], str],
         secure_port: int,
     ) -> None:
         self._inner = inner
@@ -124,7 +125,8 @@ class Doors:
         port = "" if self._secure_port == 443 else f":{self._secure_port}"
         path = quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
         query = scope["query_string"].decode("ascii", "replace")
-        host = f"[{self._hostname}]" if ":" in self._hostname else self._hostname
+        name = self._hostname()
+        host = f"[{name}]" if ":" in name else name
         target = f"https://{host}{port}/{path.lstrip('/')}"
         return RedirectResponse(f"{target}?{query}" if query else target, 308)
 

@@ -48,7 +48,11 @@ class SecondSteps:
     bounded. The methods that ask the database raise DatabaseUnavailable."""
 
     def __init__(
-        self, database: Database, settings: CurrentSettings, hostname: str, clock: Callable[[], float]
+        self,
+        database: Database,
+        settings: CurrentSettings,
+        hostname: Callable[[], str],
+        clock: Callable[[], float],
     ) -> None:
         self._database = database
         self._settings = settings
@@ -157,7 +161,7 @@ class SecondSteps:
 
     def _party(self, origin: str) -> passkeys.RelyingParty | None:
         domain = self._settings.now[PASSKEY_DOMAIN]
-        return passkeys.relying_party(origin, domain, self._hostname)
+        return passkeys.relying_party(origin, domain, self._hostname())
 
     def _forget(self) -> float:
         return float(self._settings.now[FORGET_FAILURES])

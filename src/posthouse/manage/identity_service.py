@@ -21,7 +21,7 @@ from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import own_address
 from posthouse.directory.roles import actor_of
 from posthouse.directory.service import DirectoryService
-from posthouse.directory.signin import Counters, peer_key
+from posthouse.directory.signin import Counters, peer_key, tell_signed_in
 from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity import BrowserSession, Departure, SecondFactor, Step, Visitor
@@ -62,7 +62,7 @@ class SignIns:
         database: Database,
         directory: DirectoryService,
         settings: CurrentSettings,
-        hostname: str,
+        hostname: Callable[[], str],
         clock: Callable[[], float] = time,
     ) -> None:
         self._database = database
@@ -328,6 +328,7 @@ class SignIns:
         if not session_id:
             return Step("refused", WRONG)
         log.info("identity.signed_in", account=account.address, peer=visitor.peer, how=how)
+        tell_signed_in(account.address, visitor.peer, visitor.face)
         return Step("done", cookie=secret)
 
     async def _renewed(self, session_id: int) -> Step:

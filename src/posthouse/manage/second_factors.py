@@ -21,6 +21,7 @@ from posthouse.manage.identity_enrolments import Begun
 from posthouse.manage.identity_fresh import require_fresh
 from posthouse.manage.me_account import account_id, account_in, now, own
 from posthouse.manage.reach import guard
+from posthouse.manage.setup_facts import host_name
 from posthouse.manage.use import Call, Nothing, Private, named, use
 from posthouse.settings.identity import PASSKEY_DOMAIN
 
@@ -188,7 +189,7 @@ async def passkey_begin(call: Call, wanted: PasskeyFor) -> PasskeyOptions:
     account = await _changing(call)
     context = call.context
     domain = context.settings.now[PASSKEY_DOMAIN]
-    party = passkeys.relying_party(wanted.origin, domain, context.config.hostname)
+    party = passkeys.relying_party(wanted.origin, domain, host_name(context))
     if party is None:
         raise ManageError(
             "refused",
@@ -298,7 +299,7 @@ def _name(text: str, otherwise: str) -> str:
 
 
 def _host(context: Context) -> str:
-    return context.config.hostname
+    return host_name(context)
 
 
 def _run_out() -> ManageError:

@@ -16,8 +16,10 @@ from posthouse.directory.records import accounts
 from posthouse.manage.backup_records import SELECT_STATE
 from posthouse.manage.context import Context
 from posthouse.manage.measurements import NodeFacts
+from posthouse.manage.setup_facts import host_name
 from posthouse.queue import view
 from posthouse.settings import limits as settings_limits
+from posthouse.settings import setup as settings_setup
 
 CERTIFICATE_DAYS = 14
 QUEUE_HOURS = 4
@@ -63,7 +65,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_disk(context),
         *_clock(now, kept),
         *_certificates(facts, now),
-        *_host_name(context.config.hostname),
+        *_host_name(context),
         *_queue(kept, now),
         *_workers(facts),
         *_administrators(kept),
@@ -127,9 +129,12 @@ def _certificates(facts: NodeFacts | None, now: float) -> list[Advice]:
     return found
 
 
-def _host_name(name: str) -> list[Advice]:
-    mend = 'Set hostname in posthouse.toml to the name this server is known by, such as "mail.example.org".'
-    if not name:
+def _host_name(context: Context) -> list[Advice]:
+    mend = (
+        "Set server.hostname to the name this server is known by, such as mail.example.org (page Settings)."
+    )
+    name = host_name(context)
+    if not (context.settings.now[settings_setup.HOSTNAME] or context.config.hostname):
         return [Advice("hostname.missing", "No host name is set; the machine's own is used.", mend)]
     if not _NAME.match(name.lower()):
         return [Advice("hostname.unqualified", f"The host name {name!r} is not a full one.", mend)]

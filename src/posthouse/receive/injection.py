@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from posthouse.mail.address import Address
@@ -37,8 +37,9 @@ class Told:
 class Injector:
     """Takes finished messages from inside the program, as a submission session would from outside."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, hostname: Callable[[], str] | None = None) -> None:
         self._parts = parts
+        self._hostname = hostname or (lambda: parts.hostname)
 
     @property
     def largest(self) -> int:
@@ -91,12 +92,12 @@ class Injector:
     async def _take(self, transaction: Transaction, message: bytes) -> Sequence[Outcome]:
         parts = self._parts
         settings = parts.settings.now
-        now = parts.clock()
+        now, name = parts.clock(), self._hostname()
         transaction.intake = intake = Intake(
             parts.acceptance.spool(),
             settings,
-            parts.hostname,
-            lambda facts: transaction.new_fields(facts, parts.hostname, now, submitted=True),
+            name,
+            lambda facts: transaction.new_fields(facts, name, now, submitted=True),
         )
         for start in range(0, len(message), _PIECE):
             intake.write(message[start : start + _PIECE])

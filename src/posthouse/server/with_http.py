@@ -22,16 +22,20 @@ CLOSE_SECONDS = 2.0
 async def attach(built: Built) -> None:
     """Let the faces send messages, and open this worker's HTTP listeners. Raises ManageError when a port is taken."""
     config = built.share.config
+
+    def name() -> str:
+        return current_hostname(config, built.settings)
+
     receiving = Parts(hostname(config), built.settings, built.acceptance, built.reception, built.directory)
-    built.context.injection = Injector(receiving)
+    built.context.injection = Injector(receiving, name)
     if not built.first or not any(listener.protocol == "http" for listener in config.listeners):
         return
-    pages = site.Site(built.context, hostname(config))
+    pages = site.Site(built.context)
     everything = build(
         parts=built.http,
         settings=built.settings,
         names=lambda: _names(built),
-        hostname=hostname(config),
+        hostname=name,
         secure_port=_secure_port(config),
         api=app.routes(built.context, Rates(built.settings), built.http.stopping),
         web=site.routes(pages),
@@ -53,7 +57,9 @@ async def attach(built: Built) -> None:
 def _names(built: Built) -> frozenset[str]:
     """The host names we answer to: our own, those of the certificates, and those of the setting."""
     further = built.settings.now[settings_http.NAMES].lower().split()
-    return frozenset({current_hostname(built.share.config, built.settings), *built.contexts.fingerprints, *further})
+    return frozenset(
+        {current_hostname(built.share.config, built.settings), *built.contexts.fingerprints, *further}
+    )
 
 
 def _secure_port(config: Config) -> int:

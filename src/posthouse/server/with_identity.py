@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from posthouse.cluster.leases import PeriodicJob
 from posthouse.database.contract import Transaction
@@ -10,7 +11,7 @@ from posthouse.directory import browser_sessions, devices, factors, tokens
 from posthouse.directory.browser_sessions import Lasting
 from posthouse.manage.identity_service import SignIns
 from posthouse.server.built import Built
-from posthouse.server.pieces import hostname
+from posthouse.server.pieces import current_hostname
 from posthouse.settings import identity as settings_identity
 
 SWEEP_SECONDS = 3600.0
@@ -30,9 +31,8 @@ async def attach(built: Built) -> None:
     )
     built.jobs.start(sweeping.run(), "identity.sweep")
     if built.first:
-        built.context.identity = SignIns(
-            built.database, built.directory, built.settings, hostname(built.share.config)
-        )
+        name = partial(current_hostname, built.share.config, built.settings)
+        built.context.identity = SignIns(built.database, built.directory, built.settings, name)
 
 
 async def _sweep(built: Built) -> None:

@@ -19,10 +19,9 @@ from posthouse.web.render import Pages
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages need of the server: its parts for the uses, and the name it goes by."""
+    """What the pages need of the server: its parts for the uses."""
 
     context: Context
-    hostname: str
     pages: Pages = field(default_factory=Pages)
 
 
