@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,14 +16,14 @@ from posthouse.api import errors, idempotent
 from posthouse.api.conditions import expected, is_known, tag_of
 from posthouse.api.parameters import BadRequest, read
 from posthouse.api.route import Route
-from posthouse.api.streams import Stream
+from posthouse.api.streams import Seats, Stream
 from posthouse.api.table import PREFIX, Table
 from posthouse.http import csrf, problem
 from posthouse.http.rate import Rates, bucket_of
-from posthouse.http.who import Asker, ask
+from posthouse.http.who import Asker, ask, ask_again
 from posthouse.manage.context import Context
 from posthouse.manage.errors import ManageError
-from posthouse.manage.use import Emit, perform
+from posthouse.manage.use import Emit, may, perform
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Api:
     rates: Rates
     stopping: asyncio.Event
     table: Table
+    seats: Seats = field(default_factory=Seats)
 
     async def answer(self, request: Request) -> ASGIApp:
         """The answer to a request below :data:`PREFIX`."""
@@ -71,7 +72,7 @@ class Api:
     async def _serve(self, request: Request, route: Route, segments: list[str], asker: Asker) -> ASGIApp:
         wanted = await read(request, route, segments)
         if route.stream and not _wants_json(request, route):
-            return self._stream(route, asker, wanted, expected(request))
+            return self._stream(request, route, asker, wanted)
         key = request.headers.get(idempotent.HEADER)
         if key is not None and route.method == "POST":
             return await idempotent.once(
@@ -79,14 +80,28 @@ class Api:
             )
         return await self._perform(request, route, asker, wanted)
 
-    def _stream(self, route: Route, asker: Asker, wanted: Any, expect: str) -> Stream:
+    def _stream(self, request: Request, route: Route, asker: Asker, wanted: Any) -> ASGIApp:
         assert asker.actor is not None
-        actor = asker.actor
+        actor, expect, who = asker.actor, expected(request), bucket_of(asker)
+        if not self.seats.are_free(who):
+            return errors.too_many_streams()
 
         async def run(emit: Emit) -> Any:
             return await perform(self.context, actor, route.use, wanted, emit, expect)
 
-        return Stream(run, media_type=route.media_type, stopping=self.stopping, wanted=wanted)
+        async def still() -> bool:
+            now = (await ask_again(request, self.context, "api")).actor
+            return now is not None and may(now, route.use)
+
+        # Work that was begun is finished; what is only watched ends with the right to see it.
+        stream = Stream(
+            run,
+            media_type=route.media_type,
+            stopping=self.stopping,
+            wanted=wanted,
+            still=still if route.method == "GET" else None,
+        )
+        return self.seats.seated(who, stream)
 
     async def _perform(self, request: Request, route: Route, asker: Asker, wanted: Any) -> Response:
         assert asker.actor is not None

@@ -83,6 +83,16 @@ def nobody(asker: Asker) -> Response:
     )
 
 
+def too_many_streams() -> Response:
+    """More streams open at once than anybody needs."""
+    return problem.response(
+        429,
+        "Too many streams are open.",
+        "Close one of them first.",
+        headers={"retry-after": RETRY_SECONDS},
+    )
+
+
 def too_often(seconds: float) -> Response:
     """More requests than allowed."""
     wait = max(1, int(seconds + 0.999))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from posthouse.api.errors import as_problem, managed
 from posthouse.manage.errors import ManageError
@@ -24,14 +25,50 @@ HEARTBEAT_SECONDS = 15.0
 FIRST_SECONDS = 0.3
 """How long an early refusal is waited for before the stream begins with 200."""
 
+MOST_STREAMS = 20
+"""Streams that one token, session or address may have open at once: each holds a connection and a task."""
+
+ASK_AGAIN_SECONDS = 15.0
+"""How often it is asked whether who watches still may: tokens are removed and sessions end meanwhile."""
+
+Still = Callable[[], Awaitable[bool]]
+
 Run = Callable[[Emit], Awaitable[Any]]
+
+
+class Seats:
+    """How many streams each asker has open. Event loop only."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    def are_free(self, who: str) -> bool:
+        """Whether one more may begin."""
+        return self._taken[who] < MOST_STREAMS
+
+    def seated(self, who: str, stream: ASGIApp) -> ASGIApp:
+        """The stream, counted while it is open."""
+
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            self._taken[who] += 1
+            try:
+                await stream(scope, receive, send)
+            finally:
+                self._taken[who] -= 1
+                if not self._taken[who]:
+                    del self._taken[who]
+
+        return run
 
 
 class Stream:
     """An ASGI answer that runs a use and sends what it emits. ``media_type`` "" means server-sent events."""
 
-    def __init__(self, run: Run, *, media_type: str, stopping: asyncio.Event, wanted: Any) -> None:
+    def __init__(
+        self, run: Run, *, media_type: str, stopping: asyncio.Event, wanted: Any, still: Still | None = None
+    ) -> None:
         self._run = run
+        self._still = still
         self._media_type = media_type
         self._stopping = stopping
         self._wanted = wanted
@@ -42,11 +79,13 @@ class Stream:
         scope["state"]["streaming"] = True  # http.connection ends it at once when the client leaves
         work = asyncio.ensure_future(self._run(self._emit))
         watch = asyncio.ensure_future(_gone(receive))
-        stop = asyncio.ensure_future(self._stopping.wait())
+        ends: set[asyncio.Future[Any]] = {watch, asyncio.ensure_future(self._stopping.wait())}
+        if self._still is not None:
+            ends.add(asyncio.ensure_future(_until_not(self._still)))
         try:
-            await self._send(scope, receive, send, work, {watch, stop})
+            await self._send(scope, receive, send, work, ends)
         finally:
-            await _end(work, watch, stop)
+            await _end(work, *ends)
 
     async def _emit(self, value: Any) -> None:
         await self._values.put(value.data if isinstance(value, Piece) else event(value))
@@ -140,6 +179,18 @@ async def _gone(receive: Receive) -> None:
     """Returns when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _until_not(still: Still) -> None:
+    """Returns when who watches may not any more, or that cannot be asked."""
+    while True:
+        await asyncio.sleep(ASK_AGAIN_SECONDS)
+        try:
+            if not await still():
+                return
+        except ManageError as error:
+            log.warning("api.stream_ended", reason=error.what)
+            return
 
 
 async def _end(*futures: asyncio.Future[Any]) -> None:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from posthouse.http import problem
 from posthouse.http.doors import HEALTH, Doors
 from posthouse.http.parts import HttpParts
+from posthouse.http.rate import Rates
 from posthouse.settings.contract import CurrentSettings
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -26,6 +27,7 @@ def build(
     names: Callable[[], frozenset[str]],
     hostname: Callable[[], str],
     secure_port: int,
+    rates: Rates | None = None,
     api: Sequence[BaseRoute],
     web: Sequence[BaseRoute],
     lost: Page | None = None,
@@ -48,7 +50,13 @@ def build(
     )
     inner.router.redirect_slashes = False
     return Doors(
-        inner, parts=parts, settings=settings, names=names, hostname=hostname, secure_port=secure_port
+        inner,
+        parts=parts,
+        settings=settings,
+        names=names,
+        hostname=hostname,
+        secure_port=secure_port,
+        rates=rates,
     )
 
 

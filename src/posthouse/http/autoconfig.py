@@ -85,8 +85,13 @@ class _Places:
             )
         if await client_settings.for_domain(self._context, address.rpartition("@")[2]) is None:
             return _nothing()
-        origin = f"https://{request.headers.get('host', '')}"
-        return JSONResponse({"Protocol": "AutodiscoverV1", "Url": f"{origin}/autodiscover/autodiscover.xml"})
+        url = f"https://{self._own_host(request, address.rpartition('@')[2])}/autodiscover/autodiscover.xml"
+        return JSONResponse({"Protocol": "AutodiscoverV1", "Url": url})
+
+    def _own_host(self, request: Request, domain: str) -> str:
+        """The host that was asked where that is one of the domain or our own; never just what the request says."""
+        asked, own = request.headers.get("host", ""), setup_facts.host_name(self._context)
+        return asked if host_of(asked) in (own, f"autodiscover.{domain.lower()}", domain.lower()) else own
 
     async def profile(self, request: Request) -> Response:
         """The profile for Apple's devices."""

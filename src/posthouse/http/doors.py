@@ -19,8 +19,11 @@ from posthouse.http import csrf, problem
 from posthouse.http.headers import harden
 from posthouse.http.names import host_of, is_ours
 from posthouse.http.parts import HttpParts
+from posthouse.http.rate import Rates
+from posthouse.http.well_known import Place
 from posthouse.http.who import behind_proxies
 from posthouse.manage.identity import LINK_PATH
+from posthouse.net.limits import source
 from posthouse.net.peer import is_loopback
 from posthouse.observe.log import logger
 from posthouse.settings import http as settings_http
@@ -43,7 +46,7 @@ class Doors:
     """The ASGI application that stands before all others.
 
     ``names`` tells our host names. ``hostname`` tells our own as it is now, and ``secure_port`` where https is (0:
-    there is none).
+    there is none). ``rates`` counts what is asked at fixed places; pages and API count by themselves.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Doors:
         names: Callable[[], frozenset[str]],
         hostname: Callable[[], str],
         secure_port: int,
+        rates: Rates | None = None,
     ) -> None:
         self._inner = inner
         self._parts = parts
@@ -62,6 +66,7 @@ class Doors:
         self._names = names
         self._hostname = hostname
         self._secure_port = secure_port
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,7 +105,7 @@ class Doors:
         elif self._is_plain_stranger(request) and scope["path"] != HEALTH and not (place and place.plain_ok):
             response = self._to_https(scope)
         elif place is not None:
-            response = await place.handler(request)
+            response = await self._at_place(place, request)
         elif not is_ours(host_of(request.headers.get("host", "")), self._names()):
             response = _misdirected()
         elif scope["method"] not in csrf.SAFE and _is_foreign(request):
@@ -110,6 +115,12 @@ class Doors:
         else:
             response = self._inner
         await response(scope, receive, send)
+
+    async def _at_place(self, place: Place, request: Request) -> Response:
+        """What answers outside of pages and API; these count by address, in a bucket of their own."""
+        peer = request.scope["client"][0]
+        wait = self._rates.take(f"place {source(peer)}") if self._rates is not None else 0.0
+        return _too_often(wait) if wait else await place.handler(request)
 
     def _is_plain_stranger(self, request: HTTPConnection) -> bool:
         return request.scope["scheme"] == "http" and not is_loopback(request.scope["client"][0])
@@ -239,6 +250,12 @@ def _is_foreign(request: HTTPConnection) -> bool:
     """A token is not sent by browsers on their own: who holds one may come from anywhere."""
     has_token = request.headers.get("authorization", "").lower().startswith("bearer ")
     return not has_token and csrf.foreign(request)
+
+
+def _too_often(wait: float) -> Response:
+    seconds = str(max(1, int(wait + 0.999)))
+    headers = {"retry-after": seconds}
+    return problem.response(429, "Too many requests.", f"Wait {seconds} seconds.", headers=headers)
 
 
 def _misdirected() -> Response:

@@ -17,6 +17,9 @@ from posthouse.settings import observe as settings_observe
 LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+"""Who sends one of these from this machine sends it for somebody else."""
+
 Reasons = Callable[[], Awaitable[list[str]]]
 """Why the server cannot do its work now; empty when it can."""
 
@@ -65,6 +68,8 @@ async def _is_trusted(request: Request, context: Context) -> bool:
     peer = request.scope["client"][0] if request.scope.get("client") else ""
     try:
         address = plain_address(peer)
+        if address.is_loopback and any(name in request.headers for name in FORWARDED):
+            raise ValueError("through a proxy on this machine that is not in http.trusted_proxies")
         networks = settings_observe.networks(context.settings.now[settings_observe.METRICS_FROM])
         if any(address.version == network.version and address in network for network in networks):
             return True

@@ -56,6 +56,11 @@ async def ask(request: HTTPConnection, context: Context, face: Literal["web", "a
     return known
 
 
+async def ask_again(request: HTTPConnection, context: Context, face: Literal["web", "api"]) -> Asker:
+    """Who it is by now: for answers that take long."""
+    return await _ask(request, context, face)
+
+
 async def _ask(request: HTTPConnection, context: Context, face: Literal["web", "api"]) -> Asker:
     visitor = visitor_of(request, face)
     identity = context.identity

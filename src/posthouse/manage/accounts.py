@@ -14,8 +14,9 @@ from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
 from posthouse.manage.audit import note
 from posthouse.manage.context import Actor, Context, Role
 from posthouse.manage.errors import ManageError
+from posthouse.manage.identity_fresh import require_fresh
 from posthouse.manage.probation import absorb
-from posthouse.manage.reach import guard, keep_a_server, page_size, within
+from posthouse.manage.reach import guard, guard_detail, keep_a_server, page_size, within
 from posthouse.manage.use import Call, Private, Progress, named, narrows, use
 
 IMPORT_UNIT = 50
@@ -115,6 +116,7 @@ async def add(call: Call, wanted: AddAccount) -> Account:
 def add_in(tx: Transaction, call: Call, name: str, new: NewAccount) -> Account:
     """One account with its mailboxes and audit line, in the caller's unit."""
     context = call.context
+    guard_detail(tx, call, name, new.address)
     account = admin.add_account(tx, new.address, new.credentials, new.quota, feed=context.feed)
     context.mail.provision_in(tx, account.id)
     note(tx, call.actor, name, account.address, after={"quota": account.quota})
@@ -219,14 +221,22 @@ async def remove(call: Call, wanted: RemoveAccount) -> Account:
 
 @use("account.password", right="change", open_to="domain", about=named("address"), conditional=True)
 async def password(call: Call, wanted: NewPassword) -> Account:
-    """Set an account's password; remembered sign-ins with the old one end within a second."""
+    """Set an account's password; remembered sign-ins with the old one end within a second. That of an administrator
+    asks for a fresh proof of the person."""
     context = call.context
+
+    def checked(tx: Transaction) -> directory.Account:
+        account = found(tx, call, "account.password", wanted.address)
+        if actor_of(tx, account)[0] != "user":
+            require_fresh(call)  # who knows it has all that the administrator may
+        return account
+
     # Before the costly hash, and once more in the unit: the role may change in between.
-    await context.database.scan(found, call, "account.password", wanted.address)
+    await context.database.scan(checked)
     credentials = await make_credentials(call, wanted.password)
 
     def op(tx: Transaction) -> Account:
-        account = found(tx, call, "account.password", wanted.address)
+        account = checked(tx)
         admin.set_password(tx, wanted.address, credentials, feed=context.feed)
         note(tx, call.actor, "account.password", account.address)
         return view(tx, context, account)

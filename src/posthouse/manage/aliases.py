@@ -7,7 +7,7 @@ import msgspec
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin, listing
 from posthouse.manage.audit import note
-from posthouse.manage.reach import page_size, within
+from posthouse.manage.reach import guard_detail, page_size, within
 from posthouse.manage.use import Call, named, narrows, use
 
 
@@ -47,6 +47,7 @@ async def add(call: Call, wanted: Alias) -> Alias:
     feed = call.context.feed
 
     def op(tx: Transaction) -> Alias:
+        guard_detail(tx, call, "alias.add", wanted.address)
         added = admin.add_alias(tx, wanted.address, wanted.target, feed=feed)
         note(tx, call.actor, "alias.add", added.address, after={"target": added.target})
         return Alias(added.address, added.target)

@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection
 
 from posthouse.database.contract import Transaction
+from posthouse.directory import admin
 from posthouse.directory.contract import Account
-from posthouse.directory.names import domain_name
+from posthouse.directory.names import domain_name, own_address
 from posthouse.directory.roles import actor_of, is_last_server
 from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
@@ -50,6 +51,17 @@ def guard(tx: Transaction, call: Call, name: str, account: Account) -> None:
     inside = account.address.rpartition("@")[2] in actor.domains
     if not inside or role == "server" or not domains <= actor.domains:
         raise not_allowed(actor, name, "change")
+
+
+def guard_detail(tx: Transaction, call: Call, name: str, address: str) -> None:
+    """Mail for ``chief+bank@`` goes to ``chief@`` until somebody else has that very address: refuse a domain
+    administrator who would take it from somebody :func:`guard` protects. Raises ManageError."""
+    base, plus, _ = address.partition("@")[0].partition("+")
+    if call.actor.role == "server" or not plus or not base:
+        return
+    whole = f"{base}@{address.rpartition('@')[2]}"
+    if admin.taken_by(tx, own_address(whole).key) == "account":
+        guard(tx, call, name, admin.find_account(tx, whole))
 
 
 def keep_a_server(tx: Transaction, call: Call, account: Account, what: str, force: bool) -> None:

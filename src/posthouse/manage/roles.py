@@ -12,6 +12,7 @@ from posthouse.manage.accounts import Account, found, view
 from posthouse.manage.audit import note
 from posthouse.manage.context import Role
 from posthouse.manage.errors import ManageError
+from posthouse.manage.identity_fresh import require_fresh
 from posthouse.manage.probation import Pending, absorb, on_probation, undo
 from posthouse.manage.reach import keep_a_server
 from posthouse.manage.use import Call, named, use
@@ -82,7 +83,8 @@ async def restore_state(call: Call, former: FormerState, row: Pending) -> None:
 @use("account.role", right="change", conditional=True)
 async def role(call: Call, wanted: NewRole) -> Account:
     """Make an account a server administrator, an administrator of some domains, or an ordinary user. Your own is
-    changed on probation."""
+    changed on probation. Asks for a fresh proof of the person."""
+    require_fresh(call)
     context = call.context
 
     def op(tx: Transaction) -> Account:

@@ -10,6 +10,7 @@ from posthouse.database.contract import Transaction
 from posthouse.directory.stored import put_setting, setting_values
 from posthouse.manage.audit import MASK, note
 from posthouse.manage.errors import ManageError
+from posthouse.manage.identity_fresh import require_fresh
 from posthouse.manage.use import Call, use
 from posthouse.settings.all import every_setting
 from posthouse.settings.contract import Setting
@@ -87,6 +88,10 @@ def _view(setting: Setting[Any], stored: dict[str, Any], before: str | None = No
     )
 
 
+WHO_SIGNS_IN = ("identity", "oidc")
+"""Topics whose settings decide who gets in: a token or a browser left alone must not open the door to others."""
+
+
 def topic_of(name: str) -> str:
     """``smtp`` of ``smtp.max_message_size``."""
     return name.partition(".")[0]
@@ -146,6 +151,8 @@ async def get(call: Call, wanted: Name) -> SettingView:
 async def put(call: Call, wanted: NewValue) -> SettingView:
     """Change a setting. Live ones act at once on every worker, others at the next start."""
     setting = _find(wanted.name)
+    if topic_of(setting.name) in WHO_SIGNS_IN:
+        require_fresh(call)
     feed = call.context.feed
     try:
         value = None if _is_default(setting, wanted.value) else parse_value(setting, wanted.value)

@@ -87,5 +87,5 @@ def _same(given: str, kept: str) -> bool:
 
 
 def newcomer(peer: str) -> Actor:
-    """Who acts in the browser that came in by the link."""
-    return Actor("set-up", f"web {peer}", ALL_RIGHTS - {"read_mail"})
+    """Who acts in the browser that came in by the link. Not as somebody at the machine itself, who is always fresh."""
+    return Actor("set-up", f"web {peer}", ALL_RIGHTS - {"read_mail"}, fresh_at=0.0)

@@ -179,12 +179,13 @@ async def perform(
         raise ManageError(
             "missing", f"There is no use called {name!r}.", "Use a client of the server's own version."
         )
-    if found.right not in actor.rights or ROLE_ORDER[actor.role] < ROLE_ORDER[found.open_to]:
+    if not may(actor, name):
         raise not_allowed(actor, name, found.right)
     try:
         wanted = msgspec.convert(parameters, found.parameters)
     except msgspec.ValidationError as error:
         raise ManageError("invalid", f"{name}: {error}.", "Correct the parameters.") from None
+    _check_numbers(name, wanted)
     if found.about is not None and not all(actor.governs(_key(each)) for each in found.about(wanted)):
         raise not_allowed(actor, name, found.right)
     if expect and not found.conditional:
@@ -211,6 +212,24 @@ async def perform(
         raise ManageError(
             "failed", f"{name} failed inside the server.", "The server's log has the details."
         ) from None
+
+
+def may(actor: Actor, name: str) -> bool:
+    """Whether right and role suffice for this use, whatever it may be about."""
+    found = _uses[name]
+    return found.right in actor.rights and ROLE_ORDER[actor.role] >= ROLE_ORDER[found.open_to]
+
+
+LARGEST = 2**63 - 1
+"""What the databases keep as a number."""
+
+
+def _check_numbers(name: str, wanted: msgspec.Struct) -> None:
+    """No database takes a larger number: it would fail there. Raises ManageError."""
+    for field in wanted.__struct_fields__:
+        value = getattr(wanted, field)
+        if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+            raise ManageError("invalid", f"{name}: {field} is out of range.", "Give a smaller number.")
 
 
 def not_allowed(actor: Actor, name: str, right: Right) -> ManageError:

@@ -30,14 +30,16 @@ async def attach(built: Built) -> None:
     built.context.injection = Injector(receiving, name)
     if not built.first or not any(listener.protocol == "http" for listener in config.listeners):
         return
-    pages = site.Site(built.context)
+    rates = Rates(built.settings)
+    pages = site.Site(built.context, rates)
     everything = build(
         parts=built.http,
         settings=built.settings,
         names=lambda: _names(built),
         hostname=name,
         secure_port=_secure_port(config),
-        api=app.routes(built.context, Rates(built.settings), built.http.stopping),
+        rates=rates,
+        api=app.routes(built.context, rates, built.http.stopping),
         web=site.routes(pages),
         lost=site.not_found(pages),
     )

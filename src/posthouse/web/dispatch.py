@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from posthouse.http import csrf
+from posthouse.http.rate import bucket_of
 from posthouse.http.who import ask
 from posthouse.manage.context import ROLE_ORDER
 from posthouse.manage.errors import ManageError
@@ -60,17 +61,19 @@ async def answer(site: Site, page: Page, request: Request) -> Response:
         theme=cookies.theme(request),
     )
     try:
+        asker = await ask(request, site.context, "web")
+        visit.session = asker.session
+        if site.rates is not None and (wait := site.rates.take(bucket_of(asker))):
+            return too_often(visit, wait)
         if page.method == "POST":
             visit.chosen = await read_form(request)
             visit.form = {name: values[0] for name, values in visit.chosen.items()}
-    except BadForm as error:
-        return error_page(visit, error.status, str(error), "")
-    try:
-        visit.session = (await ask(request, site.context, "web")).session
         found = await _admit(visit)
         if found is None:
             await _see_trials(visit)
             found = await page.handler(visit)
+    except BadForm as error:
+        found = error_page(visit, error.status, str(error), "")
     except NotFresh:
         found = prove_first(visit)
     except ManageError as error:
@@ -144,6 +147,15 @@ def error_page(visit: Visit, status: int, what: str, mend: str, problems: tuple[
     visit.trouble = None
     answer = visit.render("errors/error.html", status, code=status, what=what, mend=mend, problems=problems)
     return _hardened(answer)
+
+
+def too_often(visit: Visit, wait: float) -> Response:
+    """More requests than the settings http.rate and http.burst allow."""
+    seconds = str(max(1, int(wait + 0.999)))
+    mend = visit.t("Wait {seconds} seconds, then reload the page.", seconds=seconds)
+    answer = error_page(visit, 429, visit.t("These were too many requests"), mend)
+    answer.headers["Retry-After"] = seconds
+    return answer
 
 
 def _hardened(answer: Response) -> Response:

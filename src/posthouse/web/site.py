@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from posthouse.http.rate import Rates
 from posthouse.manage.context import Context
 from posthouse.web import all as _every_page  # noqa: F401 - registers them
 from posthouse.web import static_files
@@ -19,9 +20,11 @@ from posthouse.web.render import Pages
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages need of the server: its parts for the uses."""
+    """What the pages need of the server: its parts for the uses, and how often somebody may ask (None: as often as
+    one likes)."""
 
     context: Context
+    rates: Rates | None = None
     pages: Pages = field(default_factory=Pages)
 
 
