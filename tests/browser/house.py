@@ -25,9 +25,9 @@ Message-ID: {HOSTILE_ID}
 """
 
 
-def furnished(folder: Path) -> RunningServer:
+def furnished(folder: Path, workers: int = 1) -> RunningServer:
     """Start it and move in."""
-    server = RunningServer(folder)
+    server = RunningServer(folder, workers=workers)
     server.start()
     try:
         _move_in(server, folder)

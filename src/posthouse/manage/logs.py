@@ -36,7 +36,8 @@ class LogBeat(msgspec.Struct, frozen=True, kw_only=True, tag="beat"):
 
 class LogFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Empty parts let everything through. ``level`` is the least that is shown. ``text`` is looked for in events
-    and fields, in any case; ``session`` is the id of a connection, ``trace`` that of a message."""
+    and fields, in any case; ``session`` is the id of a connection, ``trace`` that of a message, ``account`` the address
+    that signed in or that a message is for."""
 
     level: Level = "debug"
     protocol: str = ""
@@ -44,6 +45,7 @@ class LogFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     text: str = ""
     session: str = ""
     trace: str = ""
+    account: str = ""
 
 
 class WatchLog(LogFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):

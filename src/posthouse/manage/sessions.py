@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+import math
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -38,16 +41,19 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sessions are meant; empty parts leave everything in. ``reach`` is None for all of the server, else
-    the domains and the addresses that the caller looks after."""
+    """Which sessions are meant; empty parts leave everything in. ``peer`` is an address or a network. ``reach`` is
+    None for all of the server, else the domains and the addresses that the caller looks after. ``after`` is the
+    ``since`` and ``id`` of the session that a page of the list begins behind."""
 
     id: str = ""
     protocol: str = ""
     account: str = ""
+    peer: str = ""
     reach: list[str] | None = None
     limit: int = MOST
+    after: tuple[float, str] | None = None
 
-    def takes(self, id: str, protocol: str, account: str) -> bool:
+    def takes(self, id: str, protocol: str, account: str, peer: str = "") -> bool:
         """Whether a session is meant."""
         if self.reach is not None and not (
             account and (account in self.reach or account.rpartition("@")[2] in self.reach)
@@ -57,7 +63,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
             (not self.id or id == self.id)
             and (not self.protocol or protocol == self.protocol)
             and (not self.account or account == self.account)
+            and (not self.peer or _lies_in(peer, self.peer))
         )
+
+    def follows(self, since: float, id: str) -> bool:
+        """Whether a session stands behind the place that the page begins at, newest first."""
+        return self.after is None or (-since, id) > (-self.after[0], self.after[1])
 
 
 class OpenSessions(Protocol):
@@ -71,18 +82,23 @@ class OpenSessions(Protocol):
 
 
 class ListSessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``protocol`` and ``account`` narrow the list; at most ``limit`` sessions are shown."""
+    """``protocol``, ``account`` and ``peer`` (an address, or a network such as 192.0.2.0/24) narrow the list; at
+    most ``limit`` sessions are shown, those behind the place ``after``."""
 
     protocol: str = ""
     account: str = ""
     limit: int = 200
+    peer: str = ""
+    after: str = ""
 
 
 class SessionList(msgspec.Struct, frozen=True):
-    """Newest first; ``total`` counts all that match."""
+    """Newest first; ``total`` counts all that match. ``next`` is the ``after`` of the page that follows, "" on the
+    last."""
 
     sessions: list[OpenSession]
     total: int
+    next: str = ""
 
 
 class Disconnect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,13 +119,18 @@ async def list_sessions(call: Call, wanted: ListSessions) -> SessionList:
     """List who is connected over all workers: protocol, TLS, address, account, client, last command, bytes."""
     if call.context.sessions is None:
         return SessionList([], 0)
+    limit = max(1, min(wanted.limit, MOST))
     choice = Choice(
         protocol=wanted.protocol,
         account=_account(wanted.account),
+        peer=_network(wanted.peer),
         reach=_reach(call.actor),
-        limit=max(1, min(wanted.limit, MOST)),
+        limit=limit + 1,  # one more tells whether a page follows
+        after=_place(wanted.after),
     )
-    return SessionList(*await call.context.sessions.find(choice))
+    found, total = await call.context.sessions.find(choice)
+    last = found[limit - 1] if len(found) > limit else None
+    return SessionList(found[:limit], total, f"{last.since!r}_{last.id}" if last else "")
 
 
 @use("session.disconnect", right="change", open_to="user", about=narrows)
@@ -139,6 +160,43 @@ async def disconnect(call: Call, wanted: Disconnect) -> Disconnected:
 def _account(text: str) -> str:
     """An address as sessions know it. Raises DirectoryError."""
     return own_address(text).key if text else ""
+
+
+def _network(text: str) -> str:
+    text = text.strip()
+    try:
+        return str(ipaddress.ip_network(text, strict=False)) if text else ""
+    except ValueError:
+        raise ManageError(
+            "invalid",
+            f"{text[:60]} is no address and no network.",
+            "Write it like 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32.",
+        ) from None
+
+
+def _place(text: str) -> tuple[float, str] | None:
+    if not text:
+        return None
+    since, _, id = text.partition("_")
+    try:
+        at = float(since)
+    except ValueError:
+        at = math.nan
+    if not math.isfinite(at):
+        raise ManageError("invalid", f"{text[:60]} is no place in the list.", "Give a page's `next`.")
+    return at, id
+
+
+@lru_cache(16)
+def _parsed(network: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(network)
+
+
+def _lies_in(peer: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer) in _parsed(network)
+    except ValueError:  # a Unix socket has no address
+        return False
 
 
 def _reach(actor: Actor) -> list[str] | None:

@@ -43,7 +43,7 @@ def protocol_of(record: Record) -> str:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A filter; empty parts let everything through. ``level`` is the least. ``text`` is looked for in event
-    and fields, whatever the case."""
+    and fields, whatever the case. ``account`` is who signed in, or whom mail is for."""
 
     level: str = "debug"
     protocol: str = ""
@@ -51,6 +51,7 @@ class Wanted:
     text: str = ""
     session: str = ""
     trace: str = ""
+    account: str = ""
 
     def lets(self, record: Record) -> bool:
         """Whether this line is wanted."""
@@ -68,7 +69,13 @@ class Wanted:
             return False
         if self.protocol and protocol_of(record) != self.protocol:
             return False
+        if self.account and not self._concerns(fields):
+            return False
         return not self.text or self._holds(record)
+
+    def _concerns(self, fields: Mapping[str, Any]) -> bool:
+        account = self.account.casefold()
+        return any(account == str(fields.get(name, "")).casefold() for name in ("account", "recipient"))
 
     def _holds(self, record: Record) -> bool:
         needle = self.text.casefold()

@@ -139,6 +139,7 @@ def _filter(wanted: LogFilter) -> Wanted:
         text=wanted.text,
         session=wanted.session,
         trace=wanted.trace,
+        account=wanted.account,
     )
 
 

@@ -32,7 +32,7 @@ class NodeSessions:
             sessions, count = answer
             found += msgspec.convert(sessions, list[OpenSession])
             total += int(count)
-        found.sort(key=lambda session: -session.since)
+        found.sort(key=lambda session: (-session.since, session.id))
         return found[: choice.limit], total
 
     async def dismiss(self, choice: Choice, reason: str) -> list[OpenSession]:
@@ -56,8 +56,9 @@ class NodeSessions:
         )
 
     def _own(self, choice: Choice) -> tuple[list[OpenSession], int]:
-        meant = sorted(self._meant(choice), key=lambda session: -session.since)
-        return [self._describe(session) for session in meant[: min(choice.limit, MOST)]], len(meant)
+        meant = sorted(self._meant(choice), key=lambda session: (-session.since, session.label))
+        page = [session for session in meant if choice.follows(session.since, session.label)]
+        return [self._describe(session) for session in page[: min(choice.limit, MOST + 1)]], len(meant)
 
     def _dismiss_own(self, choice: Choice, reason: str) -> list[OpenSession]:
         meant = self._meant(choice)
@@ -70,7 +71,9 @@ class NodeSessions:
             session
             for session in self._house.sessions
             if not session.closing
-            and choice.takes(session.label, session.door.protocol, session.account_address)
+            and choice.takes(
+                session.label, session.door.protocol, session.account_address, session.peer.address
+            )
         ]
 
     def _describe(self, session: Connection) -> OpenSession:

@@ -18,7 +18,6 @@ from posthouse.web import flash, static_files
 from posthouse.web.language import NAMES, Language, language
 from posthouse.web.nav import GROUPS
 from posthouse.web.page import Page, pages
-from posthouse.web.plot import plot
 from posthouse.web.visit import link
 
 if TYPE_CHECKING:
@@ -47,11 +46,10 @@ def environment(code: str) -> Environment:
         size=words.size,
         span=words.span,
         moment=lambda at: _time(words, at),
+        log_time=_log_time,
         words=words,
     )
-    made.globals.update(
-        static=static_files.address, link=link, languages=NAMES, plot=plot, zip=zip, exact=_exact
-    )
+    made.globals.update(static=static_files.address, link=link, languages=NAMES, zip=zip, exact=_exact)
     return made
 
 
@@ -62,6 +60,19 @@ def _time(words: Language, at: float) -> Markup:
     except (OverflowError, ValueError, OSError):
         return Markup("{}").format(words("unknown"))
     return Markup('<time datetime="{}">{}</time>').format(machine, words.moment(at))
+
+
+def _log_time(at: float) -> Markup:
+    """``<time>`` of a log line: the hour in UTC to the millisecond, the day as its title."""
+    try:
+        whole = time.gmtime(at)
+    except (OverflowError, ValueError, OSError):
+        return Markup("")
+    day, hour = time.strftime("%Y-%m-%d", whole), time.strftime("%H:%M:%S", whole)
+    part = f".{int(at % 1 * 1000):03}"
+    return Markup('<time datetime="{day}T{hour}{part}Z" title="{day} UTC">{hour}{part}</time>').format(
+        day=day, hour=hour, part=part
+    )
 
 
 def _exact(size: int) -> str:

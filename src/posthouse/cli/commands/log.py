@@ -26,6 +26,9 @@ def _filters(function: Function) -> Function:
         click.option(
             "--session", "of_session", default="", metavar="ID", help="Only lines of this connection."
         ),
+        click.option(
+            "--account", default="", metavar="ADDRESS", help="Only lines about a sign-in of, or mail for, it."
+        ),
         click.option("--text", default="", help="Only lines that hold this text, in any case."),
         click.option("--peer", default="", metavar="ADDRESS", help="Only lines about this address."),
         click.option("--protocol", default="", help="Only lines about this protocol: smtp, imap, pop3, ..."),

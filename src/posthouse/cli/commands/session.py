@@ -22,10 +22,11 @@ def session() -> None:
     "--protocol", default="", help="Only this protocol: smtp, submission, lmtp, imap, pop3 or http."
 )
 @click.option("--account", default="", metavar="ADDRESS", help="Only sessions of this account.")
+@click.option("--peer", default="", metavar="NETWORK", help="Only peers in this network, or of this address.")
 @click.option("--limit", default=200, show_default=True, help="Show at most this many.")
-def list_(session: Session, protocol: str, account: str, limit: int) -> None:
+def list_(session: Session, **filters: Any) -> None:
     """List who is connected, newest first."""
-    result = session.call("session.list", {"protocol": protocol, "account": account, "limit": limit})
+    result = session.call("session.list", filters)
 
     def words(found: Any) -> None:
         _table(found["sessions"], "Nobody is connected.")

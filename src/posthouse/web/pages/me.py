@@ -45,6 +45,7 @@ async def sessions(visit: Visit) -> Response:
         "me/sessions.html",
         browsers=(await visit.perform("me.sessions")).sessions,
         devices=(await visit.perform("me.devices")).devices,
+        connected=(await visit.perform("session.list", {"account": visit.actor.account})).sessions,
     )
 
 
