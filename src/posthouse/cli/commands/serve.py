@@ -15,6 +15,7 @@ from posthouse.cli import demo_ports, passwords, show
 from posthouse.cli.command import command
 from posthouse.cli.errors import CommandError
 from posthouse.cli.session import Session
+from posthouse.cli.until_eof import watch
 
 if TYPE_CHECKING:
     from posthouse.manage.context import LiveState
@@ -33,12 +34,12 @@ DEMO_ADDRESS = f"demo@{DEMO_DOMAIN}"
 def add_to(group: click.Group) -> None:
     """Declare ``serve``."""
     declare = command(group, "serve", "demo.prepare", "setup.state", "setup.link")
-    declare(
-        click.option("--demo", is_flag=True, help="Make a demo account and say how to try the server.")(serve)
-    )
+    demo = click.option("--demo", is_flag=True, help="Make a demo account and say how to try the server.")
+    until_eof = click.option("--until-eof", is_flag=True, help="Stop when standard input ends.")
+    declare(demo(until_eof(serve)))
 
 
-def serve(session: Session, demo: bool) -> int:
+def serve(session: Session, demo: bool, until_eof: bool) -> int:
     """Run the server in the foreground until it is told to stop (Ctrl-C, SIGTERM).
 
     Without a configuration file, ports are chosen that are free: the standard ones for root, else high ones. A
@@ -52,6 +53,8 @@ def serve(session: Session, demo: bool) -> int:
             "failed", "This program was started without a server.", "Run `python -m posthouse serve`."
         )
     config = session.config
+    if until_eof:
+        watch()
     try:
         if demo or not _has_file(session):
             config = demo_ports.choose(config)
