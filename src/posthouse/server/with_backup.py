@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from posthouse.database.contract import DatabaseUnavailable
+from posthouse.manage.backup.access import Busy
 from posthouse.manage.backup.making import due_at, make_backup, prune_backups
 from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
@@ -30,14 +31,24 @@ async def _nobody(value: Any) -> None:
     """Nobody watches the progress of a scheduled backup."""
 
 
+async def if_due(call: Call) -> bool:
+    """Make a backup if the schedule asks for one, then remove those no longer kept; whether it did. Raises
+    ManageError, DatabaseUnavailable."""
+    due = await due_at(call.context)
+    if due is None or due > time.time():
+        return False
+    await make_backup(call)
+    await prune_backups(call, dry=False)
+    return True
+
+
 async def _run(call: Call) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            due = await due_at(call.context)
-            if due is not None and due <= time.time():
-                await make_backup(call)
-                await prune_backups(call, dry=False)
+            await if_due(call)
+        except Busy as error:
+            log.info("backup.waits", reason=error.what)  # another node makes it, or somebody restores
         except ManageError as error:
             log.error("backup.schedule", reason=error.what, mend=error.mend)
         except DatabaseUnavailable as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import os
 import socket
 import threading
@@ -36,6 +37,12 @@ JOB = "backup.job"
 LEASE_SECONDS = 120.0
 EXTEND_SECONDS = 20.0
 TELL_SECONDS = 0.5
+
+
+_FOREIGN = (
+    "The backups in this place were made by another server, or were replaced.",
+    "Correct backup.place, or go on with those backups by `posthouse backup init --adopt` and their recovery key.",
+)
 
 
 class Stopped(Exception):
@@ -83,8 +90,8 @@ def repository_of(
     own = bytes.fromhex(now[settings.SECRET])
     if key or descriptor.key:
         opened = keys.open_with(descriptor, key)
-        if not key and own and opened.secret != own:
-            raise WrongKey("The backups in this place were made by another server, or were replaced.")
+        if not key and own and not hmac.compare_digest(opened.secret, own):
+            raise WrongKey(*_FOREIGN)
         return Repository(place, opened, pace)
     if not own or not now[settings.RECIPIENT]:
         raise ManageError(
@@ -92,6 +99,8 @@ def repository_of(
             "This server has no key to the backups in this place.",
             "Give the recovery key, or adopt the place with `posthouse backup init --adopt`.",
         )
+    if not keys.belongs(descriptor, own):
+        raise WrongKey(*_FOREIGN)
     return Repository(place, Keys.of(own, bytes.fromhex(now[settings.RECIPIENT])), pace)
 
 
@@ -175,9 +184,9 @@ def translated(job: Callable[[], T]) -> T:
     try:
         return job()
     except PlaceError as error:
-        raise ManageError("unavailable", error.what, error.mend) from error
+        raise ManageError("refused" if error.unset else "unavailable", error.what, error.mend) from error
     except WrongKey as error:
-        raise ManageError("refused", str(error), "Give the right one; nobody else has a copy.") from error
+        raise ManageError("refused", str(error), error.mend) from error
     except Missing as error:
         raise ManageError(
             "missing",
@@ -206,7 +215,7 @@ async def only_one(context: Context, work: Work) -> AsyncIterator[None]:
     holder = sha256(f"{socket.gethostname()}:{context.bodies.folder}".encode()).hexdigest()
     database = context.database
     if holder in _at_work:
-        raise _busy()
+        raise Busy
     _at_work.add(holder)
     try:
         async with _leased(database, holder, work):
@@ -218,12 +227,15 @@ async def only_one(context: Context, work: Work) -> AsyncIterator[None]:
 _at_work: set[str] = set()
 
 
-def _busy() -> ManageError:
-    return ManageError(
-        "refused",
-        "Another backup, restore or prune is under way.",
-        "Wait until it ends. If it ran on a machine that died, its lease ends within two minutes.",
-    )
+class Busy(ManageError):
+    """Somebody else is at the backups."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "refused",
+            "Another backup, restore or prune is under way.",
+            "Wait until it ends. If it ran on a machine that died, its lease ends within two minutes.",
+        )
 
 
 @contextlib.asynccontextmanager
@@ -245,14 +257,17 @@ async def _leased(database: Database, holder: str, work: Work) -> AsyncIterator[
                 if not await database.run(take):
                     work.stop()
                 last = time.monotonic()
-            except DatabaseUnavailable:
+            except DatabaseUnavailable:  # (anything else ends this task, and with it the work)
                 if time.monotonic() - last > LEASE_SECONDS - 2 * EXTEND_SECONDS:
                     work.stop()
 
     if not await database.run(take):
         await database.run(leases.give_back, JOB, holder)
-        raise _busy()
+        raise Busy
     extending = asyncio.ensure_future(extend())
+    extending.add_done_callback(
+        lambda done: work.stop()
+    )  # nobody extends any more: bodies may be removed soon
     try:
         yield
     finally:

@@ -3,8 +3,9 @@
 In units of bounded size; each records how far it came, so that a restore that was cut off goes on where it was. The
 directory comes last: until then nobody can sign in, and no mail is taken.
 
-Two things are not as they were. UIDNEXT and the highest modseq of each mailbox jump ahead: mail that came after the
-backup was seen by mail programs under numbers that must not be given to other mail. And queue rows have no leases.
+Two things are not as they were. UIDNEXT and the highest modseq of each mailbox, and the last UIDVALIDITY given, jump
+ahead: mail and mailboxes that came after the backup were seen by mail programs under numbers that must not be given to
+others. And queue rows have no leases.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from posthouse.store.contract import DELETED, SEEN
 from posthouse.store.records import mailboxes, messages
 
 GAP = 100_000
-"""UIDs and modseqs skipped in each mailbox."""
+"""UIDs and modseqs skipped in each mailbox, and UIDVALIDITYs."""
 UNIT = 250
 """Rows put in by one unit."""
 BODIES_UNIT = 50
@@ -244,6 +245,8 @@ def _changed(name: str, row: dict[str, Any], contents: Contents) -> tuple[dict[s
         row["uidnext"] = min(row["uidnext"] + GAP, MAX_UID)
         row["highest_modseq"] += GAP
         row["tombstones_from"] = row["highest_modseq"]  # mail programs are told every UID that is missing
+    elif name == "counters" and row["name"] == "uidvalidity":
+        row["value"] += GAP  # (it runs ahead of the clock where many mailboxes were made at once)
     elif name == "queue_recipients":
         if row["message_id"] in contents.lost_queue:
             return row, False

@@ -34,13 +34,18 @@ _GROUP = 5
 
 
 class WrongKey(Exception):
-    """The recovery key or passphrase does not open this repository; the text is a sentence."""
+    """The recovery key or passphrase does not open this repository; the text and ``mend`` are sentences."""
+
+    def __init__(self, what: str, mend: str = "Give the right one; nobody else has a copy.") -> None:
+        super().__init__(what)
+        self.mend = mend
 
 
 class Descriptor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``posthouse-backup.json`` of a place. ``wrapped``: the secret, sealed for the public key. ``salt`` and
     ``tag`` (passphrase): what scrypt takes, and a signature over the secret that only the passphrase makes. ``key``
-    (no protection): the recovery key itself."""
+    (no protection): the recovery key itself. ``mark``: a signature over the rest by the secret, so that the server,
+    which cannot open ``wrapped``, knows its own place."""
 
     format: int
     protection: Protection
@@ -48,6 +53,7 @@ class Descriptor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     salt: bytes = b""
     tag: bytes = b""
     key: str = ""
+    mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +89,26 @@ def make(protection: Protection, passphrase: str = "") -> tuple[Descriptor, Keys
         tag = hmac.digest(signing, secret, "sha256")
         recipient = public_of(private)
         wrapped = b"".join(seal(recipient, [secret]))
-        return Descriptor(FORMAT, protection, wrapped, salt, tag), Keys.of(secret, recipient, private), ""
+        descriptor = Descriptor(FORMAT, protection, wrapped, salt, tag)
+        return _marked(descriptor, secret), Keys.of(secret, recipient, private), ""
     private = os.urandom(32)
     recipient = public_of(private)
     wrapped = b"".join(seal(recipient, [secret]))
     text = write_key(private, secret)
-    kept = text if protection == "none" else ""
-    return Descriptor(FORMAT, protection, wrapped, key=kept), Keys.of(secret, recipient, private), text
+    descriptor = Descriptor(FORMAT, protection, wrapped, key=text if protection == "none" else "")
+    return _marked(descriptor, secret), Keys.of(secret, recipient, private), text
+
+
+def belongs(descriptor: Descriptor, secret: bytes) -> bool:
+    """Whether this is the descriptor of the repository with this secret: what is written there can be opened with the
+    recovery key that goes with it, and no other."""
+    return hmac.compare_digest(_marked(descriptor, secret).mark, descriptor.mark)
+
+
+def _marked(descriptor: Descriptor, secret: bytes) -> Descriptor:
+    plain = msgspec.json.encode(msgspec.structs.replace(descriptor, mark=b""))
+    mark = hmac.digest(derive(secret, b"descriptor"), plain, "sha256")
+    return msgspec.structs.replace(descriptor, mark=mark)
 
 
 def open_with(descriptor: Descriptor, text: str) -> Keys:

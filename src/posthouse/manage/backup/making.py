@@ -30,6 +30,11 @@ from posthouse.settings import backup as settings
 
 log = logger("backup")
 
+RETRY_SECONDS = 900.0
+"""How soon after a run that failed the schedule tries again."""
+CLOCK_SLACK = 60.0
+"""Seconds that the last run may seem to lie in the future."""
+
 _running: dict[int, Work] = {}
 """By the identity of the context: what the backup under way does now."""
 
@@ -141,10 +146,16 @@ async def prune_backups(call: Call, *, dry: bool) -> Pruned:
 async def due_at(context: Context) -> float | None:
     """When the next backup is due, in seconds since 1970; None without schedule or place."""
     now = context.settings.now
-    if not now[settings.PLACE]:
+    times, interval = now[settings.TIMES], now[settings.INTERVAL]
+    if not now[settings.PLACE] or not (times or interval):
         return None
     last = await context.database.scan(get_state, "last")
-    begun = last["started"] if last else context.started_at
-    if not last and now[settings.INTERVAL]:
-        return time.time()
-    return next_run(time.time(), begun, now[settings.TIMES], now[settings.INTERVAL])
+    moment = time.time()
+    if last and last["started"] > moment + CLOCK_SLACK:
+        return moment  # the clock was ahead then: nobody knows how old that backup is
+    if not last and interval:
+        return moment
+    due = next_run(moment, last["started"] if last else context.started_at, times, interval)
+    if last and not last["ok"] and due is not None:
+        due = min(due, last["started"] + RETRY_SECONDS)
+    return due

@@ -21,15 +21,18 @@ NAME = re.compile(
     r"posthouse-backup\.json|objects/([0-9a-f]{2})/\1[0-9a-f]{62}|manifests/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}"
 )
 """Every name there may be."""
+_TEMPORARY = re.compile("[0-9a-f]{24}")
 
 
 class PlaceError(Exception):
-    """The place cannot be used: what is wrong and what to do, each a sentence."""
+    """The place cannot be used: what is wrong and what to do, each a sentence. ``unset``: it is not one that could
+    be, whatever its state."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, mend: str, *, unset: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.mend = mend
+        self.unset = unset
 
 
 class Place(Protocol):
@@ -60,6 +63,7 @@ class FolderPlace:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder)
         self._dirty: set[Path] = set()
+        self._settled = False
 
     def put(self, name: str, content: Iterable[bytes]) -> int:
         target = self._path(name)
@@ -116,9 +120,13 @@ class FolderPlace:
             raise self._trouble(error) from error
 
     def settle(self) -> None:
-        """Flush the folders in which files appeared (the files themselves were flushed as they were written)."""
+        """Flush the folders in which files appeared (the files themselves were flushed as they were written). The
+        first time all folders: of what a run that was killed left there, a backup takes what it finds as kept."""
         dirty, self._dirty = self._dirty, set()
         try:
+            if not self._settled:
+                dirty |= {self._folder, *(each for each in self._folder.glob("objects*/**") if each.is_dir())}
+            self._settled = True
             for folder in dirty:
                 descriptor = flush.open_directory(str(folder))
                 try:
@@ -130,9 +138,17 @@ class FolderPlace:
             raise self._trouble(error) from error
 
     def sweep(self) -> None:
-        """Remove what a crash left half written. Only while no backup runs."""
-        for left in (self._folder / "tmp").glob("*"):
-            left.unlink(missing_ok=True)
+        """Remove what a crash left half written. Only while no backup runs. What somebody else put there stays: also
+        a link from here to a folder of other files."""
+        folder = self._folder / "tmp"
+        try:
+            if folder.is_symlink() or not folder.is_dir():
+                return
+            for left in folder.iterdir():
+                if _TEMPORARY.fullmatch(left.name):
+                    left.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._trouble(error) from error
 
     def _make(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -172,10 +188,13 @@ def open_place(where: str, *, endpoint: str, region: str, key_id: str, secret_ke
             "No backup place is set.",
             "Set backup.place to a folder (an absolute path) or to s3://bucket/prefix, then run "
             "`posthouse backup init`.",
+            unset=True,
         )
     if not os.path.isabs(where) or "\0" in where:
         raise PlaceError(
-            f"The backup place {where!r} is no absolute path.", "Write it from the root on: /srv/backup/mail."
+            f"The backup place {where!r} is no absolute path.",
+            "Write it from the root on: /srv/backup/mail.",
+            unset=True,
         )
     return FolderPlace(where)
 

@@ -25,7 +25,7 @@ class S3Place:
             ) from None
         bucket, _, prefix = where.removeprefix("s3://").partition("/")
         if not bucket:
-            raise PlaceError(f"{where} names no bucket.", "Write it as s3://bucket/prefix.")
+            raise PlaceError(f"{where} names no bucket.", "Write it as s3://bucket/prefix.", unset=True)
         self._where = where
         self._library = obstore
         client: Any = {"timeout": "120s", "connect_timeout": "20s"}

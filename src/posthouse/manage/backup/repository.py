@@ -103,7 +103,8 @@ class Repository:
 
     def backups(self) -> list[str]:
         """The ids of all backups, oldest first."""
-        return sorted(name.removeprefix("manifests/") for name, _ in self.place.names("manifests"))
+        found = (name.removeprefix("manifests/") for name, _ in self.place.names("manifests"))
+        return sorted(backup for backup in found if _is_moment(backup))
 
     # inside
 
@@ -230,6 +231,15 @@ def _pieces(head: bytes, rest: Iterator[bytes], unpacker: zlib._Decompress | Non
                     break
         except zlib.error:
             raise Damaged("it is packed wrongly") from None
+
+
+def _is_moment(backup: str) -> bool:
+    """Whether an id begins with a moment that there is: whoever can write to the place can make up names."""
+    try:
+        time.strptime(backup[:16], "%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return False
+    return True
 
 
 def new_id(now: float) -> str:

@@ -169,9 +169,11 @@ def _newest_at(repository: Repository, text: str) -> str:
         raise ManageError(
             "invalid", f"{text!r} is no date.", "Write it like 2026-11-20 or 2026-11-20T08:30."
         ) from None
-    if len(text) <= 10:
-        moment += timedelta(days=1)
-    found = [backup for backup in repository.backups() if moment_of(backup) < moment.timestamp()]
+    try:
+        upto = (moment + timedelta(days=1) if len(text) <= 10 else moment).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ManageError("invalid", f"{text} is out of range.", "Write a date of this century.") from None
+    found = [backup for backup in repository.backups() if moment_of(backup) < upto]
     if not found:
         raise ManageError(
             "missing", f"There is no backup as old as {text}.", "`posthouse backup list` shows them."
@@ -180,6 +182,8 @@ def _newest_at(repository: Repository, text: str) -> str:
 
 
 def _scope(wanted: Restore) -> Scope:
+    if wanted.id and wanted.at:
+        raise ManageError("invalid", "A backup is named by its id or by a date.", "Give one of them.")
     if wanted.domain and wanted.account:
         raise ManageError("invalid", "Domain and account exclude one another.", "Give one of them.")
     if (wanted.folder and not wanted.account) or (wanted.uid and not wanted.folder) or wanted.uid < 0:

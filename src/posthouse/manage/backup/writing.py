@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, exists, func, or_, select
 
 from posthouse import __version__
 from posthouse.bodies.records import bodies as bodies_table
@@ -33,13 +33,17 @@ from posthouse.manage.backup.tables import (
 )
 from posthouse.observe import steps
 from posthouse.observe.log import logger
-from posthouse.store.records import mailboxes
+from posthouse.queue.records import queue_messages
+from posthouse.store.records import mailboxes, messages
 
 log = logger("backup")
 
 _READ = 256 * 1024
 _LEAST = 80
 """Bytes below which a file in a place cannot be an object."""
+
+_IN_MAIL = exists().where(messages.c.body == bodies_table.c.digest)
+_IN_QUEUE = exists().where(queue_messages.c.body == bodies_table.c.digest)
 
 Tell = Callable[[str, int, int], None]
 """Told what is being written, how many so far, of how many (0: unknown). Raises to end the work."""
@@ -176,13 +180,14 @@ class Writer:
         )
 
     def _lists(self, rows: Picture) -> tuple[list[Piece], int, int]:
-        """The lists of all live bodies, their number and bytes: oldest first, so that new ones come at the
-        end."""
+        """The lists of all bodies that are not on their way out, their number and bytes: oldest first, so that new
+        ones come at the end. A condemned one that something refers to stays: on a server database a unit may refer
+        to a body while another condemns it, until the removal job sees that and revives it."""
         cutter = Cutter(lambda digest, content: self._keep("list", digest, iter([content])), rows=1024)
         of = bodies_table.c
         wanted = (
             select(of.digest, of.size, of.created_at)
-            .where(of.condemned_at.is_(None))
+            .where(or_(of.condemned_at.is_(None), _IN_MAIL, _IN_QUEUE))
             .order_by(of.created_at, of.digest)
         )
         size = 0

@@ -106,6 +106,8 @@ class House:
         for row in found["mailboxes"]:
             for name in ("uidnext", "highest_modseq", "tombstones_from"):
                 del row[name]
+        for row in found["counters"]:
+            del row["value"]
         found["contents"] = {
             row["body"]: bytes(self.context.bodies.read(row["body"].hex())) for row in found["messages"]
         }
