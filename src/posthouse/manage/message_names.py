@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin
+from posthouse.directory import admin, lookup
 from posthouse.manage.context import Context
 from posthouse.manage.errors import ManageError
 from posthouse.queue import traces
@@ -127,9 +127,8 @@ async def _get(context: Context, address: str, mailbox_id: int, uid: int) -> Cop
 
 
 def _address_of(tx: Transaction, account_id: int) -> str:
-    return next(
-        (row.address for row in admin.list_accounts(tx) if row.id == account_id), f"account {account_id}"
-    )
+    account = lookup.find_account(tx, account_id)
+    return account.address if account is not None else f"account {account_id}"
 
 
 def _delivered(tx: Transaction, trace_ids: list[str]) -> list[int]:

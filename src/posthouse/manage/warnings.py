@@ -190,18 +190,10 @@ def _backup(kept: Kept, now: float, context: Context) -> list[Advice]:
 
 
 def _moment(value: str) -> float | None:
-    """When the run ended that this JSON describes."""
+    """When the backup ended that this JSON describes (``backup.making`` writes it)."""
     try:
         found = msgspec.json.decode(value)
     except msgspec.DecodeError:
         return None
-    if isinstance(found, Mapping):
-        found = next(
-            (
-                found[name]
-                for name in ("finished", "ended_at", "at", "began_at", "started_at")
-                if name in found
-            ),
-            None,
-        )
-    return float(found) if isinstance(found, (int, float)) else None
+    ended = found.get("finished") if isinstance(found, Mapping) else None
+    return float(ended) if isinstance(ended, (int, float)) else None
