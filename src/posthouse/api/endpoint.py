@@ -72,7 +72,7 @@ class Api:
     async def _serve(self, request: Request, route: Route, segments: list[str], asker: Asker) -> ASGIApp:
         wanted = await read(request, route, segments)
         if route.stream and not _wants_json(request, route):
-            return self._stream(request, route, asker, wanted)
+            return self._stream(request, route, asker, _resumed(request, wanted))
         key = request.headers.get(idempotent.HEADER)
         if key is not None and route.method == "POST":
             return await idempotent.once(
@@ -141,6 +141,12 @@ def _wants_json(request: Request, route: Route) -> bool:
         not route.media_type
         and request.headers.get("accept", "").partition(";")[0].strip() == "application/json"
     )
+
+
+def _resumed(request: Request, wanted: Any) -> Any:
+    """A client that comes back to a stream of events says which was the last it saw."""
+    last = request.headers.get("last-event-id", "")
+    return msgspec.structs.replace(wanted, after=last) if last and hasattr(wanted, "after") else wanted
 
 
 def _next(request: Request, result: Any) -> str:

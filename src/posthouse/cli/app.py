@@ -21,6 +21,7 @@ from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
 from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
+from posthouse.cli.commands.event import event
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
@@ -31,6 +32,7 @@ from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
 from posthouse.cli.commands.setup import setup
 from posthouse.cli.commands.token import token
+from posthouse.cli.commands.webhook import webhook
 from posthouse.cli.errors import CommandError
 from posthouse.cli.session import Session
 
@@ -53,6 +55,8 @@ for _group in (setup, dns, client):
 diagnose.add_to(cli)
 cli.add_command(completion)
 cli.add_command(token)
+cli.add_command(event)
+cli.add_command(webhook)
 cli.add_command(backup)
 signin.add_to(cli)
 cli.add_command(sessions)

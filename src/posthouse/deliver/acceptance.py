@@ -15,6 +15,7 @@ from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of
 from posthouse.deliver.plan import Copy, Plan, plan_for
+from posthouse.deliver.told import private_of
 from posthouse.deliver.unit import AcceptanceUnit, AppendFailed
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
@@ -125,9 +126,12 @@ class AcceptanceDesk:
     async def _commit(self, plan: Plan, body: Body, facts: Facts) -> None:
         """Run the unit. A mailbox that does not take its copy makes that recipient a queue row, never a
         refusal: whatever the recipients were told at RCPT stands."""
+        private = private_of(self._settings.now, body, facts, plan.sender)
         while True:
             try:
-                await self._durability.commit([body], self._unit.run, plan, body, facts, self._clock())
+                await self._durability.commit(
+                    [body], self._unit.run, plan, body, facts, self._clock(), private
+                )
                 counters.delivered += len(plan.copies)
                 return
             except AppendFailed as failure:

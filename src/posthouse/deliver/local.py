@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from posthouse.bodies.contract import Bodies, BodyMissing, Durability
+from posthouse.cluster import events
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import FactsOf, KeptBody, facts_of, new_copy
+from posthouse.deliver.told import private_of, received
 from posthouse.directory.contract import Account
 from posthouse.directory.lookup import account_exists
 from posthouse.mail.address import Address, parse_address
 from posthouse.queue.contract import Lease, Queue
 from posthouse.route.resolve import Router
+from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Appender, NewMessage, StoreRefusal
 
 
@@ -34,6 +37,7 @@ class LocalDelivery:
         router: Router,
         bodies: Bodies,
         facts: FactsOf,
+        settings: CurrentSettings | None = None,
     ) -> None:
         self._durability = durability
         self._appender = appender
@@ -41,6 +45,7 @@ class LocalDelivery:
         self._router = router
         self._bodies = bodies
         self._facts = facts
+        self._settings = settings or CurrentSettings()
 
     async def deliver(self, lease: Lease) -> None:
         """Deliver and settle. Raises Deferred, LeaseLost or DatabaseUnavailable."""
@@ -49,7 +54,8 @@ class LocalDelivery:
         try:
             facts = await facts_of(self._facts, body)
             new = new_copy(body, facts, lease.message.sender, account, lease.message.received_at)
-            await self._durability.commit([], self._unit, lease, account, new)
+            private = private_of(self._settings.now, body, facts, lease.message.sender)
+            await self._durability.commit([], self._unit, lease, account, new, private)
         except BodyMissing as missing:
             raise Deferred("its content is missing") from missing
         except StoreRefusal as refusal:
@@ -62,12 +68,19 @@ class LocalDelivery:
             raise Deferred(f"the address leads to no mailbox ({destination.kind})")
         return destination.account
 
-    def _unit(self, tx: Transaction, lease: Lease, account: Account, new: NewMessage) -> None:
+    def _unit(
+        self, tx: Transaction, lease: Lease, account: Account, new: NewMessage, private: dict[str, str]
+    ) -> None:
         if not account_exists(tx, account.id):
             raise Deferred("the account was removed meanwhile")
         mailbox_id = self._appender.inbox_in(tx, account.id)
         (appended,) = self._appender.append_in(tx, mailbox_id, [new])
         note = f"delivered to INBOX of {account.address} as UID {appended.uid}"
+        message = lease.message
+        told = received(
+            account.address, message.trace, appended.message_id, appended.uid, message.size, private
+        )
+        events.write(tx, [told])
         if not self._queue.settle(tx, lease, note, appended.message_id):
             raise LeaseLost
 

@@ -6,9 +6,11 @@ It may run more than once and leaves nothing behind but rows and the plan's ``qu
 from __future__ import annotations
 
 from posthouse.bodies.contract import Bodies, Body
+from posthouse.cluster import events
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import new_copy
 from posthouse.deliver.plan import Copy, Plan
+from posthouse.deliver.told import received
 from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
 from posthouse.queue.contract import Queue, QueuedMessage
@@ -34,13 +36,24 @@ class AcceptanceUnit:
         self._queue = queue
         self._bodies = bodies
 
-    def run(self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float) -> None:
-        """Deliver the copies, put the queue rows, write the trace. Raises AppendFailed."""
+    def run(
+        self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float, private: dict[str, str]
+    ) -> None:
+        """Deliver the copies, put the queue rows, write trace and events; ``private`` is what these may tell of the
+        content. Raises AppendFailed."""
         rows = self._deliver(tx, plan, body, facts, now)
         if plan.waiting:
             self._bodies.claim(tx, body.digest, body.size)
             plan.queue_id = self._queue.put(tx, _queued_message(plan, body), plan.queued())
         traces.write(tx, _story(plan, body, facts, rows, now))
+        trace = plan.envelope.origin.trace
+        events.write(
+            tx,
+            [
+                received(copy.account.address, trace, message_id, uid, body.size, private)
+                for copy, message_id, uid in rows
+            ],
+        )
 
     def _deliver(
         self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float

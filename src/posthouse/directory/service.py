@@ -18,7 +18,7 @@ from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
 from posthouse.directory.devices import MAIL_PROTOCOLS, Devices
 from posthouse.directory.passwords import SCRAM_ITERATIONS, Passwords
 from posthouse.directory.rows import Login, read_login
-from posthouse.directory.signin import Failures
+from posthouse.directory.signin import Failures, tell_signed_in
 from posthouse.directory.verified import Verified
 from posthouse.mail.address import Address, parse_address
 from posthouse.observe.counters import counters
@@ -161,8 +161,10 @@ class DirectoryService:
         if not account.active:
             return self._refuse(key, peer, protocol, "account not active")
         counters.signed_in[protocol] += 1
-        if self.devices is not None and protocol in MAIL_PROTOCOLS:
-            self.devices.signed_in(account.id, protocol, peer)
+        if protocol in MAIL_PROTOCOLS:  # in the browser there may be a second factor to come
+            tell_signed_in(account.address, peer, protocol)
+            if self.devices is not None:
+                self.devices.signed_in(account.id, protocol, peer)
         return SignIn(account, delay=self._failures.succeeded(key, peer=peer))
 
     def _refuse(self, key: str, peer: str, protocol: str, reason: str) -> SignIn:

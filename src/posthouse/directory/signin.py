@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
 
+from posthouse.cluster.events import gathered, of_address
 from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.signin import FIRST_DELAY, FORGET_FAILURES, FREE_FAILURES, LONGEST_DELAY
@@ -88,6 +89,9 @@ class Failures:
             reason=reason,
             failures=of_peer,
         )
+        name = login[:_MAX_LOGGED]
+        told = {"login": name, "peer": peer, "protocol": protocol, "reason": reason}
+        gathered.note(of_address("session.failed", name, told), f"{name} {peer} {protocol}")
         return self._delay(max(of_peer, of_login))
 
     def succeeded(self, login: str, *, peer: str) -> float:
@@ -104,6 +108,12 @@ class Failures:
             return 0.0
         # The exponent is capped: the delay is, long before.
         return float(min(settings[LONGEST_DELAY], settings[FIRST_DELAY] * 2.0 ** min(beyond - 1, 16)))
+
+
+def tell_signed_in(address: str, peer: str, protocol: str) -> None:
+    """The event of a sign-in that succeeded."""
+    told = {"login": address, "peer": peer, "protocol": protocol}
+    gathered.note(of_address("session.signed_in", address, told), f"{address} {peer} {protocol}")
 
 
 def peer_key(peer: str) -> str:

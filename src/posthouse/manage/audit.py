@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from posthouse.cluster import events
 from posthouse.database.contract import Transaction
 from posthouse.directory.listing import escaped
-from posthouse.manage import records
+from posthouse.manage import event_kinds, records
 from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
 from posthouse.manage.reach import page_size
@@ -35,20 +36,19 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one audit line in the caller's unit. ``before`` and ``after`` hold what differs; None where
-    there is none."""
-    line = tx.insert(
-        records.INSERT_AUDIT,
-        {
-            "at": time.time(),
-            "actor": actor.name[:255],
-            "source": actor.source[:100],
-            "use": use_name,
-            "subject": subject[:400],
-            "before": _encoded(before),
-            "after": _encoded(after),
-        },
-    )
+    """Write one audit line in the caller's unit, and its event. ``before`` and ``after`` hold what differs; None
+    where there is none."""
+    values = {
+        "at": time.time(),
+        "actor": actor.name[:255],
+        "source": actor.source[:100],
+        "use": use_name,
+        "subject": subject[:400],
+        "before": _encoded(before),
+        "after": _encoded(after),
+    }
+    line = tx.insert(records.INSERT_AUDIT, values)
+    events.write(tx, [event_kinds.of_audit(line, values)])
     places = _places(actor, use_name, subject)
     tx.execute_many(records.INSERT_AUDIT_PLACE, [{"place": place, "audit_id": line} for place in places])
 

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.directory.versions import bump
@@ -252,6 +253,8 @@ class CertificateDesk:
                 lifetime=lifetime,
                 renew_at=renew_at,
             )
+            about = {"certificate": row.id, "hosts": list(row.names), "ends": facts.not_after}
+            events.write(tx, [events.Fact("certificate.renewed", about)])
 
         await self._database.run(op)
         await self.keeper.load()
@@ -270,6 +273,8 @@ class CertificateDesk:
 
         def op(tx: Transaction) -> None:
             tx.change(records.FAILED, {"of_id": row.id, "at": now, "error": error.text, "again": now + pause})
+            about = {"certificate": row.id, "hosts": list(row.names), "error": error.text}
+            events.write(tx, [events.Fact("certificate.failed", about)])
             bump(tx, TOPIC, self._feed)
 
         try:

@@ -16,8 +16,8 @@ from posthouse.bodies.files import FileBodies
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database
 from posthouse.directory.passwords import Passwords
-from posthouse.manage.identity_enrolments import Enrolments
 from posthouse.manage.check_runs import CheckRuns
+from posthouse.manage.identity_enrolments import Enrolments
 from posthouse.settings.config import Config
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
@@ -25,12 +25,13 @@ from posthouse.store.contract import Keeping, Store
 if TYPE_CHECKING:
     from posthouse.manage.certificate_desk import CertificateDesk
     from posthouse.manage.identity import Identity
-    from posthouse.manage.listeners import Doors
+    from posthouse.manage.listener_change import Doors
     from posthouse.manage.logs import LiveLogs
     from posthouse.manage.measurements import Measures
     from posthouse.manage.send import Injection
     from posthouse.manage.sessions import OpenSessions
     from posthouse.manage.setup_door import SetupDoor
+    from posthouse.manage.webhooks import WebhookTester
 
 Right = Literal["view", "change", "read_mail", "send"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
@@ -138,6 +139,7 @@ class Context:
     measures: Measures | None = None
     doors: Doors | None = None
     setup: SetupDoor | None = None
+    webhooks: WebhookTester | None = None
     key_of: Callable[[str], tuple[Path, Path]] | None = None
     check_runs: CheckRuns = field(default_factory=CheckRuns)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)

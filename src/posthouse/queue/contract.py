@@ -13,6 +13,12 @@ from typing import Protocol
 
 from posthouse.database.contract import Transaction
 
+EVENTS = "EVENTS"
+"""The ``body_type`` of what is no mail: its content is kept by its destination class, there is no body file."""
+
+WEBHOOK = "webhook:"
+"""What destinations of that class begin with; the webhook's id follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
@@ -32,8 +38,8 @@ class QueuedMessage:
 
 @dataclass(frozen=True, slots=True)
 class QueuedRecipient:
-    """One recipient still owed. ``destination`` is its class and key, e.g. ``"local"``; ``account_id`` for
-    local. ``due_at`` 0.0 = at once; ``reason`` says why it was not delivered yet."""
+    """One recipient still owed. ``destination`` is its class and key: ``"local"``, ``"webhook:7"``; ``account_id``
+    for local. ``due_at`` 0.0 = at once; ``reason`` says why it was not delivered yet."""
 
     recipient: str
     destination: str
@@ -61,16 +67,26 @@ class Lease:
 class Queue(Protocol):
     """All methods take the caller's transaction and do nothing outside it."""
 
-    def put(self, tx: Transaction, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> int:
-        """Add a message and its recipients; returns the queue message id. The caller claimed the body."""
+    def put(
+        self,
+        tx: Transaction,
+        message: QueuedMessage,
+        recipients: Sequence[QueuedRecipient],
+        lifetime: float | None = None,
+    ) -> int:
+        """Add a message and its recipients; returns the queue message id. The caller claimed the body.
+        ``lifetime`` in seconds, where it is not that of mail."""
 
-    def lease(self, tx: Transaction, now: float, limit: int, seconds: float, owner: str) -> list[Lease]:
-        """Take up to ``limit`` due rows, oldest due first, for ``seconds``. A row is never leased twice at
-        once. ``owner`` names the worker, so that its leases can be freed when it starts again
-        (:meth:`free`)."""
+    def lease(
+        self, tx: Transaction, now: float, limit: int, seconds: float, owner: str, destination: str = ""
+    ) -> list[Lease]:
+        """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of this ``destination``.
+        A row is never leased twice at once. ``owner`` names the worker, so that its leases can be freed when it
+        starts again (:meth:`free`)."""
 
-    def next_due(self, tx: Transaction) -> float | None:
-        """When the next row is due (perhaps long ago); None while nothing is owed."""
+    def next_due(self, tx: Transaction, destination: str = "") -> float | None:
+        """When the next row of mail (or of this ``destination``) is due, perhaps long ago; None while nothing is
+        owed."""
 
     def free(self, tx: Transaction, owner: str, now: float) -> int:
         """Give back every lease of ``owner``: for a worker that stops, or starts after it died."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, exists, func, insert, or_, select, update
 
 from posthouse.database import schema
+from posthouse.queue.contract import EVENTS, WEBHOOK
 
 queue_messages = schema.table(
     "queue_messages",
@@ -85,6 +86,16 @@ SELECT_DUE = (
     .limit(bindparam("count"))
 )
 SELECT_NEXT_DUE = select(func.min(_R.due_at)).where(_R.held == 0)
+# Each destination class has its own workers: those of mail pass over the others.
+_MAIL = _R.destination.not_like(f"{WEBHOOK}%")
+_THAT = _R.destination == bindparam("destination")
+SELECT_DUE_MAIL = SELECT_DUE.where(_MAIL)
+SELECT_DUE_THAT = SELECT_DUE.where(_THAT)
+SELECT_NEXT_MAIL = SELECT_NEXT_DUE.where(_MAIL)
+SELECT_NEXT_THAT = SELECT_NEXT_DUE.where(_THAT)
+COUNT_THAT = select(func.count()).select_from(queue_recipients).where(_THAT)
+SELECT_MESSAGES_THAT = select(_R.message_id).where(_THAT).order_by(_R.message_id).limit(bindparam("count"))
+DELETE_RECIPIENTS_OF = delete(queue_recipients).where(_R.message_id == bindparam("of_message"))
 TAKE = (
     update(queue_recipients)
     .where(
@@ -193,11 +204,11 @@ SEARCH_LIST = _LINES.where(_FOUND)
 SEARCH_COUNT = select(func.count()).select_from(queue_messages).where(_FOUND)
 SELECT_BODIES = (
     select(queue_messages.c.id, queue_messages.c.body)
-    .where(queue_messages.c.id > bindparam("after"))
+    .where(queue_messages.c.id > bindparam("after"), queue_messages.c.body_type != EVENTS)
     .order_by(queue_messages.c.id)
     .limit(bindparam("count"))
 )
-SELECT_OLDEST = select(func.min(queue_messages.c.received_at))
+SELECT_OLDEST = select(func.min(queue_messages.c.received_at)).where(queue_messages.c.body_type != EVENTS)
 SELECT_COUNTS = select(func.count(_R.message_id.distinct()), func.count(), func.sum(_R.held))
 SELECT_MESSAGE = select(queue_messages.c.id, *_MESSAGE).where(queue_messages.c.id == bindparam("of_id"))
 SELECT_RECIPIENTS = (

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from functools import partial
 from time import time
 
+from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
 from posthouse.queue import records, traces
-from posthouse.queue.contract import Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue.contract import EVENTS, Lease, QueuedMessage, QueuedRecipient
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.queue import LIFETIME
 
@@ -29,22 +30,37 @@ class QueueService:
         self._settings = settings
         self._feed = feed
 
-    def put(self, tx: Transaction, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> int:
+    def put(
+        self,
+        tx: Transaction,
+        message: QueuedMessage,
+        recipients: Sequence[QueuedRecipient],
+        lifetime: float | None = None,
+    ) -> int:
         """Add a message and its recipients; returns the queue message id."""
         message_id = tx.insert(records.INSERT_MESSAGE, _message_values(message))
-        expires_at = message.received_at + self._settings.now[LIFETIME]
+        expires_at = message.received_at + (self._settings.now[LIFETIME] if lifetime is None else lifetime)
         tx.execute_many(
             records.INSERT_RECIPIENT,
             [_recipient_values(message_id, recipient, expires_at) for recipient in recipients],
         )
         tx.after_commit(partial(self._feed.publish, TOPIC, 0, message_id))
+        if message.body_type != EVENTS:
+            events.write(tx, [_fact("queued", message, each, message_id, each.reason) for each in recipients])
         return message_id
 
-    def lease(self, tx: Transaction, now: float, limit: int, seconds: float, owner: str) -> list[Lease]:
+    def lease(
+        self, tx: Transaction, now: float, limit: int, seconds: float, owner: str, destination: str = ""
+    ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first."""
         leases = []
         until = now + seconds
-        for row_id, seen_token in tx.execute(records.SELECT_DUE, {"now": now, "count": limit}):
+        wanted: dict[str, object] = {"now": now, "count": limit}
+        if destination:
+            due = tx.execute(records.SELECT_DUE_THAT, {**wanted, "destination": destination})
+        else:
+            due = tx.execute(records.SELECT_DUE_MAIL, wanted)
+        for row_id, seen_token in due:
             token = secrets.token_hex(16)
             taken = tx.change(
                 records.TAKE,
@@ -62,9 +78,13 @@ class QueueService:
                 leases.append(_lease(row, token, until))
         return leases
 
-    def next_due(self, tx: Transaction) -> float | None:
+    def next_due(self, tx: Transaction, destination: str = "") -> float | None:
         """When the next row is due; None while nothing is owed."""
-        due: float | None = tx.execute(records.SELECT_NEXT_DUE)[0][0]
+        if destination:
+            rows = tx.execute(records.SELECT_NEXT_THAT, {"destination": destination})
+        else:
+            rows = tx.execute(records.SELECT_NEXT_MAIL)
+        due: float | None = rows[0][0]
         return due
 
     def free(self, tx: Transaction, owner: str, now: float) -> int:
@@ -79,6 +99,7 @@ class QueueService:
             return False
         tx.change(records.DELETE_MESSAGE, {"of_id": lease.message_id})
         self._trace(tx, lease, note, message_id)
+        self._tell(tx, lease, "delivered", note)
         return True
 
     def retry(self, tx: Transaction, lease: Lease, due_at: float, reason: str) -> bool:
@@ -106,12 +127,35 @@ class QueueService:
         )
         if changed:
             self._trace(tx, lease, f"held: {reason}" if held else f"not delivered yet: {reason}")
+            if held:
+                self._tell(tx, lease, "held", reason)
         return bool(changed)
+
+    def _tell(self, tx: Transaction, lease: Lease, what: str, text: str) -> None:
+        """Write the event; deliveries of events are none, or they would never end."""
+        if lease.message.body_type != EVENTS:
+            fact = _fact(what, lease.message, lease.recipient, lease.message_id, text)
+            events.write(tx, [fact])
 
     def _trace(self, tx: Transaction, lease: Lease, text: str, message_id: int = 0) -> None:
         entry = ("deliver", f"<{lease.recipient.recipient}> {text}")
         row = traces.TraceRow(lease.message.trace, time(), (entry,), lease.message_id, message_id)
         traces.write(tx, [row])
+
+
+def _fact(
+    what: str, message: QueuedMessage, recipient: QueuedRecipient, queue_id: int, text: str
+) -> events.Fact:
+    data = {
+        "trace": message.trace,
+        "queue": queue_id,
+        "recipient": recipient.recipient,
+        "destination": recipient.destination,
+        "size": message.size,
+        "text": text[: traces.MAX_TEXT],
+    }
+    domain = recipient.recipient.rpartition("@")[2].lower()
+    return events.Fact(f"message.{what}", data, domain)
 
 
 def _message_values(message: QueuedMessage) -> dict[str, object]:

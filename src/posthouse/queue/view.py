@@ -109,6 +109,20 @@ def try_again(tx: Transaction, queue_id: int, now: float, *, feed: Feed | None =
     return changed
 
 
+def count_destination(tx: Transaction, destination: str) -> int:
+    """How many recipients of this destination wait."""
+    return int(tx.execute(records.COUNT_THAT, {"destination": destination})[0][0])
+
+
+def drop_destination(tx: Transaction, destination: str) -> int:
+    """Remove up to :data:`PAGE` messages owed to this destination alone, leased ones too; returns how many."""
+    rows = tx.execute(records.SELECT_MESSAGES_THAT, {"destination": destination, "count": PAGE})
+    for (message_id,) in rows:
+        tx.change(records.DELETE_RECIPIENTS_OF, {"of_message": message_id})
+        tx.change(records.DELETE_MESSAGE, {"of_id": message_id})
+    return len(rows)
+
+
 def show_queue(tx: Transaction, queue_id: int) -> QueueDetail | None:
     """One message of the queue; None when it is not (or no longer) there."""
     rows = tx.execute(records.SELECT_MESSAGE, {"of_id": queue_id})

@@ -98,7 +98,7 @@ async def _mail_of_own(session: Session, parsed: Mail, account_id: int) -> None:
     assert parsed.sender is not None
     if not await session.parts.reception.may_send_as(account_id, parsed.sender):
         refusal = Refusal(553, "5.7.1", "This sender address is not yours")
-        await note_refused(session, None, "mail", f"{parsed.sender}: {refusal.text}")
+        await note_refused(session, None, "mail", f"{parsed.sender}: {refusal.text}", refusal.code)
         raise refusal
     _begin(session, parsed)
 
@@ -138,7 +138,7 @@ async def _rcpt(session: Session, transaction: Transaction, parsed: Rcpt) -> Non
             recipient=str(parsed.address),
             reason=refusal.cause or str(refusal),
         )
-        await note_refused(session, transaction, "rcpt", text)
+        await note_refused(session, transaction, "rcpt", text, refusal.code)
         # Strangers who try addresses are stopped; a user's long list with many typing errors is not.
         session.refuse(refusal, counts=session.account_id is None and session.kind is not Kind.LMTP)
         return

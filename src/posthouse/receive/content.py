@@ -184,7 +184,7 @@ async def _refused(session: Session, transaction: Transaction, refusal: Refusal)
         peer=session.peer.address,
         reason=refusal.cause or str(refusal),
     )
-    await note_refused(session, transaction, "data", str(refusal))
+    await note_refused(session, transaction, "data", str(refusal), refusal.code)
     count = len(transaction.answers) if session.kind is Kind.LMTP else 1
     session.write(refusal_reply(refusal) * count)
     if refusal.close:

@@ -170,6 +170,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             router=router,
             bodies=bodies,
             facts=compute,
+            settings=settings,
         )
         owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
         delivery = DeliveryWorker(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from posthouse.settings.contract import Setting
 
 
-def _check_schedule(text: str) -> str:
+def check_schedule(text: str) -> str:
+    """The complaint about a list of waits; "" when it is good."""
     waits = text.split()
     if not waits or not all(wait.isascii() and wait.isdigit() and 1 <= int(wait) <= 604800 for wait in waits):
         return "must be waits in seconds between 1 and 604800, separated by blanks"
@@ -17,7 +18,7 @@ RETRY_SCHEDULE = Setting(
     "60 300 900 1800 3600",
     "The waits between attempts to deliver; the last one repeats.",
     unit="seconds",
-    check=_check_schedule,
+    check=check_schedule,
 )
 
 LIFETIME = Setting(

@@ -6,6 +6,7 @@ import socket
 import time
 from typing import Any
 
+from posthouse.cluster import events
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.manage.audit import note
 from posthouse.manage.backup.access import (
@@ -99,6 +100,8 @@ def _write(context: Context, work: Work) -> Manifest:
 async def _remember(call: Call, result: dict[str, Any], made: Manifest | None = None) -> None:
     def op(tx: Transaction) -> None:
         put_state(tx, "last", result)
+        if made is None:
+            events.write(tx, [events.Fact("backup.failed", {"error": result["error"]})])
         if made is not None:
             put_state(tx, "good", result)
             note(

@@ -165,6 +165,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_devices_account_id", "devices", ['account_id'], unique=False)
     op.create_table(
+        "events",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('at', schema.real(), nullable=False),
+        sa.Column('kind', schema.ascii_text(60), nullable=False),
+        sa.Column('domain', schema.key_text(255), nullable=False),
+        sa.Column('account', schema.key_text(320), nullable=False),
+        sa.Column('data', schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_events')),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "factors",
         sa.Column('id', schema.ident(), nullable=False),
         sa.Column('account_id', schema.big(), nullable=False),
@@ -231,5 +243,49 @@ def upgrade() -> None:
         sa.Column('account_id', schema.big(), nullable=False),
         sa.Column('expires_at', schema.real(), nullable=False),
         sa.PrimaryKeyConstraint('secret', name=op.f('pk_sign_in_links')),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('webhook_id', schema.big(), nullable=False),
+        sa.Column('queue_id', schema.big(), nullable=False),
+        sa.Column('created_at', schema.real(), nullable=False),
+        sa.Column('first_event', schema.big(), nullable=False),
+        sa.Column('last_event', schema.big(), nullable=False),
+        sa.Column('events', schema.big(), nullable=False),
+        sa.Column('state', schema.ascii_text(16), nullable=False),
+        sa.Column('attempts', schema.big(), nullable=False),
+        sa.Column('tried_at', schema.real(), nullable=False),
+        sa.Column('status', schema.big(), nullable=False),
+        sa.Column('trouble', schema.text(), nullable=False),
+        sa.Column('body', schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_webhook_deliveries')),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_webhook_deliveries_queue_id", "webhook_deliveries", ['queue_id'], unique=False)
+    op.create_index("ix_webhook_deliveries_webhook_id_id", "webhook_deliveries", ['webhook_id', 'id'], unique=False)
+    op.create_table(
+        "webhooks",
+        sa.Column('id', schema.ident(), nullable=False),
+        sa.Column('url', schema.text(), nullable=False),
+        sa.Column('secret', schema.ascii_text(200), nullable=False),
+        sa.Column('kinds', schema.text(), nullable=False),
+        sa.Column('domain', schema.key_text(255), nullable=False),
+        sa.Column('account', schema.key_text(320), nullable=False),
+        sa.Column('description', schema.key_text(400), nullable=False),
+        sa.Column('created_at', schema.real(), nullable=False),
+        sa.Column('active', schema.small(), nullable=False),
+        sa.Column('off_reason', schema.text(), nullable=False),
+        sa.Column('seen_event', schema.big(), nullable=False),
+        sa.Column('missed', schema.big(), nullable=False),
+        sa.Column('tried_at', schema.real(), nullable=False),
+        sa.Column('taken_at', schema.real(), nullable=False),
+        sa.Column('failing_since', schema.real(), nullable=False),
+        sa.Column('status', schema.big(), nullable=False),
+        sa.Column('trouble', schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks')),
+        sqlite_autoincrement=True,
         **schema.OPTIONS,
     )
