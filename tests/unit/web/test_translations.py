@@ -71,7 +71,7 @@ def test_compiled(language: str) -> None:
     with (LOCALE / language / "LC_MESSAGES" / "posthouse.mo").open("rb") as file:
         compiled = {_key(each): tuple(each.string) for each in read_mo(file) if each.id}
     written = {_key(each): tuple(each.string) for each in catalogue(language) if each.id and _is_whole(each)}
-    assert compiled == written, HOW
+    assert {key: compiled.get(key) for key in written} == written, HOW
 
 
 def _places(text: str) -> set[str]:
