@@ -1,0 +1,56 @@
+"""What calls of several topics answer. Made from the routes of the API by `make docs`; do not edit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Browser(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed-in browser: whose, from where, with what program, how it signed in; `current`: the one that
+    asks."""
+
+    id: int
+    address: str
+    peer: str
+    agent: str
+    how: str
+    created_at: float
+    last_seen: float
+    expires_at: float
+    current: bool = False
+
+
+class Browsers(msgspec.Struct, frozen=True, kw_only=True):
+    """The one used last first."""
+
+    sessions: list[Browser]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
+    """What one check found. `subject` is the domain, address or port it is about, "" for the server.
+    `state`: `ok`; `warn`, it works but could be better; `bad`, mail will suffer; `unknown`, it cannot be
+    known from here (the text says why, the mend how to find out)."""
+
+    name: str
+    group: Literal["server", "ports", "dns", "mail", "machine"]
+    state: Literal["ok", "warn", "bad", "unknown"]
+    text: str
+    mend: str = ""
+    subject: str = ""
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """All findings by group, and how many there are of each state."""
+
+    findings: list[Finding]
+    counts: dict[str, int]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
+    """How far a long use has come; `total` 0 means unknown."""
+
+    text: str
+    done: int = 0
+    total: int = 0
