@@ -38,6 +38,8 @@ def furnished(folder: Path, workers: int = 1) -> RunningServer:
 
 
 def _move_in(server: RunningServer, folder: Path) -> None:
+    # No page of a test asks an authority outside.
+    server.command("setting", "set", "certificates.directory", "https://127.0.0.1:9/directory")
     server.add_domain(DOMAIN)
     server.add_domain(LONG)
     lines = ["address,password,quota"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from posthouse.database.contract import Transaction
@@ -15,6 +17,9 @@ from posthouse.manage.errors import ManageError
 from posthouse.manage.use import Call, Nothing, use
 from posthouse.net.acme.errors import AcmeError
 from posthouse.settings import certificates as settings
+
+LOOK_SECONDS = 5.0
+"""How long the authority is asked before its account is shown without what it says."""
 
 
 class Agree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,8 +121,10 @@ async def _view(call: Call) -> AuthorityAccount:
     kept = await call.context.database.read(account, directory)
     terms, complaint, tells, binding = "", "", False, False
     try:
-        async with stranger(now) as client:
+        async with asyncio.timeout(LOOK_SECONDS), stranger(now) as client:
             terms, tells, binding = client.terms, client.tells_renewal, client.wants_binding
+    except TimeoutError:
+        complaint = f"It did not answer within {LOOK_SECONDS:.0f} seconds."
     except AcmeError as error:
         complaint = sentence(error.text)
     return AuthorityAccount(

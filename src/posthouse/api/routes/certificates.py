@@ -13,6 +13,7 @@ ROUTES = (
     Route("POST", "/certificates/{name}/renew", "certificate.renew", "Certificates", stream=True),
     Route("POST", "/certificates/self-made", "certificate.self_made", "Certificates"),
     Route("GET", "/certificate-authority", "certificate.account", "Certificates"),
+    Route("GET", "/certificate-authority/ways", "certificate.ways", "Certificates"),
     Route("PUT", "/certificate-authority", "certificate.agree", "Certificates"),
     Route("POST", "/certificate-authority/key", "certificate.account_key", "Certificates"),
     Route("DELETE", "/certificate-authority", "certificate.account_close", "Certificates"),

@@ -100,6 +100,22 @@ def order(session: Session, hosts: tuple[str, ...], challenge: str) -> None:
     session.show(result, _words)
 
 
+@command(certificate, "ways", "certificate.ways")
+@click.argument("hosts", nargs=-1)
+def ways(session: Session, hosts: tuple[str, ...]) -> None:
+    """Tell by which proofs a certificate for HOSTS can be ordered, and what stands in the way of the others."""
+    result = session.call("certificate.ways", {"hosts": list(hosts)})
+
+    def words(found: Any) -> None:
+        show.table(
+            ("PROOF", "CAN BE TRIED", "WHY NOT"),
+            [(row["kind"], "no" if row["obstacle"] else "yes", row["obstacle"]) for row in found["ways"]],
+            "",
+        )
+
+    session.show(result, words)
+
+
 @command(certificate, "renew", "certificate.renew")
 @click.argument("name")
 def renew(session: Session, name: str) -> None:

@@ -2,6 +2,9 @@
 import "./times.js";
 import "./copy.js";
 import "./refresh.js";
+import "./stream.js";
+import "./files.js";
+import "./choose.js";
 import "./forms.js";
 import "./passkeys.js";
 

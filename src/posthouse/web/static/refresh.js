@@ -2,22 +2,25 @@
 // It waits while the page is hidden or while somebody writes in it.
 import { localTimes } from "./times.js";
 
-async function refresh(id, seconds) {
+export async function swap(id) {
   const place = document.getElementById(id);
-  if (!place) return;
-  if (!document.hidden && !place.contains(document.activeElement)) {
-    try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
-      if (answer.redirected || !answer.ok) return; // signed out, or gone: the next click will say so
-      const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
-      if (found) {
-        localTimes(found);
-        if (found.innerHTML !== place.innerHTML) place.replaceChildren(...found.childNodes);
-      }
-    } catch {
-      // the server is away for a moment: try again
+  if (!place || document.hidden || place.contains(document.activeElement)) return;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
+    if (answer.redirected || !answer.ok) return; // signed out, or gone: the next click will say so
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+    if (found) {
+      localTimes(found);
+      if (found.innerHTML !== place.innerHTML) place.replaceChildren(...found.childNodes);
     }
+  } catch {
+    // the server is away for a moment: try again
   }
+}
+
+async function refresh(id, seconds) {
+  if (!document.getElementById(id)) return;
+  await swap(id);
   setTimeout(refresh, seconds * 1000, id, seconds);
 }
 
