@@ -68,6 +68,39 @@ def test_what_nobody_confirmed_is_gone_after_a_crash(tmp_path: Path) -> None:
         server.kill()
 
 
+def test_a_listener_that_cannot_be_opened_does_not_stop_the_server(tmp_path: Path) -> None:
+    """With two workers a change waits for the next start. A slip is refused at once; what only then turns out not to
+    work is left out and taken back in time, with the port of the web pages, which is open again at once."""
+    server = RunningServer(tmp_path / "server", workers=2)
+    server.start()
+    try:
+        server.command("setting", "set", "manage.probation_time", "4s")
+        place = ("listener", "add", "imap", "--tls", "none", "--address")
+        slip = server.command(*place, "192.0.2.1", "--port", str(free_port()), check=False)
+        assert slip.returncode
+        assert "192.0.2.1" in slip.stderr
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            slip = server.command(*place, "127.0.0.1", "--port", str(taken.getsockname()[1]), check=False)
+            assert "the port is taken" in slip.stderr
+        assert asked(server, "probation", "list")["changes"] == []
+
+        port, web = free_port(), free_port()
+        assert "worker" in asked(server, *place, "127.0.0.1", "--port", str(port))["waits"]
+        before, server.http = server.http, web
+        words = ("listener", "change", f"127.0.0.1:{before}", "--port", str(web))
+        assert "worker" in asked(server, *words)["waits"]
+        assert answers(web), "the first worker serves http alone: it is open at once"
+        server.stop()
+        with socket.create_server(("127.0.0.1", port)):
+            server.start()
+            assert "listener.left_out" in server.log
+            until(lambda: not asked(server, "probation", "list")["changes"])
+            until(lambda: answers(before))
+        assert not managed_path(server.data).exists()
+    finally:
+        server.kill()
+
+
 def test_a_ban_holds_in_every_worker(tmp_path: Path) -> None:
     """With several workers a listener waits for the next start, and says so; a ban acts at once in all."""
     server = RunningServer(tmp_path / "server", workers=2)

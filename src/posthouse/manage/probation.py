@@ -52,6 +52,9 @@ log = logger("manage.probation")
 MOST = 200
 """Most changes that wait at once."""
 
+CLOCK_SLACK = 5.0
+"""Seconds by which a deadline may lie later than one given now would."""
+
 UndoBody = Callable[[Call, Any, "Pending"], Awaitable[None]]
 
 _undos: dict[str, tuple[type[msgspec.Struct], UndoBody]] = {}
@@ -255,16 +258,26 @@ async def take_back_due(context: Context) -> None:
     """Take back what was not confirmed in time. One that fails does not hold up the others; it is tried again at
     the next call."""
     actor = Actor("probation", "server")
+    now = time.time()
+    latest = now + max(context.settings.now[settings_manage.PROBATION_TIME], 1.0)
 
-    def op(tx: Transaction) -> list[int]:
-        return [int(row[0]) for row in tx.execute(records.SELECT_DUE, {"now": time.time()})]
+    def op(tx: Transaction) -> tuple[list[int], float | None]:
+        return [int(row[0]) for row in tx.execute(records.SELECT_DUE, {"now": now})], last_deadline(tx)
 
-    for probation_id in await context.database.read(op):
+    due, last = await context.database.read(op)
+    if last is not None and last > latest + CLOCK_SLACK:
+        # The clock was set back: whoever locked themselves out does not wait for the time it went back by.
+        await context.database.run(_bring_forward, latest)
+    for probation_id in due:
         try:
             await take_back(context, probation_id, actor)
             log.warning("probation.taken_back", id=probation_id)
         except Exception:
             log.exception("probation.failed", id=probation_id)
+
+
+def _bring_forward(tx: Transaction, latest: float) -> None:
+    tx.change(records.BRING_FORWARD, {"latest": latest, "new_deadline": latest})
 
 
 def begin_waiting(tx: Transaction, deadline: float) -> None:
@@ -275,6 +288,12 @@ def begin_waiting(tx: Transaction, deadline: float) -> None:
 def next_deadline(tx: Transaction) -> float | None:
     """When the first change is due; None when none waits."""
     found = tx.execute(records.SELECT_NEXT)[0][0]
+    return None if found is None else float(found)
+
+
+def last_deadline(tx: Transaction) -> float | None:
+    """When the last change is due; None when none waits."""
+    found = tx.execute(records.SELECT_LAST)[0][0]
     return None if found is None else float(found)
 
 

@@ -42,6 +42,7 @@ SELECT_DUE = (
     .limit(50)
 )
 SELECT_NEXT = select(func.min(probations.c.deadline)).where(probations.c.deadline > 0)
+SELECT_LAST = select(func.max(probations.c.deadline)).where(probations.c.deadline > 0)
 COUNT = select(func.count()).select_from(probations)
 INSERT = insert(probations).values(
     {column.name: bindparam(column.name) for column in probations.c if column.name != "id"}
@@ -52,6 +53,11 @@ HAND_DOWN = (
     .values(undo=bindparam("new_undo"), parameters=bindparam("new_parameters"))
 )
 BEGIN = update(probations).where(probations.c.deadline == 0).values(deadline=bindparam("new_deadline"))
+BRING_FORWARD = (
+    update(probations)
+    .where(probations.c.deadline > bindparam("latest"))
+    .values(deadline=bindparam("new_deadline"))
+)
 DELETE = delete(probations).where(probations.c.id == bindparam("of_id"))
 DELETE_UPTO = delete(probations).where(
     probations.c.subject == bindparam("of_subject"), probations.c.id <= bindparam("upto")

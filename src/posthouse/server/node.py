@@ -9,6 +9,8 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
+
 from posthouse.cluster.member import Member
 from posthouse.cluster.share import Share
 from posthouse.cluster.stop import Stop
@@ -51,6 +53,7 @@ def serve(config: Config, on_ready: OnReady) -> int:
     workers = count_workers(config)
     files = raise_file_limit()
     with data_folder(config) as folder, listening(config, workers) as listeners:
+        config = msgspec.structs.replace(config, listeners=tuple(one.listener for one in listeners))
         give_up_root(config, folder)
         contexts = tls_contexts(config)
         bring_up_to_date(config)

@@ -26,8 +26,9 @@ from posthouse.observe.log import logger
 from posthouse.settings import all as _every_setting  # noqa: F401 - declares them before values are read
 from posthouse.settings import limits as settings_limits
 from posthouse.settings import setup as settings_setup
-from posthouse.settings.config import Config, Listener
+from posthouse.settings.config import Config, Listener, LoadedConfig
 from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.listeners_file import MANAGED
 
 log = logger("server")
 
@@ -64,9 +65,12 @@ def data_folder(config: Config) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def listening(config: Config, workers: int) -> Iterator[list[OpenListener]]:
-    """Hold the bound sockets of all listeners. Raises ManageError."""
+    """Hold the bound sockets of all listeners. Raises ManageError.
+
+    One that administration added and that cannot be opened is left out, with an error in the log: nobody confirmed
+    a listener that never was open, and a server that does not start could not take it back."""
     try:
-        listeners = open_all(config.listeners, workers)
+        listeners = _open_managed(config, workers) or open_all(config.listeners, workers)
     except ListenError as error:
         what = f"Cannot listen on {error.where}: {error.reason}."
         raise ManageError("unavailable", what, f"{error.mend[:1].upper()}{error.mend[1:]}.") from error
@@ -75,6 +79,27 @@ def listening(config: Config, workers: int) -> Iterator[list[OpenListener]]:
     finally:
         for one in listeners:
             one.close()
+
+
+def _open_managed(config: Config, workers: int) -> list[OpenListener]:
+    """All that can be opened of the listeners changed by administration. Raises ListenError for one that is also
+    among the initial ones."""
+    if not isinstance(config, LoadedConfig) or config.listeners_from != MANAGED:
+        return []
+    opened: list[OpenListener] = []
+    try:
+        for listener in config.listeners:
+            try:
+                opened += open_all([listener], workers)
+            except ListenError as error:
+                if listener in config.initial_listeners:
+                    raise
+                log.error("listener.left_out", where=error.where, reason=error.reason, mend=error.mend)
+    except BaseException:
+        for one in opened:
+            one.close()
+        raise
+    return opened
 
 
 def give_up_root(config: Config, folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Listeners that administration changes while the server runs.
 
 One worker process opens and closes its sockets itself. With several, the supervisor holds the sockets and gave up
-root long ago: a change then waits for the next start, and says so.
+root long ago: a change then waits for the next start, and says so; but new http listeners, which the first worker
+serves alone, are open at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from posthouse.manage.errors import ManageError
-from posthouse.manage.listeners import Prepared
+from posthouse.manage.listener_change import Prepared
 from posthouse.net.house import House
 from posthouse.net.listeners import ListenError, open_all
 from posthouse.observe.log import logger
@@ -33,30 +34,36 @@ async def attach(built: Built) -> None:
 
 
 class LiveDoors:
-    """``manage.listeners.Doors`` on the house of this worker."""
+    """``manage.listener_change.Doors`` on the house of this worker."""
 
     def __init__(self, house: House, workers: int) -> None:
         self._house = house
         self._workers = workers
 
     def prepare(self, wanted: tuple[Listener, ...]) -> Prepared:
-        """See ``manage.listeners.Doors``."""
-        if self._workers > 1:
-            return Waiting("several worker processes run")
+        """See ``manage.listener_change.Doors``."""
         now = dict(self._house.listeners)
         added = [listener for listener in wanted if listener not in now]
         gone = [listener for listener in now if listener not in wanted]
         change = Change(self._house, gone)
+        waits = "several worker processes run" if self._workers > 1 and not _first_alone(added, gone) else ""
         try:
-            for listener in added:
-                change.opened.append((listener, self._sockets(listener, now, gone)))
-        except _Later as later:
-            change.drop()
-            return Waiting(str(later))
+            for (
+                listener
+            ) in added:  # tried also where it must wait: the next start is too late to hear of a slip
+                try:
+                    change.opened.append((listener, self._sockets(listener, now, gone)))
+                except _Later as later:
+                    waits = waits or str(later)
         except BaseException:
             change.drop()
             raise
-        return change
+        if not waits:
+            return change
+        if self._workers == 1:
+            change.drop()
+            return Waiting(waits)
+        return change.keep_web(waits)
 
     def _sockets(
         self, listener: Listener, now: dict[Listener, list[socket.socket]], gone: list[Listener]
@@ -79,6 +86,12 @@ class LiveDoors:
                 f"Cannot listen on {error.where}: {error.reason}.",
                 f"{error.mend[:1].upper()}{error.mend[1:]}.",
             ) from None
+
+
+def _first_alone(added: list[Listener], gone: list[Listener]) -> bool:
+    """Whether the first worker can make this change without the others: http is served by it alone. Closing its copy
+    of a socket which the supervisor holds would leave the port open with nobody behind it."""
+    return not gone and all(listener.protocol == "http" for listener in added)
 
 
 class _Later(Exception):
@@ -113,6 +126,19 @@ class Change:
         for listener, sockets in self.opened:
             await self.house.open_another(listener, sockets)
         log.info("listeners.changed", opened=len(self.opened), closed=len(self.gone))
+
+    def keep_web(self, waits: str) -> Change:
+        """The part for which the other workers are not needed: http listeners that are new. So the web pages are
+        back at once when a change of their listener is taken back. All else is dropped and ``waits``."""
+        places = {(one.address, one.port, one.path) for one in self.gone}
+        kept = [
+            (listener, sockets)
+            for listener, sockets in self.opened
+            if listener.protocol == "http" and (listener.address, listener.port, listener.path) not in places
+        ]
+        self.opened = [each for each in self.opened if each not in kept]
+        self.drop()
+        return Change(self.house, [], kept, waits)
 
     def _close(self) -> None:
         kept = {listener.path for listener, _ in self.opened}

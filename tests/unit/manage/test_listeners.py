@@ -10,7 +10,7 @@ import pytest
 
 from posthouse.manage.context import Actor, Context, ListenerState, LiveState
 from posthouse.manage.errors import ManageError
-from posthouse.manage.listeners import name_of
+from posthouse.manage.listener_views import name_of
 from posthouse.manage.use import perform
 from posthouse.settings.config import Listener, LoadedConfig
 from posthouse.settings.listeners_file import managed_path, write_managed
@@ -191,7 +191,7 @@ async def test_a_file_that_cannot_be_written_leaves_nothing_behind(
     def full(*arguments: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("posthouse.manage.listeners.write_managed", full)
+    monkeypatch.setattr("posthouse.manage.listener_change.write_managed", full)
     assert "no space" in await refused(context, "add", protocol="imap", port=2525)
     assert doors.open == INITIAL
     assert (await perform(context, LOCAL, "probation.list", {})).changes == []

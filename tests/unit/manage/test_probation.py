@@ -227,3 +227,21 @@ async def test_what_waits_for_the_start_gets_its_time_then(running: Context) -> 
     await running.database.run(begin_waiting, time.time() - 1.0)
     await take_back_due(running)
     assert await pending(running) == []
+
+
+async def test_a_clock_that_was_set_back_prolongs_nothing(running: Context) -> None:
+    """A deadline made when the clock was a day ahead becomes the longest one given now, and still counts."""
+    number = await add(running, "192.0.2.0/24")
+    table = probation_records.probations
+
+    def ahead(tx: Transaction) -> None:
+        tx.change(table.update().values(deadline=time.time() + 86400.0, at=time.time() + 86000.0))
+
+    await running.database.run(ahead)
+    await take_back_due(running)
+    seconds = running.settings.now[settings_manage.PROBATION_TIME]
+    [change] = (await perform(running, LOCAL, "probation.list", {})).changes
+    assert change.deadline <= time.time() + seconds
+    await expire(running, number)
+    await take_back_due(running)
+    assert await bans(running) == {}
