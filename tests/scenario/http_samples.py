@@ -1,0 +1,151 @@
+"""What tests of who may what over HTTP send: the samples of the uses, forms for every page that takes one, and the
+fixed places. A new route, page or place without its sample makes the tests fail and say what to add where."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from posthouse.api.route import Route
+from posthouse.api.table import names_in
+from posthouse.manage.use import uses
+from posthouse.web import all as _every_page  # noqa: F401 - registers them
+from posthouse.web.page import Page
+
+SAMPLES: dict[str, tuple[dict[str, Any], str]] = {}
+for _file in sorted((Path(__file__).parents[1] / "unit" / "manage" / "samples").glob("*.py")):
+    SAMPLES.update(runpy.run_path(str(_file))["SAMPLES"])
+
+NAMES = {"domain": "own.example", "address": "anna@own.example", "alias": "info@own.example"}
+
+MAY = {
+    "server": {"server"},
+    "domain": {"server", "domain"},
+    "owner": {"server", "domain", "user"},
+    "each administrator": {"server", "domain", "other domain"},
+    "each": {"server", "domain", "other domain", "user"},
+}
+"""Whose sessions may do what a sample says."""
+
+PLACES = {
+    "/health/live": "anyone",
+    "/health/ready": "anyone",
+    "/metrics": "server",
+    "/mail/config-v1.1.xml": "anyone",
+    "/.well-known/autoconfig/mail/config-v1.1.xml": "anyone",
+    "/autodiscover/autodiscover.xml": "anyone",
+    "/autodiscover/autodiscover.json": "anyone",
+    "/autodiscover/autodiscover.json/": "anyone",
+    "/Autodiscover/Autodiscover.xml": "anyone",
+    "/Autodiscover/Autodiscover.json": "anyone",
+    "/Autodiscover/Autodiscover.json/": "anyone",
+    "/AutoDiscover/AutoDiscover.xml": "anyone",
+    "/AutoDiscover/AutoDiscover.json": "anyone",
+    "/AutoDiscover/AutoDiscover.json/": "anyone",
+    "/mobileconfig": "anyone",
+    "/.well-known/mta-sts.txt": "anyone",
+}
+"""The fixed places, and who learns something there."""
+
+PARTS = {
+    "/admin/accounts/{address:path}": "anna@own.example",
+    "/admin/aliases/{address:path}": "info@own.example",
+    "/admin/domains/{name}": "own.example",
+    "/admin/certificates/{name}": "mail.hq.example",
+    "/admin/settings/{name}": "smtp.max_message_size",
+    "/sign-in/link/{link}": "a-link-that-nobody-made",
+    "/setup/{token}": "a-token-that-nobody-made",
+}
+"""What stands in the place of a name in a page's path; numbers are 1."""
+
+FORMS: dict[str, dict[str, Any]] = {
+    "/admin/accounts/add": {"name": "new", "domain": "own.example", "password": "a good one"},
+    "/admin/accounts/import": {"text": "new@own.example,a good one\n"},
+    "/admin/aliases": {"address": "new@own.example", "target": "anna@own.example"},
+    "/admin/certificates/account": {"agreed": "on", "mail": "root@hq.example"},
+    "/admin/certificates/account/close": {"confirm": "on"},
+    "/admin/certificates/account/key": {},
+    "/admin/certificates/add": {"chain": "x", "key": "x"},
+    "/admin/certificates/order": {"hosts": "mail.hq.example"},
+    "/admin/certificates/self-made-anew": {},
+    "/admin/certificates/{name}/remove": {},
+    "/admin/certificates/{name}/renew": {},
+    "/admin/diagnostics": {},
+    "/admin/domains": {"name": "new.example"},
+    "/admin/domains/{name}/remove": {},
+    "/admin/setup/message": {},
+    "/admin/accounts/{address:path}/active": {"active": "0"},
+    "/admin/accounts/{address:path}/factors": {},
+    "/admin/accounts/{address:path}/password": {"password": "taken over"},
+    "/admin/accounts/{address:path}/quota": {"quota": "1G"},
+    "/admin/accounts/{address:path}/remove": {"confirm": "anna@own.example"},
+    "/admin/accounts/{address:path}/role": {"role": "server"},
+    "/admin/accounts/{address:path}/sessions/{id:int}": {},
+    "/admin/aliases/{address:path}/remove": {},
+    "/admin/probation/{id:int}/confirm": {},
+    "/admin/probation/{id:int}/undo": {},
+    "/admin/queue/{id}/retry": {},
+    "/admin/settings/{name}": {"smtp.max_message_size": "1M"},
+    "/me/password": {"current": "correct horse", "new": "another one", "again": "another one"},
+    "/me/security/codes": {},
+    "/me/security/passkey": {"answer": "{}", "name": "key"},
+    "/me/security/totp": {"code": "123456", "name": "phone"},
+    "/me/security/{id:int}/remove": {},
+    "/me/sessions/{id:int}": {},
+    "/me/tokens/add": {"name": "script", "rights": ["view"]},
+    "/me/tokens/{id:int}/remove": {},
+    "/preferences": {"theme": "dark"},
+    "/prove": {"password": "correct horse"},
+    "/setup": {"address": "root@new.example"},
+    "/setup/finish": {"password": "a good one", "again": "a good one"},
+    "/setup/look": {"hostname": "mail.new.example"},
+    "/setup/{token}": {},
+    "/sign-in": {"login": "anna@own.example", "password": "wrong"},
+    "/sign-in/second": {"pending": "x", "factor": "totp", "answer": "123456"},
+    "/sign-in/link/{link}": {},
+    "/sign-out": {},
+}
+"""What the pages that take a form are sent: something that would change own.example, or the server."""
+
+
+def filled(value: Any) -> Any:
+    """Parameters with the names of own.example in them."""
+    if isinstance(value, str):
+        for name, text in NAMES.items():
+            value = value.replace(f"{{{name}}}", text)
+        return value
+    if isinstance(value, dict):
+        return {key: filled(each) for key, each in value.items()}
+    return [filled(each) for each in value] if isinstance(value, list) else value
+
+
+def request_of(route: Route) -> tuple[str, Any]:
+    """The address below the API's prefix, with its query, and the JSON of the body (None: no body)."""
+    given = {**filled(SAMPLES[route.use][0])}
+    for name in route.fixed:
+        given.pop(name, None)
+    inside = names_in(route.path)
+    path = route.path
+    for name in inside:
+        path = path.replace(f"{{{name}}}", quote(str(given.pop(name, "1")), safe=""))
+    if route.method in ("GET", "DELETE"):
+        pairs = {
+            name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()
+        }
+        return f"{path}?{urlencode(pairs, True)}" if pairs else path, None
+    known = {field.encode_name for field in msgspec.structs.fields(uses()[route.use].parameters)}
+    return path, {name: value for name, value in given.items() if name in known}
+
+
+def path_of(page: Page) -> str:
+    """The page's address about things of own.example."""
+    path = page.path
+    for start, value in sorted(PARTS.items(), key=lambda each: -len(each[0])):
+        if path.startswith(start):
+            path = path.replace(start, re.sub(r"\{[^}]*\}", value, start), 1)
+    return re.sub(r"\{[^}]*\}", "1", path)
