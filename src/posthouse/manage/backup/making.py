@@ -14,6 +14,7 @@ from posthouse.manage.backup.access import (
     get_state,
     in_thread,
     only_one,
+    place_of,
     put_state,
     repository_of,
     scratch,
@@ -52,6 +53,8 @@ def at_work(context: Context) -> str:
 async def make_backup(call: Call) -> Manifest:
     """Make a backup and remember how it went. Raises ManageError."""
     context = call.context
+    # Without a place nothing is begun, and so nothing is remembered as having failed.
+    await in_thread(call, Work(), lambda: place_of(context))
     work = Work()
     started = time.time()
     async with only_one(context, work):

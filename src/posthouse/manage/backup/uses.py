@@ -9,7 +9,15 @@ from posthouse.database.contract import Transaction
 from posthouse.directory.stored import put_setting
 from posthouse.manage.audit import note
 from posthouse.manage.backup import keys
-from posthouse.manage.backup.access import Work, get_state, in_thread, only_one, place_of, repository_of
+from posthouse.manage.backup.access import (
+    Work,
+    get_state,
+    in_thread,
+    only_one,
+    place_of,
+    put_state,
+    repository_of,
+)
 from posthouse.manage.backup.contents import check
 from posthouse.manage.backup.keys import Protection
 from posthouse.manage.backup.making import at_work, due_at, make_backup, prune_backups
@@ -197,6 +205,7 @@ async def init(call: Call, wanted: InitBackups) -> BackupsReady:
         put_setting(tx, settings.PLACE.name, where, feed=feed)
         put_setting(tx, settings.RECIPIENT.name, made.recipient.hex(), feed=feed)
         put_setting(tx, settings.SECRET.name, made.secret.hex(), feed=feed)
+        put_state(tx, "last", None)  # the schedule begins anew here, whatever went wrong elsewhere
         note(tx, call.actor, "backup.init", where, after={"place": where, "protection": protection})
 
     protection, made, text = await in_thread(call, work, job)

@@ -56,6 +56,7 @@ async def test_without_a_place_backups_are_refused(first: House) -> None:
     for use in ("backup.run", "backup.list", "backup.show", "backup.verify", "backup.prune"):
         error = await refused(first, use)
         assert (error.kind, "backup.place" in error.mend) == ("refused", True), use
+    assert await first.context.database.scan(get_state, "last") is None
 
 
 async def test_sweeping_follows_no_link(first: House, tmp_path: Path) -> None:
@@ -168,6 +169,10 @@ async def test_the_schedule(first: House, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "away").rename(place / "posthouse-backup.json")
     await _was(first, started=time.time() - making.RETRY_SECONDS - 1, ok=False)
     assert await if_due(call), "sooner than in an hour"
+
+    await _was(first, started=time.time() - 10, ok=False)
+    await first.do("backup.init", place=str(tmp_path / "other"))
+    assert await if_due(call), "a new place has its first backup at once"
 
     await _was(first, started=time.time() + 86400 * 365)
     assert await if_due(call)
