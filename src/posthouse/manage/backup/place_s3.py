@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from posthouse.manage.backup.place import NAME, PIECE, PlaceError, checked
+
+_KINDS = (
+    ("kind: Connect", "the store cannot be reached"),
+    ("kind: Timeout", "the store does not answer in time"),
+)
+_STATUS = re.compile(r"status code: ([0-9]{3})")
 
 PART = 8 << 20
 """Bytes of one part of a large object; S3 asks for 5 MiB at least."""
@@ -115,11 +122,24 @@ class S3Place:
         """Nothing to do: what the store confirmed is durable."""
 
     def _trouble(self, error: Exception) -> PlaceError:
-        words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         return PlaceError(
-            f"The backup place {self._where} cannot be used: {words.rstrip('.')}.",
+            f"The backup place {self._where} cannot be used: {_words(error)}.",
             "Check backup.place and the backup.s3_* settings.",
         )
+
+
+def _words(error: Exception) -> str:
+    """What the library means, without the address it asked and how often: the point stands at the end there."""
+    text = str(error) or type(error).__name__
+    status = _STATUS.search(text)
+    if status and status[1] in ("401", "403"):
+        return f"the store declines the access key, or does not let it do this ({status[1]})"
+    if status:
+        return f"the store answers {status[1]}"
+    for mark, words in _KINDS:
+        if mark in text:
+            return words
+    return text.splitlines()[0].rpartition(" - ")[2][-200:].rstrip(".")
 
 
 def _beginning(parts: Iterator[bytes]) -> bytes:
