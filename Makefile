@@ -5,7 +5,7 @@
 # make fuzz    100,000 hostile inputs to a running server (INPUTS=...)
 # make crash   200 kills under load (KILLS=...)
 # make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
-# make docs    the settings page of the manual, from the declarations
+# make docs    the settings page of the manual and the client's calls, from the declarations
 # make package a Debian package in dist/
 # make translations   the catalogues of the web pages, after a text has changed
 # make lock    new lock files
@@ -76,6 +76,7 @@ translations: .venv-oldest/installed
 
 docs: .venv-oldest/installed
 	@.venv-oldest/bin/python tools/settings_page.py
+	@.venv-oldest/bin/python tools/client_calls.py
 
 clean:
 	rm -rf .venv .venv-oldest .venv-newest .venv-lock dist build

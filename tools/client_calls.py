@@ -9,6 +9,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tempfile
 import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -44,7 +45,7 @@ def render() -> dict[str, str]:
     files = {f"{topic}.py": _topic(topic, routes, homes) for topic, routes in topics.items()}
     files[f"{SHARED}.py"] = _shared(homes)
     files["__init__.py"] = _init(topics, homes)
-    return {name: _formatted(text) for name, text in sorted(files.items())}
+    return _formatted(files)
 
 
 def module_of(tag: str) -> str:
@@ -305,25 +306,27 @@ def _init(topics: dict[str, list[Route]], homes: dict[type, str]) -> str:
     )
 
 
-def _formatted(text: str) -> str:
-    ruff = [sys.executable, "-m", "ruff"]
-    check = [
-        *ruff,
-        "check",
-        "--quiet",
-        "--fix-only",
-        "--select",
-        "I",
-        "--stdin-filename",
-        "src/posthouse/x.py",
-        "-",
-    ]
-    for command in (check, [*ruff, "format", "--quiet", "--stdin-filename", "src/posthouse/x.py", "-"]):
-        done = subprocess.run(  # noqa: S603 - our own linter
-            command, input=text.encode(), capture_output=True, check=True, cwd=FOLDER.parents[3], timeout=60
-        )
-        text = done.stdout.decode()
-    return text
+def _formatted(files: dict[str, str]) -> dict[str, str]:
+    """The files as the linter of the project wants them."""
+    config = str(FOLDER.parents[3] / "pyproject.toml")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder, name) for name in sorted(files)}
+        for name, path in paths.items():
+            path.write_text(files[name], encoding="utf-8")
+        for words in (["check", "--fix-only", "--select", "I"], ["format"]):
+            command = [
+                sys.executable,
+                "-m",
+                "ruff",
+                *words,
+                "--quiet",
+                "--no-cache",
+                "--config",
+                config,
+                folder,
+            ]
+            subprocess.run(command, check=True, cwd=FOLDER.parents[3], timeout=60)  # noqa: S603 - our own linter
+        return {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
 
 
 def main() -> None:

@@ -143,8 +143,11 @@ class Account(Edited[api.Account]):
             raise ValueError("A new account needs an address and a password.")
         if self._domain and "@" not in address:
             address = f"{address}@{self._domain}"
-        self._seen = self._calls.account_add(
-            address=address, password=password, quota=_quota(self._wanted.get("quota", 0))
+        quota = _quota(self._wanted.get("quota", 0))
+        self._seen = self._once.run(
+            lambda key: self._calls.account_add(
+                address=address, password=password, quota=quota, idempotency_key=key
+            )
         )
         for name in ("address", "password", "quota"):
             self._wanted.pop(name, None)

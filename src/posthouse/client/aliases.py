@@ -55,7 +55,9 @@ class Alias(Edited[api.Alias]):
         if self._seen is not None:
             return
         name = self.name if "@" in self.name or not self._domain else f"{self.name}@{self._domain}"
-        self._seen = self._calls.alias_add(address=name, target=self.value)
+        self._seen = self._once.run(
+            lambda key: self._calls.alias_add(address=name, target=self.value, idempotency_key=key)
+        )
         self._wanted.clear()
         for aliases in self._added:
             aliases.refresh()

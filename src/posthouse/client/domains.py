@@ -54,7 +54,9 @@ class Domain(Edited[api.Domain]):
     def save(self) -> None:
         """Add the domain."""
         if self._seen is None:
-            self._seen = self._calls.domain_add(name=self.name)
+            self._seen = self._once.run(
+                lambda key: self._calls.domain_add(name=self.name, idempotency_key=key)
+            )
             self._wanted.clear()
             for domains in self._added:
                 domains.refresh()

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from posthouse.client.errors import Conflict, NotFound
+from posthouse.client.errors import ApiError, Conflict, NotFound
 from posthouse.client.link import Tagged
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 
 UNSAVED = "It is not on the server yet: save() it first."
+
+
+class Once:
+    """The Idempotency-Key of one thing that is made: after a lost answer the same call does not make it twice. A call
+    that was declined is over; the next one is another."""
+
+    def __init__(self) -> None:
+        self._key = str(uuid.uuid4())
+
+    def run(self, call: Callable[[str], T]) -> T:
+        """Make it. Raises what the call raises."""
+        try:
+            return call(self._key)
+        except ApiError:
+            self._key = str(uuid.uuid4())
+            raise
 
 
 class Edited(Generic[S]):
@@ -29,6 +47,7 @@ class Edited(Generic[S]):
         self._seen = seen
         self._etag = ""
         self._wanted: dict[str, Any] = {}
+        self._once = Once()
 
     def _look(self) -> Tagged[S]:
         """The thing as it is on the server now."""

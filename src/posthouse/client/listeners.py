@@ -81,6 +81,8 @@ class TCPIPPort:
         seen = self._seen
         if self.protocol != seen.protocol:
             raise ValueError("The protocol of a listener cannot be changed; delete it, and add another one.")
+        if (self.port_number, self.address, tls) == (seen.port, seen.address, seen.tls):
+            return
         changed = self._calls.listener_change(
             name=seen.name,
             port=self.port_number if self.port_number != seen.port else None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import mimetypes
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from posthouse.client import generated as api
+from posthouse.client.edit import Once
 
 
 class Attachment:
@@ -84,8 +84,7 @@ class Message:
         self._recipients: list[str] = []
         self._cc: list[str] = []
         self._bcc: list[str] = []
-        # One key for the whole message: saving again after a lost connection cannot send it twice.
-        self._key = str(uuid.uuid4())
+        self._once = Once()
         self.from_address = ""
         self.from_name = ""
         self.reply_to = ""
@@ -140,8 +139,11 @@ class Message:
         if self.sent is not None:
             raise ValueError("This message is sent. Make another one.")
         address = self.from_address or self._calls.me_show().address
-        self.sent = self._calls.message_send(
-            sender=_named(self.from_name, address),
+        self.sent = self._once.run(lambda key: self._send(_named(self.from_name, address), key))
+
+    def _send(self, sender: str, key: str) -> api.Sent:
+        return self._calls.message_send(
+            sender=sender,
             to=self._recipients,
             cc=self._cc,
             bcc=self._bcc,
@@ -154,7 +156,7 @@ class Message:
                 for each in self.attachments
             ],
             headers=self.headers,
-            idempotency_key=self._key,
+            idempotency_key=key,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -17,6 +17,7 @@ from posthouse.client import (
     Conflict,
     ConnectionLost,
     Exists,
+    Invalid,
     NotFound,
     OutcomeUnknown,
     RateLimited,
@@ -34,11 +35,11 @@ ACCOUNT = {"address": "anna@example.org", "quota": 0, "role": "user", "active": 
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waits are noted, not waited for."""
-    waits: list[float] = []
-    monkeypatch.setattr(time, "sleep", waits.append)
-    yield waits
+    noted: list[float] = []
+    monkeypatch.setattr(time, "sleep", noted.append)
+    return noted
 
 
 def app_of(handler: Handler, **more: Any) -> Application:
@@ -108,14 +109,14 @@ def test_what_is_not_safe_is_not_repeated() -> None:
     assert tries == ["PATCH", "POST"]
 
 
-def test_patience(_at_once: list[float]) -> None:
+def test_patience(waits: list[float]) -> None:
     """Slowed down it waits as it is told; longer than its patience it does not."""
     answers = [
         problem(429, "", retry_after="3"),
         httpx2.Response(200, json=ACCOUNT, headers={"etag": '"0a"'}),
     ]
     assert app_of(lambda request: answers.pop(0)).calls.account_show("anna@example.org").etag == '"0a"'
-    assert 3 <= _at_once[0] < 4
+    assert 3 <= waits[0] < 4
     with pytest.raises(RateLimited) as slow:
         app_of(lambda request: problem(429, "", retry_after="300")).calls.me_show()
     assert slow.value.retry_after == 300
@@ -288,3 +289,26 @@ def test_defaults_are_left_to_the_server() -> None:
         "d": 0,
     }
     assert link._texts({"x": True, "y": ["1", "2"]}) == [("x", "true"), ("y", "1"), ("y", "2")]
+
+
+def test_saving_again_does_not_make_it_twice() -> None:
+    """After a lost connection the same key; after an answer, good or bad, another."""
+    keys: list[str] = []
+    answers: list[httpx2.Response | None] = [None, None, None, None, problem(422, "invalid")]
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        keys.append(request.headers["idempotency-key"])
+        answer = answers.pop(0) if answers else httpx2.Response(201, json={"name": "example.org"})
+        if answer is None:
+            raise httpx2.ReadError("gone")
+        return answer
+
+    domain = app_of(handler).domains.add()
+    domain.name = "example.org"
+    for error in (ConnectionLost, Invalid):
+        with pytest.raises(error):
+            domain.save()
+    domain.save()
+    assert domain.saved
+    assert len(set(keys[:5])) == 1
+    assert len(set(keys)) == 2

@@ -45,6 +45,7 @@ from posthouse.client.generated.domains import (
     ProviderForm,
     RecordView,
 )
+from posthouse.client.generated.events import EventLine, EventLines, EventsCalls, EventsWatched
 from posthouse.client.generated.listeners import Listeners, ListenersCalls, ListenersChanged, ListenerView
 from posthouse.client.generated.log import LogBeat, LogCalls, LogLine, LogLines, Watched
 from posthouse.client.generated.me import (
@@ -99,6 +100,16 @@ from posthouse.client.generated.set_up import Proposal, SetUp, SetUpCalls, Setup
 from posthouse.client.generated.settings import SettingsCalls, SettingView, SettingViews
 from posthouse.client.generated.shared import Browser, Browsers, Finding, Findings, Progress
 from posthouse.client.generated.tokens import MadeToken, Token, Tokens, TokensCalls
+from posthouse.client.generated.webhooks import (
+    WebhookDeliveries,
+    WebhookDelivery,
+    WebhookMade,
+    Webhooks,
+    WebhooksCalls,
+    WebhookShown,
+    WebhookTested,
+    WebhookView,
+)
 
 __all__ = [
     "Account",
@@ -136,6 +147,9 @@ __all__ = [
     "Domain",
     "Domains",
     "Enrolment",
+    "EventLine",
+    "EventLines",
+    "EventsWatched",
     "Factor",
     "Factors",
     "Finding",
@@ -199,6 +213,13 @@ __all__ = [
     "Watched",
     "WayOfProof",
     "WaysOfProof",
+    "WebhookDeliveries",
+    "WebhookDelivery",
+    "WebhookMade",
+    "WebhookShown",
+    "WebhookTested",
+    "WebhookView",
+    "Webhooks",
 ]
 
 
@@ -213,6 +234,7 @@ class Calls(
     ClientSettingsCalls,
     DiagnosticsCalls,
     DomainsCalls,
+    EventsCalls,
     ListenersCalls,
     LogCalls,
     MeCalls,
@@ -224,5 +246,6 @@ class Calls(
     SetUpCalls,
     SettingsCalls,
     TokensCalls,
+    WebhooksCalls,
 ):
     """One method for each call, named as its `operationId`."""

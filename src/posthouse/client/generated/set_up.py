@@ -34,7 +34,8 @@ class SetUp(msgspec.Struct, frozen=True, kw_only=True):
 
 class SetupState(msgspec.Struct, frozen=True, kw_only=True):
     """`needed`: nobody administers the server yet. `address` and `domain` are what was answered before (""
-    if nothing was), `hostname` what is proposed. `done_at` in seconds since 1970, 0 if set-up never ended."""
+    if nothing was), `hostname` what is proposed; `named`: name and addresses were answered, too. `done_at`
+    in seconds since 1970, 0 if set-up never ended."""
 
     needed: bool
     address: str
@@ -43,6 +44,7 @@ class SetupState(msgspec.Struct, frozen=True, kw_only=True):
     addresses: list[str]
     own_addresses: list[str]
     done_at: float
+    named: bool = False
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,20 +58,24 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Todo(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing left to do: what is the matter and how to mend it. `state` is `bad` or `warn`."""
+    """One thing left to do: what is the matter and how to mend it. `state` is `bad` or `warn`. `order`: host
+    names for which a certificate can be ordered to mend it."""
 
     name: str
     subject: str
     state: str
     text: str
     mend: str
+    order: list[str] = []
 
 
 class TodoList(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left to do. `checked_at`: when that was found out, in seconds since 1970; 0 for never."""
+    """What is left to do, the worst first. `checked_at`: when that was found out, in seconds since 1970; 0
+    for never. `dismissed`: what nobody wants to be reminded of."""
 
     todo: list[Todo]
     checked_at: float
+    dismissed: list[Todo]
 
 
 class SetUpCalls(Topic):
@@ -80,7 +86,8 @@ class SetUpCalls(Topic):
         return self._link.ask("GET", "/setup", SetupState)
 
     def setup_begin(self, *, address: str, idempotency_key: str = "") -> Proposal:
-        """Propose domain, host name and addresses for the first mail address. Right: change."""
+        """Propose domain, host name and addresses for the first mail address. What was answered before for
+        it is proposed again. Right: change."""
         return self._link.ask(
             "POST", "/setup/begin", Proposal, body=given({"address": address}), key=idempotency_key
         )
@@ -95,6 +102,19 @@ class SetUpCalls(Topic):
             Findings,
             (Finding,),
             body=given({"domain": domain, "hostname": hostname}, ("addresses", addresses, "")),
+        )
+
+    def setup_dismiss(
+        self, *, name: str, subject: str = "", back: bool = False, idempotency_key: str = ""
+    ) -> TodoList:
+        """Do not be reminded of one thing that is left to do, until it gets worse or comes back; or be
+        reminded again. Right: change."""
+        return self._link.ask(
+            "POST",
+            "/setup/dismiss",
+            TodoList,
+            body=given({"name": name}, ("subject", subject, ""), ("back", back, False)),
+            key=idempotency_key,
         )
 
     def setup_finish(
