@@ -7,7 +7,6 @@ mark: each event is queued once for each webhook, whatever dies in between.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +36,7 @@ LOOKED_AT = 250
 """Events looked at in one unit."""
 
 
-def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float) -> bool:
+def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float, now: float) -> bool:
     """Queue the next events for a webhook; whether there may be more at once."""
     webhook = rows.by_id(tx, webhook_id)
     if webhook is None or not webhook.active:
@@ -45,7 +44,6 @@ def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float) -> b
     room = MOST_WAITING - view.count_destination(tx, webhook.destination)
     if room <= 0:
         return False
-    now = time.time()
     seen = min(webhook.seen_event, events.newest(tx) or webhook.seen_event)
     found = events.read_after(tx, seen, LOOKED_AT, now)
     if not found:

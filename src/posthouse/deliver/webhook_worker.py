@@ -105,7 +105,7 @@ class WebhookWorker:
         for webhook in await self._database.read(rows.active):
             more = newest > webhook.seen_event
             while more:
-                more = await self._database.run(spread, self._queue, webhook.id, lifetime)
+                more = await self._database.run(spread, self._queue, webhook.id, lifetime, self._clock())
             wait = min(wait, await self._start(webhook))
         return max(wait, 0.0)
 
