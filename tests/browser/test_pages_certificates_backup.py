@@ -17,6 +17,7 @@ from walking import Watched
 
 from conftest import Open
 from house import ADMIN, DOMAIN, LONG, USER
+from posthouse.cli.client import ControlClient
 from posthouse.web import all as every_page
 from posthouse.web.page import pages
 
@@ -37,6 +38,7 @@ def seen(watched: Watched, name: str) -> None:
     for width, size in (("desk", (1280, 860)), ("phone", (390, 844))):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         watched.look()
+        page.evaluate("scrollTo(0, 0)")
         watched.picture(f"{name}-{width}")
     page.set_viewport_size({"width": 1280, "height": 860})
 
@@ -96,9 +98,10 @@ def test_bans(visit: Open, server: RunningServer) -> None:
     assert "Ban 192.0.2.0/24" in page.locator(".notice.warning").inner_text()
     seen(watched, "admin-bans-filled")
 
-    with ControlClient(server.data) as control:
-        for number in range(60):
-            control.call("ban.add", {"network": f"198.51.100.{number}", "now": True})
+    control = ControlClient(str(server.data), "")
+    for number in range(60):
+        control.call("ban.add", {"network": f"198.51.100.{number}", "now": True}, print)
+    control.close()
     page.goto("/admin/bans?search=198.51")
     assert page.locator("tbody tr").count() == 50
     page.get_by_role("link", name="Next").click()

@@ -18,9 +18,6 @@ HERE = "/admin/backup"
 RUN, VERIFY, PRUNE = "backup.run", "backup.verify", "backup.prune"
 """Names of work in the background."""
 
-SCHEDULE = ("backup.times", "backup.interval")
-KEPT = ("backup.keep_last", "backup.keep_daily", "backup.keep_weekly", "backup.keep_monthly")
-
 
 async def listed(visit: Visit) -> tuple[list[Any], ManageError | None]:
     """The backups, newest first; or why they cannot be told."""
@@ -30,10 +27,10 @@ async def listed(visit: Visit) -> tuple[list[Any], ManageError | None]:
         return [], error
 
 
-async def values(visit: Visit) -> dict[str, str]:
-    """The settings of backups as people read them."""
+async def values(visit: Visit) -> dict[str, Any]:
+    """The settings of backups."""
     found = await visit.perform("setting.list", {"topic": "backup"})
-    return {each.name: each.value for each in found.settings}
+    return {each.name: each.raw for each in found.settings}
 
 
 @page("GET", HERE, open_to="server", nav=Nav(mark("Backup"), "archive", "server", 60))
@@ -164,9 +161,7 @@ async def run_events(visit: Visit) -> Response:
 @page("GET", HERE + "/prune", open_to="server")
 async def prune_form(visit: Visit) -> Response:
     """What would go, and what went."""
-    return visit.render(
-        "backup/prune.html", settings=await values(visit), kept=KEPT, run=work_of(visit, PRUNE)
-    )
+    return visit.render("backup/prune.html", settings=await values(visit), run=work_of(visit, PRUNE))
 
 
 @page("POST", HERE + "/prune", open_to="server")
