@@ -220,3 +220,20 @@ def test_bytes_that_are_not_utf8_are_refused_by_name(
     assert code == 2
     assert err == "posthouse: The password holds bytes that are not UTF-8.\n  Write it in UTF-8.\n"
     assert server.calls == []
+
+
+def test_a_secret_is_read_from_standard_input(
+    server: Server, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no list of processes shows it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("s3cret value\n"))
+    server.answer = {
+        "name": "backup.s3_secret_key",
+        "value": "(set)",
+        "before": "(not set)",
+        "effect": "live",
+    }
+    code, out, _ = run("setting", "set", "backup.s3_secret_key", "-")
+    assert code == 0
+    assert "s3cret" not in out
+    assert server.calls == [("setting.set", {"name": "backup.s3_secret_key", "value": "s3cret value"})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -62,7 +63,12 @@ def get(session: Session, name: str) -> None:
 @click.argument("name")
 @click.argument("value")
 def set_(session: Session, name: str, value: str) -> None:
-    """Set NAME to VALUE, e.g. `25M` for sizes, `5m` for durations; `default` goes back to the default."""
+    """Set NAME to VALUE, e.g. `25M` for sizes, `5m` for durations; `default` goes back to the default.
+
+    A VALUE of - is read from standard input, where no list of processes shows it.
+    """
+    if value == "-":
+        value = sys.stdin.readline().rstrip("\r\n")
     result = session.call("setting.set", {"name": name, "value": value})
 
     def words(now: Any) -> None:
