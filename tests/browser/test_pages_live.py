@@ -4,11 +4,13 @@ sessions and hostile peers while they are looked at."""
 from __future__ import annotations
 
 import imaplib
+import math
 import smtplib
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -60,6 +62,42 @@ def deliver(server: RunningServer, name: str = "client.example", count: int = 1)
             smtp.sendmail("somebody@elsewhere.example", [USER], f"Subject: {number}\r\n\r\nHello\r\n")
 
 
+def measure(server: RunningServer) -> None:
+    """A year of measurements, as they would be kept; with a night in which the server was off."""
+    now = int(time.time()) // 3600 * 3600
+    moments = [
+        *((now - hours * 3600, 3600) for hours in range(24 * 7, 24 * 300, 2)),
+        *((now - fives * 300, 300) for fives in range(12 * 24, 12 * 24 * 7)),
+        *((now - minutes * 60, 60) for minutes in range(60 * 24)),
+    ]
+    values = []
+    for at, span in moments:
+        day = 1 + math.sin(at / 86400 * 2 * math.pi)
+        if now - 14 * 3600 < at < now - 9 * 3600:
+            continue
+        for topic, value in {
+            "messages.accepted": 20 * day + at % 7,
+            "messages.delivered": 17 * day + at % 5,
+            "messages.refused": 4 * day + at % 3,
+            "sessions.imap": 40 + 30 * day,
+            "sessions.smtp": 5 * day,
+            "sessions.submission": 3 * day,
+            "sessions.pop3": 1.0,
+            "connections": 30 * day + at % 11,
+            "signin.failures": float(at % 4),
+            "queue.messages": max(0.0, 10 * day - 12),
+            "queue.age": max(0.0, 4000 * (day - 1)),
+            "disk.free": 8e10 + (now - at) * 900,
+            "cpu": 12 * day + at % 9,
+            "memory": 2.1e8 + 1e7 * day,
+        }.items():
+            values.append((topic, at, span, value))
+    with closing(sqlite3.connect(server.data / "posthouse.db", timeout=30)) as database, database:
+        database.executemany(
+            "INSERT OR IGNORE INTO samples (topic, at, span, value) VALUES (?, ?, ?, ?)", values
+        )
+
+
 def rows(page: Page) -> list[str]:
     """The lines of the list of sessions."""
     return page.locator("#open tbody tr").all_inner_texts()
@@ -79,12 +117,25 @@ def test_overview_and_measurements(visit: Open, server: RunningServer, width: st
     assert warning.get_by_role("link").get_attribute("href") == "/admin/backup"
     watched.look()
     watched.picture(f"overview-live-{width}")
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_measurements(visit: Open, server: RunningServer, width: str) -> None:
+    """Before anything was measured, and with a year of it."""
+    watched = visit("server", width, color_scheme="light" if width == "desk" else "dark")
+    page = watched.page
+    page.goto("/admin/history?range=year")
+    watched.look()
+    measure(server)
     for name in ("hour", "day", "week", "month", "year", "nonsense"):
         page.goto(f"/admin/history?range={name}")
         chosen = page.locator(".topics [aria-current]").inner_text()
         assert chosen.lower() == name.replace("nonsense", "day")
-        watched.look(axe=name == "hour")
-    page.goto("/admin/history?range=hour")
+        assert page.locator("svg.plot polyline").count() >= 13, name
+        watched.look(axe=name == "day")
+    page.locator("#numbers-messages summary").click()
+    assert 15 < page.locator("#numbers-messages tbody tr").count() <= 25
+    assert "received: last " in (page.locator("svg.plot desc").first.text_content() or "")
     watched.picture(f"measurements-{width}")
 
 
@@ -142,7 +193,9 @@ def test_sessions_by_page(visit: Open, server: RunningServer) -> None:
         with socket.create_connection(("127.0.0.1", server.smtp), timeout=20) as late:
             late.recv(200)
             expect(page.locator(".pager")).to_contain_text(f"of {CONNECTED + 1}")  # by itself
-            assert [row.partition("\n")[2] for row in rows(page)] == [row.partition("\n")[2] for row in second]
+            assert [row.partition("\n")[2] for row in rows(page)] == [
+                row.partition("\n")[2] for row in second
+            ]
     for wrong in ("peer=nowhere", "account=not%20an%20address", "after=x"):
         answer = page.goto(f"/admin/sessions?{wrong}")
         assert answer is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,6 @@ def ceiling(highest: float, *, binary: bool = False) -> float:
     if highest <= 1:
         return 1.0
     if binary:
-        return float(2 ** (int(highest) - 1).bit_length())
+        return float(2 ** (math.ceil(highest) - 1).bit_length())
     power = 10.0 ** (len(str(int(highest))) - 1)
     return next(step * power for step in (1, 2, 5, 10) if step * power >= highest)

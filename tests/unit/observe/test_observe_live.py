@@ -165,3 +165,14 @@ def test_systemd_is_told(tmp_path: Path, abstract: bool) -> None:
     assert not notify("READY=1", {"NOTIFY_SOCKET": str(tmp_path / "nobody")})
     assert watchdog_seconds({"WATCHDOG_USEC": "4000000"}) == 2.0
     assert watchdog_seconds({"WATCHDOG_USEC": "4000000", "WATCHDOG_PID": "1"}) == 0.0
+
+
+def test_an_account_is_who_signs_in_or_whom_mail_is_for() -> None:
+    wanted = Wanted(account="Anna@a.test")
+    for name, value, lets in (
+        ("account", "anna@a.test", True),
+        ("recipient", "ANNA@a.test", True),
+        ("recipient", "joanna@a.test", False),
+        ("reason", "anna@a.test", False),
+    ):
+        assert wanted.lets(Record(1.0, "info", "x", "it", {name: value})) == lets, name

@@ -8,6 +8,7 @@ const list = document.getElementById("log");
 const state = document.getElementById("log-state");
 const pause = document.getElementById("log-pause");
 const filters = list.dataset.query;
+const SVG = "http://www.w3.org/2000/svg";
 const links = ["peer", "session", "trace", "account"];
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
 const day = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
@@ -42,19 +43,25 @@ function here(name, value) {
 }
 
 function way(trace) {
-  const made = element("a", "log-way", "↗");
+  const made = element("a", "");
+  const icon = document.createElementNS(SVG, "svg");
+  icon.setAttribute("class", "icon");
+  icon.setAttribute("aria-hidden", "true");
+  icon.append(document.createElementNS(SVG, "use"));
+  icon.firstChild.setAttribute("href", list.dataset.icon);
+  made.append(icon);
   made.href = `/admin/trace?message=${encodeURIComponent(trace)}`;
   made.title = list.dataset.way;
   made.setAttribute("aria-label", list.dataset.way);
   return made;
 }
 
-function field(name, value) {
+function field(name, value, said) {
   const made = element("span", "log-field");
   made.append(element("span", "log-key", name), " ");
   if (links.includes(name) && value) made.append(here(name, value));
   else made.append(value);
-  if (name === "trace" && value) made.append(" ", way(value));
+  if (name === "trace" && value && !said) made.append(" ", way(value));
   return made;
 }
 
@@ -66,12 +73,13 @@ function drawn(line) {
   const time = element("time", "", clock.format(moment));
   time.dateTime = moment.toISOString();
   time.title = day.format(moment);
-  head.append(time, " ", element("span", "log-level", line.level), " ", element("span", "log-event", line.event));
+  const event = element("span", "log-event", line.event);
+  event.title = `${line.logger}, ${list.dataset.worker.replace("{worker}", line.worker)}`;
+  head.append(time, " ", element("span", "log-level", line.level), " ", event);
   made.append(head, " ");
-  for (const [name, value] of Object.entries(line.fields)) made.append(field(name, value), " ");
-  const origin = element("span", "log-field");
-  origin.append(element("span", "log-key", `${line.logger} · ${list.dataset.worker} ${line.worker}`));
-  made.append(origin);
+  const { line: said, ...fields } = line.fields; // what was said in a conversation comes first
+  if (said !== undefined) made.append(element("span", "log-field log-said", said), " ");
+  for (const [name, value] of Object.entries(fields)) made.append(field(name, value, said !== undefined), " ");
   return made;
 }
 
