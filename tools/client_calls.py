@@ -19,18 +19,9 @@ import msgspec
 from posthouse.api import prose
 from posthouse.api.route import Route
 from posthouse.api.table import every_route, fields_beside, names_in
-from posthouse.manage.diagnostics import Finding
-from posthouse.manage.logs import LogBeat, LogLine
 from posthouse.manage.use import Progress, Use, uses
 
 FOLDER = Path(__file__).parent.parent / "src" / "posthouse" / "client" / "generated"
-
-EVENTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
-    "diagnose": (Finding,),
-    "setup.check": (Finding,),
-    "log.watch": (LogLine, LogBeat),
-}
-"""What streams emit on the way to their result; any other emits Progress."""
 
 SHARED = "shared"
 NOTE = "Made from the routes of the API by `make docs`; do not edit."
@@ -83,8 +74,22 @@ def _met(route: Route) -> list[Any]:
     if not route.media_type:
         kinds.append(use.result)
     if route.stream and not route.media_type:
-        kinds += EVENTS.get(route.use, (Progress,))
+        kinds += events_of(use)
     return kinds
+
+
+def events_of(use: Use) -> list[type[msgspec.Struct]]:
+    """What a stream tells on the way to its result: the tagged Structs of the use's own file, else those in its
+    result, else how far it is."""
+    own = [kind for kind in vars(sys.modules[use.body.__module__]).values() if _is_tagged(kind)]
+    inside: dict[type, None] = {}
+    _collect(use.result, inside)
+    of_result = [kind for kind in inside if _is_tagged(kind)]
+    return [kind for kind in own if kind.__module__ == use.body.__module__] or of_result or [Progress]
+
+
+def _is_tagged(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct) and bool(kind.__struct_config__.tag)
 
 
 def _collect(kind: Any, into: dict[type, None]) -> None:
@@ -206,7 +211,7 @@ def _answer(route: Route, use: Use) -> str:
 
 
 def _event_names(route: Route) -> list[str]:
-    return [kind.__name__ for kind in EVENTS.get(route.use, (Progress,))]
+    return [kind.__name__ for kind in events_of(uses()[route.use])]
 
 
 def _help(route: Route, use: Use) -> str:

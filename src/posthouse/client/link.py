@@ -119,7 +119,7 @@ class Link:
         method: str,
         path: str,
         kind: type[T],
-        events: tuple[type[Any], type[Any]],
+        events: tuple[type[Any], type[Any], *tuple[type[Any], ...]],
         *,
         query: Mapping[str, Any] | None = ...,
         body: Mapping[str, Any] | None = ...,

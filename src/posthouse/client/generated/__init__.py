@@ -45,7 +45,14 @@ from posthouse.client.generated.domains import (
     ProviderForm,
     RecordView,
 )
-from posthouse.client.generated.events import EventLine, EventLines, EventsCalls, EventsWatched
+from posthouse.client.generated.events import (
+    EventBeat,
+    EventGap,
+    EventLine,
+    EventLines,
+    EventsCalls,
+    EventsWatched,
+)
 from posthouse.client.generated.listeners import Listeners, ListenersCalls, ListenersChanged, ListenerView
 from posthouse.client.generated.log import LogBeat, LogCalls, LogLine, LogLines, Watched
 from posthouse.client.generated.me import (
@@ -147,6 +154,8 @@ __all__ = [
     "Domain",
     "Domains",
     "Enrolment",
+    "EventBeat",
+    "EventGap",
     "EventLine",
     "EventLines",
     "EventsWatched",
