@@ -125,11 +125,14 @@ async def prune_backups(call: Call, *, dry: bool) -> Pruned:
     """Remove what the settings do not keep. Raises ManageError."""
     context = call.context
     work = Work()
+    good = await context.database.scan(get_state, "good")
+    # The one made last, also where its id seems old because the clock was set back since the others.
+    latest = good["id"] if good else ""
 
     def job() -> Pruned:
         repository = repository_of(context, work=work)
         backups = repository.backups()
-        kept = keepers(backups, Policy.of(context.settings.now))
+        kept = keepers(backups, Policy.of(context.settings.now)) | {latest}
         return prune(repository, [each for each in backups if each not in kept], work.tell, dry=dry)
 
     async with only_one(context, work):

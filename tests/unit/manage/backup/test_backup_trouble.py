@@ -12,7 +12,7 @@ from backup_parts import ACTOR, ANNA, House, house, message
 from sqlalchemy import update
 
 from posthouse.bodies.records import bodies
-from posthouse.manage.backup import making
+from posthouse.manage.backup import making, writing
 from posthouse.manage.backup.access import Busy, get_state, put_state
 from posthouse.manage.backup.place import FolderPlace
 from posthouse.manage.errors import ManageError
@@ -185,6 +185,22 @@ async def test_the_schedule(first: House, tmp_path: Path, monkeypatch: pytest.Mo
     await _was(first, started=0.0)
     with pytest.raises(Busy):
         await if_due(call)
+
+
+async def test_a_clock_set_back_does_not_cost_the_newest_backup(first: House, tmp_path: Path) -> None:
+    """Its id sorts before those of the wrong time; pruning keeps it all the same."""
+    key = await first.keep(tmp_path / "place")
+    [ahead] = (await first.do("backup.list"))["backups"]
+    for name in ("daily", "weekly", "monthly"):
+        await first.do("setting.set", name=f"backup.keep_{name}", value="0")
+    await first.do("setting.set", name="backup.keep_last", value="1")
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setattr(writing, "new_id", lambda now: "20200101T000000Z-00000000")
+        made = await first.do("backup.run")
+    assert (await first.do("backup.prune"))["backups"] == []
+    ids = [line["id"] for line in (await first.do("backup.list"))["backups"]]
+    assert ids == [ahead["id"], made["id"]]
+    assert (await first.do("backup.verify", id=made["id"], key=key))["error_count"] == 0
 
 
 async def _was(made: House, **changed: Any) -> None:
