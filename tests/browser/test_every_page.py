@@ -24,6 +24,8 @@ SAMPLES = {
     "/admin/domains/{name}/dns": [DOMAIN],
     "/admin/certificates/{name}": ["self-made"],
     "/admin/certificates/{name}/remove": ["self-made"],
+    "/admin/webhooks/{id:int}": ["1"],
+    "/admin/webhooks/{id:int}/remove": ["1"],
     "/sign-in/link/{link}": ["a-link-that-nobody-made"],
     "/setup/{token}": ["a-token-that-nobody-made"],
 }

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from posthouse.database.contract import Transaction
+from posthouse.deliver import webhook_rows
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
 from posthouse.manage.backup_records import SELECT_STATE
@@ -46,17 +47,24 @@ class Advice(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What the database knows of it. ``backup_at`` is None where no backup was ever made."""
+    """What the database knows of it. ``backup_at`` is None where no backup was ever made; ``webhooks`` are those
+    that fail, each in words."""
 
     administrators: int
     oldest: float | None
     backup_at: float | None
+    webhooks: tuple[str, ...] = ()
 
 
 def read_kept(tx: Transaction) -> Kept:
     """What is read in one unit."""
     rows = tx.execute(SELECT_STATE, {"name": "good"})
-    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), _moment(rows[0][0]) if rows else None)
+    failing = tuple(
+        f"Webhook {each.id} to {each.place} " + (f"is off: {each.off_reason}" if each.off_reason else "fails")
+        for each in webhook_rows.troubled(tx)
+    )
+    backup_at = _moment(rows[0][0]) if rows else None
+    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), backup_at, failing)
 
 
 def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: float) -> list[Advice]:
@@ -70,6 +78,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_workers(facts),
         *_administrators(kept),
         *_backup(kept, now, context),
+        *_webhooks(kept),
     ]
     return found
 
@@ -175,6 +184,11 @@ def _administrators(kept: Kept) -> list[Advice]:
             "Give an account the role: posthouse account role ADDRESS server.",
         )
     ]
+
+
+def _webhooks(kept: Kept) -> list[Advice]:
+    mend = "See its last trouble on the page Webhooks; a test there tells whether it is mended."
+    return [Advice("webhook.fails", f"{text}.", mend) for text in kept.webhooks]
 
 
 def _backup(kept: Kept, now: float, context: Context) -> list[Advice]:

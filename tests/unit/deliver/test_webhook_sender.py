@@ -34,7 +34,7 @@ def test_secrets() -> None:
     assert len({new_secret() for _ in range(5)}) == 5
     assert len(key_of(new_secret())) == 24
     for bad in ("whsec_", "whsec_abc", "whsec_" + "A" * 28, "whsec_!!!!" + "A" * 32, "whsec_" + "A" * 100):
-        with pytest.raises(ValueError, match="base64|bytes"):
+        with pytest.raises(ValueError, match=r"base64|bytes"):
             key_of(bad)
 
 

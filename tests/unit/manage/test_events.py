@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Do
 
+from conftest import Do
 from posthouse.cluster import events
 from posthouse.cluster.events import Fact, of_address
 from posthouse.database.contract import Transaction
