@@ -78,6 +78,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/admin/diagnostics": {},
     "/admin/domains": {"name": "new.example"},
     "/admin/domains/{name}/remove": {},
+    "/admin/setup/certificate": {"hosts": "mail.new.example"},
+    "/admin/setup/dismiss": {"name": "backup"},
     "/admin/setup/message": {},
     "/admin/accounts/{address:path}/active": {"active": "0"},
     "/admin/accounts/{address:path}/factors": {},

@@ -167,6 +167,14 @@ def _qr(link: str) -> str:
 
     out = io.BytesIO()
     segno.make(link, error="m", micro=False).save(
-        out, kind="svg", scale=4, border=4, xmldecl=False, svgclass=None, lineclass=None, light="#fff"
+        out,
+        kind="svg",
+        scale=4,
+        border=4,
+        xmldecl=False,
+        svgclass=None,
+        lineclass=None,
+        light="#fff",
+        omitsize=True,
     )
     return out.getvalue().decode()

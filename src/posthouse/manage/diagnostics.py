@@ -41,7 +41,8 @@ GROUPS: tuple[Group, ...] = ("server", "ports", "mail", "dns", "machine")
 class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
     """What one check found. ``subject`` is the domain, address or port it is about, "" for the server.
     ``state``: ``ok``; ``warn``, it works but could be better; ``bad``, mail will suffer; ``unknown``, it cannot be
-    known from here (the text says why, the mend how to find out)."""
+    known from here (the text says why, the mend how to find out). ``order``: host names for which a certificate can be
+    ordered to mend it."""
 
     name: str
     group: Group
@@ -49,6 +50,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, tag="finding"):
     text: str
     mend: str = ""
     subject: str = ""
+    order: tuple[str, ...] = ()
 
 
 class Diagnose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

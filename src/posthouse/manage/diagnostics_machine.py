@@ -17,10 +17,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, column, select, table
 
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.manage import setup_facts
+from posthouse.manage.certificate_views import all_views
 from posthouse.manage.diagnostics import Finding, FindingState, Look, check
 from posthouse.settings import limits as settings_limits
 from posthouse.settings import setup as settings_setup
@@ -226,7 +228,25 @@ async def certificate(look: Look) -> Finding:
         der = await _certificate_at(setup_facts.reachable(place.address), place.port, look.host)
     except (OSError, ssl.SSLError) as error:
         return finding("bad", f"TLS on our own port {place.port} fails: {error}.", "See the server's log.")
-    return judge_certificate(der, look.host, datetime.datetime.now(datetime.UTC))
+    found = judge_certificate(der, look.host, datetime.datetime.now(datetime.UTC))
+    return await _with_order(look, found) if found.state in ("bad", "warn") else found
+
+
+async def _with_order(look: Look, finding: Finding) -> Finding:
+    """The finding with what became of an order for the name; where there is none, one can be made."""
+    orders = [
+        view for view in await all_views(look.context) if view.source == "acme" and look.host in view.hosts
+    ]
+    if not orders:
+        return msgspec.structs.replace(finding, order=(look.host,)) if "." in look.host else finding
+    if orders[0].state == "ordering":
+        return msgspec.structs.replace(finding, mend="One is being ordered: look again in a minute.")
+    if orders[0].last_error:
+        text = f"{finding.text} The last order failed: {orders[0].last_error.rstrip('.')}."
+        return msgspec.structs.replace(
+            finding, text=text, mend="Mend that; it is tried again by itself (see the certificates)."
+        )
+    return finding
 
 
 def _certificate(host: str, state: FindingState, text: str, mend: str = "") -> Finding:

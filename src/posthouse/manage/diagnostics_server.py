@@ -121,6 +121,5 @@ async def address_kinds(look: Look) -> Finding:
         )
     shown = ", ".join(public)
     if not any(ipaddress.ip_address(each).version == 6 for each in public):
-        mend = "Nothing has to be done; give the machine an IPv6 address when your provider offers one."
-        return finding("warn", f"Reached at {shown}. There is no IPv6 address.", mend)
+        return finding("ok", f"Reached at {shown}. There is no IPv6 address; IPv4 alone does.")
     return finding("ok", f"Reached at {shown}, by IPv6 too.")

@@ -62,7 +62,8 @@ class Finish(Private, frozen=True, forbid_unknown_fields=True):
 
 class SetupState(msgspec.Struct, frozen=True, kw_only=True):
     """``needed``: nobody administers the server yet. ``address`` and ``domain`` are what was answered before ("" if
-    nothing was), ``hostname`` what is proposed. ``done_at`` in seconds since 1970, 0 if set-up never ended."""
+    nothing was), ``hostname`` what is proposed; ``named``: name and addresses were answered, too. ``done_at`` in
+    seconds since 1970, 0 if set-up never ended."""
 
     needed: bool
     address: str
@@ -71,6 +72,7 @@ class SetupState(msgspec.Struct, frozen=True, kw_only=True):
     addresses: list[str]
     own_addresses: list[str]
     done_at: float
+    named: bool = False
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,16 +117,21 @@ async def state(call: Call, wanted: Nothing) -> SetupState:
         addresses=list(given or found.public),
         own_addresses=list(found.own),
         done_at=done_at,
+        named=draft.named,
     )
 
 
 @use("setup.begin", right="change")
 async def begin(call: Call, wanted: Begin) -> Proposal:
-    """Propose domain, host name and addresses for the first mail address."""
+    """Propose domain, host name and addresses for the first mail address. What was answered before for it is proposed
+    again."""
     context = call.context
     await refuse_when_done(context)
     address = own_address(wanted.address)
-    hostname = _propose(context, address.domain)
+    before = await context.database.scan(setup_notes.draft)
+    if not (before.named and before.domain == address.domain):
+        before = Draft(hostname=_propose(context, address.domain))
+    hostname = before.hostname
     resolver = Resolver(context.settings)
     leads, mx = (
         await resolver.addresses(hostname, fresh=True),
@@ -132,8 +139,8 @@ async def begin(call: Call, wanted: Begin) -> Proposal:
     )
     found = setup_facts.addresses(context.settings)
     # The host name may lead to an address of a router in front of us, which the machine itself cannot know.
-    public = found.public or tuple(leads.rows)
-    draft = Draft(address=address.key, domain=address.domain, hostname=hostname)
+    public = tuple(listed(before.addresses)) or found.public or tuple(leads.rows)
+    draft = msgspec.structs.replace(before, address=address.key, domain=address.domain)
     await context.database.run(setup_notes.put_draft, draft)
     return Proposal(
         address=address.key,
@@ -187,7 +194,8 @@ async def name(call: Call, wanted: Names) -> SetupState:
 
     def op(tx: Transaction) -> None:
         setup_notes.put_draft(
-            tx, msgspec.structs.replace(setup_notes.draft(tx), hostname=hostname, addresses=given)
+            tx,
+            msgspec.structs.replace(setup_notes.draft(tx), hostname=hostname, addresses=given, named=True),
         )
 
     await call.context.database.run(op)
@@ -318,29 +326,3 @@ def _refuse(tx: Transaction) -> None:
             "The server is set up already: it has an administrator.",
             "Sign in as that administrator.",
         )
-
-
-class TodoList(msgspec.Struct, frozen=True):
-    """What is left to do. ``checked_at``: when that was found out, in seconds since 1970; 0 for never."""
-
-    todo: list[Todo]
-    checked_at: float
-
-
-class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``check``: look again now instead of telling what was found before."""
-
-    check: bool = False
-
-
-@use("setup.todo", right="view")
-async def todo(call: Call, wanted: Again) -> TodoList:
-    """List what set-up left to do; with ``check``, look again which of it is done."""
-    if wanted.check:
-        findings = await diagnostics.diagnose(call, diagnostics.Diagnose())
-        await call.context.database.run(setup_notes.put_todo, findings.findings)
-
-    def op(tx: Transaction) -> TodoList:
-        return TodoList(setup_notes.todo(tx), setup_notes.checked_at(tx))
-
-    return await call.context.database.scan(op)

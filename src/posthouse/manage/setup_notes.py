@@ -20,22 +20,33 @@ _COUNT_ADMINISTRATORS = select(account_roles.c.account_id).where(account_roles.c
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """The answers so far."""
+    """The answers so far. ``named``: name and addresses were answered, not only proposed."""
 
     address: str = ""
     domain: str = ""
     hostname: str = ""
     addresses: str = ""
+    named: bool = False
 
 
 class Todo(msgspec.Struct, frozen=True):
-    """One thing left to do: what is the matter and how to mend it. ``state`` is ``bad`` or ``warn``."""
+    """One thing left to do: what is the matter and how to mend it. ``state`` is ``bad`` or ``warn``. ``order``: host
+    names for which a certificate can be ordered to mend it."""
 
     name: str
     subject: str
     state: str
     text: str
     mend: str
+    order: tuple[str, ...] = ()
+
+
+class Dismissed(msgspec.Struct, frozen=True):
+    """What somebody does not want to be reminded of: as bad as it was then, not when it gets worse."""
+
+    name: str
+    subject: str
+    state: str
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -69,9 +80,24 @@ def put_done(tx: Transaction, at: float) -> None:
 
 
 def todo(tx: Transaction) -> list[Todo]:
-    """What is left."""
+    """What is left, dismissed things too."""
     kept = _get(tx, "todo", _Kept)
     return kept.todo if kept else []
+
+
+def dismissed(tx: Transaction) -> list[Dismissed]:
+    """What nobody wants to be reminded of."""
+    return _get(tx, "dismissed", list[Dismissed]) or []
+
+
+def is_dismissed(item: Todo, among: Sequence[Dismissed]) -> bool:
+    """Whether it is one of those."""
+    return Dismissed(item.name, item.subject, item.state) in among
+
+
+def put_dismissed(tx: Transaction, those: Sequence[Dismissed]) -> None:
+    """Keep them."""
+    _put(tx, "dismissed", list(those)[:_MOST])
 
 
 def checked_at(tx: Transaction) -> float:
@@ -81,13 +107,16 @@ def checked_at(tx: Transaction) -> float:
 
 
 def put_todo(tx: Transaction, findings: Sequence[Finding]) -> None:
-    """Keep what these findings say is wrong, the worst first."""
+    """Keep what these findings say is wrong, the worst first. What was dismissed and is mended is forgotten: if it
+    comes back, it is told again."""
     left = [
-        Todo(each.name, each.subject, each.state, each.text, each.mend)
+        Todo(each.name, each.subject, each.state, each.text, each.mend, each.order)
         for each in sorted(findings, key=lambda each: (each.state, each.name))
         if each.state in ("bad", "warn")
     ]
     _put(tx, "todo", _Kept(time.time(), left[:_MOST]))
+    there = {(each.name, each.subject) for each in left}
+    put_dismissed(tx, [each for each in dismissed(tx) if (each.name, each.subject) in there])
 
 
 def _get(tx: Transaction, name: str, kind: Any) -> Any:

@@ -100,6 +100,6 @@ async def furnish(context: Context) -> House:
     directory = DirectoryService(
         context.database, context.feed, context.settings, context.passwords, clock=lambda: clock()
     )
-    identity = SignIns(context.database, directory, context.settings, "mail.example.org", clock)
+    identity = SignIns(context.database, directory, context.settings, lambda: "mail.example.org", clock)
     context.identity = identity
     return House(context, directory, identity, clock)

@@ -12,4 +12,5 @@ ROUTES = (
     Route("POST", "/setup/finish", "setup.finish", "Set-up"),
     Route("POST", "/setup/test-message", "setup.test_message", "Set-up"),
     Route("GET", "/setup/todo", "setup.todo", "Set-up"),
+    Route("POST", "/setup/dismiss", "setup.dismiss", "Set-up"),
 )

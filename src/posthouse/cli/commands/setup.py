@@ -117,11 +117,29 @@ def todo(session: Session, check: bool) -> None:
 
     def words(found: Any) -> None:
         for each in found["todo"]:
-            show.line(f"{each['text']}")
+            show.line(f"{each['name']}: {each['text']}")
             show.line(f"  {each['mend']}")
         if not found["todo"]:
             show.line(
                 "Nothing is left to do." if found["checked_at"] else "Nothing was checked yet: add --check."
             )
+        if found["dismissed"]:
+            things = sorted({each["name"] for each in found["dismissed"]})
+            show.line(f"Dismissed: {', '.join(things)} (posthouse setup dismiss NAME --back)")
 
     session.show(session.call("setup.todo", {"check": check}), words)
+
+
+@command(setup, "dismiss", "setup.dismiss")
+@click.argument("name")
+@click.argument("subject", default="")
+@click.option("--back", is_flag=True, help="Be reminded of it again.")
+def dismiss(session: Session, name: str, subject: str, back: bool) -> None:
+    """Do not be reminded of one thing that is left to do: by its name, and what it is about if there are several."""
+
+    def words(found: Any) -> None:
+        show.line(
+            f"{show.count(len(found['todo']), 'thing')} left to do, {len(found['dismissed'])} dismissed."
+        )
+
+    session.show(session.call("setup.dismiss", {"name": name, "subject": subject, "back": back}), words)

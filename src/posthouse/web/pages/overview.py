@@ -38,6 +38,7 @@ async def overview(visit: Visit) -> Response:
     return visit.render(
         "overview/server.html",
         status=status,
+        left=await visit.perform("setup.todo"),
         chart=chart,
         delivered=await _delivered(visit),
         warnings=[(each, _mended_at(each.code)) for each in status.warnings],

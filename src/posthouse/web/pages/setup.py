@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from starlette.responses import RedirectResponse, Response
+from typing import Any
+
+from starlette.responses import Response
 
 from posthouse.http import csrf
 from posthouse.http.who import is_https
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity import BrowserSession
+from posthouse.manage.setup import SetupState
 from posthouse.manage.setup_door import SetupDoor, newcomer
 from posthouse.web import cookies
 from posthouse.web.page import page
 from posthouse.web.pages.signin import identity_of
 from posthouse.web.visit import Visit, trouble_of
+from posthouse.web.work import begin as begin_work
 
 RUN = "setup"
 """The name of set-up's run of checks."""
+
+ORDER = "certificate"
+"""The name of an order in the background, as the page of certificates has it."""
 
 
 def _cookie_name(visit: Visit) -> str:
@@ -45,9 +52,24 @@ async def _admit(visit: Visit) -> Response | None:
 
 @page("GET", "/setup/{token}", open_to="anyone")
 async def link(visit: Visit) -> Response:
-    """The link: a button, so that a program that looks at links does not use it up."""
+    """The link: a button, so that a program that looks at links does not use it up. The browser that came in by it
+    goes on where it was."""
     _hide_token(visit)
+    if _door(visit).knows(visit.request.cookies.get(_cookie_name(visit), "")[:200]):
+        return await _admit(visit) or await _resume(visit)
     return visit.render("setup/link.html")
+
+
+async def _resume(visit: Visit) -> Response:
+    """To the first question that is not answered yet."""
+    state = await visit.perform("setup.state")
+    return visit.go(_next_step(state))
+
+
+def _next_step(state: SetupState) -> str:
+    if not state.address:
+        return "/setup"
+    return "/setup/look" if state.named else "/setup/name"
 
 
 @page("POST", "/setup/{token}", open_to="anyone")
@@ -57,7 +79,10 @@ async def enter(visit: Visit) -> Response:
     cookie = _door(visit).enter(visit.part("token")[:200])
     if not cookie:
         return visit.render("setup/closed.html", 403)
-    answer = RedirectResponse("/setup", 303)
+    visit.session = BrowserSession(newcomer(visit.visitor.peer), "")
+    answer = await _resume(visit)
+    visit.session = None
+    cookies.end(answer, visit.request)  # forms of set-up are this visitor's, not those of somebody signed in
     secure = is_https(visit.request)
     answer.set_cookie(_cookie_name(visit), cookie, httponly=True, samesite="strict", secure=secure, path="/")
     return answer
@@ -88,7 +113,22 @@ async def begin(visit: Visit) -> Response:
     )
     if plan is None:
         return visit.render("setup/address.html", state=await visit.perform("setup.state"))
-    return visit.render("setup/name.html", plan=plan)
+    return visit.go("/setup/name")
+
+
+@page("GET", "/setup/name", open_to="anyone")
+async def name(visit: Visit) -> Response:
+    """The second question, with what is proposed."""
+    return await _admit(visit) or await _name(visit)
+
+
+async def _name(visit: Visit) -> Response:
+    state = await visit.perform("setup.state")
+    if not state.address:
+        return visit.go("/setup")
+    return visit.render(
+        "setup/name.html", plan=await visit.perform("setup.begin", {"address": state.address})
+    )
 
 
 @page("POST", "/setup/look", open_to="anyone")
@@ -98,6 +138,8 @@ async def begin_look(visit: Visit) -> Response:
     if found is not None:
         return found
     state = await visit.perform("setup.state")
+    if not state.address:
+        return visit.go("/setup")
     context = visit.site.context
     kept = {
         "hostname": visit.form.get("hostname", "").strip(),
@@ -106,10 +148,9 @@ async def begin_look(visit: Visit) -> Response:
     try:
         await visit.perform("setup.name", kept)
     except ManageError as error:
-        visit.trouble = trouble_of(error, "hostname", visit.form)
-        return visit.render(
-            "setup/name.html", plan=await visit.perform("setup.begin", {"address": state.address})
-        )
+        field = "addresses" if "IP address" in error.what else "hostname"
+        visit.trouble = trouble_of(error, field, visit.form)
+        return await _name(visit)
     context.check_runs.start(RUN, context, visit.actor, "setup.check", {"domain": state.domain, **kept})
     return visit.go("/setup/look")
 
@@ -122,8 +163,8 @@ async def look(visit: Visit) -> Response:
 
 async def _look(visit: Visit) -> Response:
     state = await visit.perform("setup.state")
-    if not state.address:
-        return visit.go("/setup")
+    if _next_step(state) != "/setup/look":
+        return visit.go(_next_step(state))
     return visit.render("setup/look.html", state=state, run=visit.site.context.check_runs.find(RUN))
 
 
@@ -137,6 +178,8 @@ async def finish(visit: Visit) -> Response:
         visit.complain("again", visit.t("That is another password."), visit.t("Give the same one twice."))
         return await _look(visit)
     state, password = await visit.perform("setup.state"), visit.form.get("password", "")
+    if _next_step(state) != "/setup/look":
+        return visit.go(_next_step(state))
     made = await visit.attempt(
         "setup.finish",
         {
@@ -176,8 +219,50 @@ async def after(visit: Visit) -> Response:
         domain=domain,
         went=visit.query.get("message", ""),
         left=await visit.perform("setup.todo"),
+        certificate=await _certificate(visit, state.hostname),
         programs=await visit.perform("client.settings", {"address": address}) if address else None,
     )
+
+
+async def _certificate(visit: Visit, host: str) -> Any:
+    """The certificate for the server's name that others believe, or the order for one; None where there is
+    neither."""
+    found = (await visit.perform("certificate.list")).certificates
+    fitting = [each for each in found if host in each.hosts and each.source != "self-made"]
+    return min(fitting, key=lambda each: each.state != "in use", default=None)
+
+
+@page("POST", "/admin/setup/certificate", open_to="server")
+async def order(visit: Visit) -> Response:
+    """Order a certificate for these names, or try again what was ordered."""
+    hosts = visit.form.get("hosts", "").split()
+    known = (await visit.perform("certificate.list")).certificates
+    same = [each for each in known if each.source == "acme" and set(each.hosts) == set(hosts)]
+    if same and same[0].state == "in use":
+        return visit.done("/admin/setup", visit.t("There is a certificate for it already."))
+    use, wanted = (
+        ("certificate.renew", {"name": same[0].name}) if same else ("certificate.order", {"hosts": hosts})
+    )
+    if await begin_work(visit, ORDER, use, wanted, about=", ".join(hosts)) is None:
+        return await after(visit)
+    return visit.done(
+        "/admin/setup", visit.t("The certificate is being ordered. This page tells how it goes.")
+    )
+
+
+@page("POST", "/admin/setup/dismiss", open_to="server")
+async def dismiss(visit: Visit) -> Response:
+    """Be reminded no more of one thing; or again."""
+    wanted = {"name": visit.form.get("name", ""), "subject": visit.form.get("subject", "")}
+    back = visit.form.get("back") == "1"
+    if await visit.attempt("setup.dismiss", {**wanted, "back": back}) is None:
+        return await after(visit)
+    text = (
+        visit.t("It is on the list again.")
+        if back
+        else visit.t("It is off the list. It comes back if it gets worse.")
+    )
+    return visit.done(visit.next or "/admin/setup", text)
 
 
 @page("POST", "/admin/setup/message", open_to="server")

@@ -31,6 +31,7 @@ SAMPLES = {
     "session.list": ({"account": "{address}"}, "each"),
     "setup.begin": ({"address": "{address}"}, "server"),
     "setup.check": ({"domain": "{domain}", "hostname": "mail.{domain}", "addresses": ""}, "server"),
+    "setup.dismiss": ({"name": "backup"}, "server"),
     "setup.finish": (
         {"address": "{address}", "password": "x", "hostname": "mail.{domain}", "addresses": ""},
         "server",
