@@ -8,6 +8,7 @@ import ipaddress
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -27,6 +28,24 @@ def test_the_known_signature() -> None:
     """The vector that the libraries of Standard Webhooks are tested with."""
     got = sign(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
     assert got == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_the_manual_shows_how_to_check_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What receivers copy from there works on the same vector, and finds out what is not genuine."""
+    page = (Path(__file__).parents[3] / "docs" / "manual" / "webhooks.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    check, body = names["is_genuine"], b'{"test": 2432232314}'
+    headers = {
+        "Webhook-Id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "Webhook-Timestamp": "1614265330",
+        "Webhook-Signature": "v1,AAAA v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    assert not check(SECRET, headers, body)  # that was in 2021
+    monkeypatch.setattr(names["time"], "time", lambda: 1614265400.0)
+    assert check(SECRET, headers, body)
+    assert not check(SECRET, headers, body + b" ")
+    assert not check("whsec_" + "A" * 32, headers, body)
 
 
 def test_secrets() -> None:
