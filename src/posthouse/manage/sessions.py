@@ -82,13 +82,14 @@ class OpenSessions(Protocol):
 
 
 class ListSessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``protocol``, ``account`` and ``peer`` (an address, or a network such as 192.0.2.0/24) narrow the list; at
-    most ``limit`` sessions are shown, those behind the place ``after``."""
+    """``id``, ``protocol``, ``account`` and ``peer`` (an address, or a network such as 192.0.2.0/24) narrow the list;
+    at most ``limit`` sessions are shown, those behind the place ``after``."""
 
     protocol: str = ""
     account: str = ""
     limit: int = 200
     peer: str = ""
+    id: str = ""
     after: str = ""
 
 
@@ -121,6 +122,7 @@ async def list_sessions(call: Call, wanted: ListSessions) -> SessionList:
         return SessionList([], 0)
     limit = max(1, min(wanted.limit, MOST))
     choice = Choice(
+        id=wanted.id,
         protocol=wanted.protocol,
         account=_account(wanted.account),
         peer=_network(wanted.peer),
@@ -141,7 +143,8 @@ async def disconnect(call: Call, wanted: Disconnect) -> Disconnected:
     if call.context.sessions is None:
         raise ManageError("unavailable", "The server is stopped: there are no sessions.", "Start it first.")
     choice = Choice(id=wanted.id, account=_account(wanted.account), reach=_reach(call.actor))
-    ended = await call.context.sessions.dismiss(choice, "The administrator ended this connection")
+    who = "You" if call.actor.role == "user" else "The administrator"
+    ended = await call.context.sessions.dismiss(choice, f"{who} ended this connection")
     if not ended and wanted.id:
         raise ManageError(
             "missing", f"There is no session {wanted.id}.", "It may have ended; list the sessions anew."

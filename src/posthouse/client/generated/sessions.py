@@ -46,7 +46,14 @@ class SessionsCalls(Topic):
     """Calls of the topic Sessions."""
 
     def session_list(
-        self, *, protocol: str = "", account: str = "", limit: int = 200, peer: str = "", after: str = ""
+        self,
+        *,
+        protocol: str = "",
+        account: str = "",
+        limit: int = 200,
+        peer: str = "",
+        id: str = "",
+        after: str = "",
     ) -> SessionList:
         """List who is connected over all workers: protocol, TLS, address, account, client, last command,
         bytes. Right: view."""
@@ -60,6 +67,7 @@ class SessionsCalls(Topic):
                 ("account", account, ""),
                 ("limit", limit, 200),
                 ("peer", peer, ""),
+                ("id", id, ""),
                 ("after", after, ""),
             ),
         )

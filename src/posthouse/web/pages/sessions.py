@@ -14,6 +14,8 @@ from posthouse.web.visit import PER_PAGE, Visit
 
 HERE = "/admin/sessions"
 PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "http")
+NAMED = 10
+"""Sessions that are named when asking."""
 FILTERS = ("protocol", "account", "peer")
 
 
@@ -32,15 +34,14 @@ async def ask(visit: Visit) -> Response:
     id, account = visit.query.get("id", ""), visit.query.get("account", "")
     if bool(id) == bool(account):
         return visit.go(HERE)
-    found = (await visit.perform("session.list", {"account": account, "limit": 1000})).sessions
-    meant = [each for each in found if account or each.id == id]
-    if not meant:
+    found = await visit.perform("session.list", {"id": id, "account": account, "limit": NAMED})
+    if not found.sessions:
         raise ManageError(
             "missing",
             visit.t("There is no such session."),
             visit.t("It has ended already; see the list of those that are open."),
         )
-    return visit.render("sessions/disconnect.html", meant=meant, id=id, account=account)
+    return visit.render("sessions/disconnect.html", found=found, id=id, account=account)
 
 
 @page("POST", HERE + "/disconnect", open_to="domain")
