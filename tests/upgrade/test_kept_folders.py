@@ -64,7 +64,7 @@ def test_an_old_folder_serves(kept: Path, tmp_path: Path) -> None:
         bodies = [part[1] for part in fetched if isinstance(part, tuple)]
         assert bodies == [f"Body of letter {number}\r\n".encode() for number in (0, 1, 3, 4, 5)]
         uids = [part[0] for part in fetched if isinstance(part, tuple)]
-        assert b"UID 2 FLAGS (\\Seen \\Flagged work" in uids[1]
+        assert b"UID 2 FLAGS (\\Flagged \\Seen work)" in uids[1]
         assert b"UID 4 " in uids[2]  # 3 was expunged and stays unused
         _, archived = imap.select("Archive/2026")
         assert archived == [b"2"]
