@@ -22,9 +22,8 @@ MASK = "(secret)"
 SECRET_WORDS = ("password", "secret", "token", "key", "credentials")
 """A field whose name holds one of these is masked, whoever forgot to do so before."""
 
-FOREVER = 1e12
 FIRST = 2**62
-"""Later than every moment; above the id of every line."""
+"""Above the id of every line."""
 
 
 def note(
@@ -116,23 +115,23 @@ async def list_audit(call: Call, wanted: ListAudit) -> AuditLines:
         raise ManageError("invalid", f"{wanted.after!r} is no place in the audit.", "Give a page's `next`.")
     actor = call.actor
     limit = page_size(wanted.limit)
-    values: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "since": wanted.since,
-        "until": wanted.until or FOREVER,
-        "actor": f"%{escaped(wanted.actor)}%",
-        "use": f"{escaped(wanted.use)}%",
+        "until": wanted.until,
+        "actor": wanted.actor and f"%{escaped(wanted.actor)}%",
+        "use": wanted.use and f"{escaped(wanted.use)}%",
+        "subject": wanted.subject and f"%{escaped(wanted.subject)}%",
     }
-    which = (actor.role != "server", bool(wanted.subject))
-    if wanted.subject:
-        values["subject"] = f"%{escaped(wanted.subject)}%"
+    values = {name: value for name, value in asked.items() if value}
     if actor.role != "server":
         own = {actor.account} | (actor.domains if actor.role == "domain" else frozenset())
         values["places"] = sorted(own)
 
     def op(tx: Transaction) -> AuditLines:
         below = int(wanted.after) if wanted.after else FIRST
-        rows = tx.execute(records.SELECT_AUDIT[which], {**values, "below": below, "count": limit})
-        total = int(tx.execute(records.COUNT_AUDIT[which], values)[0][0])
+        which = frozenset(values)
+        rows = tx.execute(records.select_audit(which), {**values, "below": below, "count": limit})
+        total = int(tx.execute(records.count_audit(which), values or None)[0][0])
         return AuditLines(
             [AuditLine(*row) for row in rows], str(rows[-1][0]) if len(rows) == limit else "", total
         )

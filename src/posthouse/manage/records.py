@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Index, bindparam, func, insert, select
+from sqlalchemy import Column, Index, Select, bindparam, func, insert, select
 
 from posthouse.database import schema
 
@@ -42,16 +43,19 @@ MOST_COUNTED = 10_000
 """Lines are counted up to here: nobody turns pages further, and the audit grows for years."""
 
 
-def _audit_filter(scoped: bool, about: bool) -> list[Any]:
-    found = [
-        audit.c.at >= bindparam("since"),
-        audit.c.at < bindparam("until"),
-        audit.c.actor.like(bindparam("actor"), escape="!"),
-        audit.c.use.like(bindparam("use"), escape="!"),
-    ]
-    if about:
-        found.append(audit.c.subject.like(bindparam("subject"), escape="!"))
-    if scoped:
+_ASKED: dict[str, Any] = {
+    "since": audit.c.at >= bindparam("since"),
+    "until": audit.c.at < bindparam("until"),
+    "actor": audit.c.actor.like(bindparam("actor"), escape="!"),
+    "use": audit.c.use.like(bindparam("use"), escape="!"),
+    "subject": audit.c.subject.like(bindparam("subject"), escape="!"),
+}
+
+
+def _audit_filter(asked: frozenset[str]) -> list[Any]:
+    # Only what is asked for: a condition that always holds makes SQLite read and sort the whole table.
+    found = [condition for name, condition in _ASKED.items() if name in asked]
+    if "places" in asked:
         mine = select(audit_places.c.audit_id).where(
             audit_places.c.place.in_(bindparam("places", expanding=True))
         )
@@ -59,32 +63,21 @@ def _audit_filter(scoped: bool, about: bool) -> list[Any]:
     return found
 
 
-SELECT_AUDIT = {
-    (scoped, about): select(
-        audit.c.id,
-        audit.c.at,
-        audit.c.actor,
-        audit.c.source,
-        audit.c.use,
-        audit.c.subject,
-        audit.c.before,
-        audit.c.after,
-    )
-    .where(audit.c.id < bindparam("below"), *_audit_filter(scoped, about))
-    .order_by(audit.c.id.desc())
-    .limit(bindparam("count"))
-    for scoped in (False, True)
-    for about in (False, True)
-}
-COUNT_AUDIT = {
-    (scoped, about): select(func.count()).select_from(
-        select(audit.c.id)
-        .where(*_audit_filter(scoped, about))
+@cache
+def select_audit(asked: frozenset[str]) -> Select[Any]:
+    """A page of lines, where only these parameters are asked for: ``since``, ``until``, ``actor``, ``use``,
+    ``subject``, ``places``."""
+    columns = (audit.c.id, audit.c.at, audit.c.actor, audit.c.source, audit.c.use, audit.c.subject)
+    return (
+        select(*columns, audit.c.before, audit.c.after)
+        .where(audit.c.id < bindparam("below"), *_audit_filter(asked))
         .order_by(audit.c.id.desc())
-        .limit(MOST_COUNTED)
-        .subquery()
+        .limit(bindparam("count"))
     )
-    for scoped in (False, True)
-    for about in (False, True)
-}
-"""By (limited to places, with a subject)."""
+
+
+@cache
+def count_audit(asked: frozenset[str]) -> Select[Any]:
+    """How many lines there are for these parameters, up to :data:`MOST_COUNTED`."""
+    some = select(audit.c.id).where(*_audit_filter(asked)).order_by(audit.c.id.desc()).limit(MOST_COUNTED)
+    return select(func.count()).select_from(some.subquery())

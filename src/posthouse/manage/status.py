@@ -87,13 +87,13 @@ async def status(call: Call, wanted: Nothing) -> Status:
 
     def op(tx: Transaction) -> tuple[int, int, int, int, int, QueueCounts, Kept]:
         domains = admin.list_domains(tx)
-        usage = context.mail.usage_in(tx).values()
+        used, messages = context.mail.total_in(tx)
         return (
             len(domains),
             sum(domain.accounts for domain in domains),
             sum(domain.aliases for domain in domains),
-            sum(messages for _, messages in usage),
-            sum(used for used, _ in usage),
+            messages,
+            used,
             QueueCounts(*view.count_queue(tx)),
             read_kept(tx),
         )

@@ -7,7 +7,22 @@ message for ever.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, exists, func, insert, or_, select, update
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from posthouse.database import schema
 from posthouse.queue.contract import EVENTS, WEBHOOK
@@ -165,6 +180,14 @@ TRY_AGAIN = (
 
 # looking
 SELECT_BODY = select(queue_messages.c.id).where(queue_messages.c.body == bindparam("body")).limit(1)
+_FIRST = (
+    select(queue_messages.c.id)
+    .where(queue_messages.c.id > bindparam("after"), exists().where(_R.message_id == queue_messages.c.id))
+    .order_by(queue_messages.c.id)
+    .limit(bindparam("count"))
+)
+
+
 _LINES = (
     select(
         queue_messages.c.id,
@@ -185,10 +208,16 @@ _LINES = (
         queue_messages.c.size,
         queue_messages.c.received_at,
     )
-    .where(queue_messages.c.id > bindparam("after"))
     .order_by(queue_messages.c.id)
-    .limit(bindparam("count"))
 )
+
+
+def _lines(first: Select[Any]) -> Select[Any]:
+    """What is shown of the messages of a page; the page is chosen before anything is counted."""
+    page = first.subquery("page")
+    return _LINES.join(page, page.c.id == queue_messages.c.id)
+
+
 _NAMED = queue_recipients.alias("named")
 _FOUND = or_(
     queue_messages.c.trace == bindparam("trace"),
@@ -199,8 +228,8 @@ _FOUND = or_(
     ),
 )
 """Messages with a piece of an address in sender or recipients, or with this trace id."""
-SELECT_LIST = _LINES
-SEARCH_LIST = _LINES.where(_FOUND)
+SELECT_LIST = _lines(_FIRST)
+SEARCH_LIST = _lines(_FIRST.where(_FOUND))
 SEARCH_COUNT = select(func.count()).select_from(queue_messages).where(_FOUND)
 SELECT_BODIES = (
     select(queue_messages.c.id, queue_messages.c.body)

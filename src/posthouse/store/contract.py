@@ -366,6 +366,9 @@ class Keeping(Protocol):
         """(bytes, messages) by account id, from the mailboxes' counters; accounts without mailboxes are
         absent."""
 
+    def total_in(self, tx: Transaction) -> tuple[int, int]:
+        """(bytes, messages) of all accounts together."""
+
     def usage_of_in(self, tx: Transaction, accounts: Sequence[int]) -> dict[int, tuple[int, int]]:
         """As ``usage_in``, of up to a thousand accounts by id."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from posthouse.database.contract import Transaction
 from posthouse.store.contract import StoreRefusal
-from posthouse.store.records import SELECT_USAGE, SELECT_USAGE_OF, SELECT_USED
+from posthouse.store.records import SELECT_TOTAL, SELECT_USAGE, SELECT_USAGE_OF, SELECT_USED
 
 
 def used_in(tx: Transaction, account_id: int) -> tuple[int, int]:
@@ -19,6 +19,12 @@ def used_in(tx: Transaction, account_id: int) -> tuple[int, int]:
 def usage_in(tx: Transaction) -> dict[int, tuple[int, int]]:
     """(bytes, messages) of every account that has mailboxes."""
     return {account: (int(size), int(messages)) for account, size, messages in tx.execute(SELECT_USAGE)}
+
+
+def total_in(tx: Transaction) -> tuple[int, int]:
+    """(bytes, messages) of all accounts together."""
+    size, messages = tx.execute(SELECT_TOTAL)[0]
+    return int(size or 0), int(messages or 0)
 
 
 def usage_of_in(tx: Transaction, accounts: Sequence[int]) -> dict[int, tuple[int, int]]:

@@ -165,6 +165,9 @@ SELECT_USAGE = (
     .where(mailboxes.c.account_id >= 0)
     .group_by(mailboxes.c.account_id)
 )
+SELECT_TOTAL = select(func.sum(mailboxes.c.size), func.sum(mailboxes.c.messages)).where(
+    mailboxes.c.account_id >= 0
+)
 SELECT_USAGE_OF = (
     select(mailboxes.c.account_id, func.sum(mailboxes.c.size), func.sum(mailboxes.c.messages))
     .where(mailboxes.c.account_id.in_(bindparam("accounts", expanding=True)))

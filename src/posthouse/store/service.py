@@ -41,7 +41,7 @@ from posthouse.store.expunge import expunge_in, expunge_next
 from posthouse.store.flags import store_in
 from posthouse.store.index import SearchIndex
 from posthouse.store.openings import Openings
-from posthouse.store.quota import check_room, usage_in, usage_of_in, used_in
+from posthouse.store.quota import check_room, total_in, usage_in, usage_of_in, used_in
 from posthouse.store.records import (
     DELETE_SUBSCRIPTION,
     DELETE_SUBSCRIPTIONS,
@@ -158,6 +158,9 @@ class MailStore:
 
     def usage_in(self, tx: Transaction) -> dict[int, tuple[int, int]]:
         return usage_in(tx)
+
+    def total_in(self, tx: Transaction) -> tuple[int, int]:
+        return total_in(tx)
 
     def usage_of_in(self, tx: Transaction, accounts: Sequence[int]) -> dict[int, tuple[int, int]]:
         return usage_of_in(tx, accounts)
