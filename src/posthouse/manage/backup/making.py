@@ -97,7 +97,9 @@ def _write(context: Context, work: Work) -> Manifest:
     sweep(repository.place)
     hostname = context.config.hostname or socket.gethostname()
     with scratch(context.config.data) as folder:
-        return Writer(repository, context.bodies.path, hostname, work.tell).run(url_of(context), folder)
+        gentle = bool(context.settings.now[settings.RATE])
+        writer = Writer(repository, context.bodies.path, hostname, work.tell, gentle=gentle)
+        return writer.run(url_of(context), folder)
 
 
 async def _remember(call: Call, result: dict[str, Any], made: Manifest | None = None) -> None:

@@ -39,6 +39,8 @@ from posthouse.store.records import mailboxes, messages
 log = logger("backup")
 
 _READ = 256 * 1024
+LONGEST_REST = 0.05
+"""Seconds of rest after one file."""
 _LEAST = 80
 """Bytes below which a file in a place cannot be an object."""
 
@@ -102,11 +104,19 @@ def _short(name: str) -> bytes:
 
 
 class Writer:
-    """Writes one backup. ``body_path`` says where a body's file is."""
+    """Writes one backup. ``body_path`` says where a body's file is; ``gentle``: it rests after each file as long as
+    that took."""
 
     def __init__(
-        self, repository: Repository, body_path: Callable[[str], str], hostname: str, tell: Tell
+        self,
+        repository: Repository,
+        body_path: Callable[[str], str],
+        hostname: str,
+        tell: Tell,
+        *,
+        gentle: bool = False,
     ) -> None:
+        self._gentle = gentle
         self._repository = repository
         self._body_path = body_path
         self._hostname = hostname
@@ -157,8 +167,12 @@ class Writer:
         name = self._repository.name(kind, digest)
         if name in self._known:
             return
+        begun = time.monotonic()
         self._written.size += self._repository.put(kind, digest, content)
         self._written.objects += 1
+        if self._gentle:
+            # Each file is flushed: on a disk they share, mail would wait for one flush after the other.
+            time.sleep(min(time.monotonic() - begun, LONGEST_REST))
         self._known.add(name)
         steps.step("backup.object")
 
