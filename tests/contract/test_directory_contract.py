@@ -11,6 +11,7 @@ from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database
 from posthouse.directory import admin, lookup
 from posthouse.directory.errors import DirectoryError
+from posthouse.directory.names import domain_name, own_address
 from posthouse.directory.rows import read_login
 from posthouse.directory.stored import put_setting, setting_values
 from posthouse.directory.versions import version
@@ -221,3 +222,14 @@ async def test_settings_are_stored_by_name_and_put_back(database: Database) -> N
     assert (await database.run(put_setting, "queue.lifetime", None, feed=feed)) == LIFETIME.default
     assert (await database.read(setting_values)) == {}
     assert (await database.read(version, "settings")) == 3
+
+
+@pytest.mark.parametrize("name", ["", "  ", "-1", "exa mple.org", "a" * 10_000, "\N{PILE OF POO}.la", "a..b"])
+def test_a_wrong_name_is_refused_in_a_line_one_can_read(name: str) -> None:
+    """Whatever was typed: the refusal says what is wrong in plain words, and does not repeat pages of it."""
+    for check in (domain_name, own_address):
+        with pytest.raises(DirectoryError) as refused:
+            check(name)
+        assert len(refused.value.text) < 260
+        assert "malformed" not in refused.value.text
+        assert refused.value.mend

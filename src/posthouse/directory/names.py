@@ -7,13 +7,20 @@ import unicodedata
 from posthouse.directory.errors import DirectoryError
 from posthouse.mail.address import Address, parse_address, parse_domain
 
+MAX_REPEATED = 80
+"""Characters of a wrong name that its refusal repeats."""
+
 
 def domain_name(text: str) -> str:
     """A domain in its normal form (lower case, U-labels)."""
+    if not text.strip():
+        raise DirectoryError("no domain name was given", "write it like example.org")
     try:
         name = parse_domain(text.strip())
     except ValueError as problem:
-        raise DirectoryError(f"{text!r} is no domain name: {problem}", "write it like example.org") from None
+        raise DirectoryError(
+            f"{_quoted(text)} is no domain name: {problem}", "write it like example.org"
+        ) from None
     if name.startswith("["):
         raise DirectoryError(f"{text} is an address literal", "give a domain name like example.org")
     return name
@@ -41,9 +48,16 @@ def own_address(text: str) -> Address:
 
 
 def _parse(text: str) -> Address:
+    if not text.strip():
+        raise DirectoryError("no mail address was given", "write it like person@example.org")
     try:
         return parse_address(text.strip())
     except ValueError as problem:
         raise DirectoryError(
-            f"{text!r} is no mail address: {problem}", "write it like person@example.org"
+            f"{_quoted(text)} is no mail address: {problem}", "write it like person@example.org"
         ) from None
+
+
+def _quoted(text: str) -> str:
+    """What was typed, as a refusal repeats it: on one line and not longer than anybody would read."""
+    return repr(text if len(text) <= MAX_REPEATED else text[:MAX_REPEATED] + "…")

@@ -61,14 +61,14 @@ class Address:
 def parse_address(text: str) -> Address:
     """Parse one bare address (no angle brackets, no display name). Raises ValueError with a plain reason."""
     if len(text) > MAX_ADDRESS or (not text.isascii() and len(_encode(text)) > MAX_ADDRESS):
-        raise ValueError("address too long")
+        raise ValueError("it is too long")
     local, rest = _local_part(text)
     if not rest:
         if local.lower() == "postmaster":
             return Address(local, "")
-        raise ValueError("address without a domain")
+        raise ValueError("it has no domain")
     if rest[0] != "@":
-        raise ValueError("malformed local part")
+        raise ValueError("the part before the @ is missing or has signs that cannot stand there")
     return Address(local, parse_domain(rest[1:]))
 
 
@@ -77,15 +77,15 @@ def _local_part(text: str) -> tuple[str, str]:
     if text.startswith('"'):
         found = _QUOTED_STRING.match(text)
         if found is None:
-            raise ValueError("malformed quoted local part")
+            raise ValueError("the quoted part before the @ is not written right")
         local = _QUOTED_PAIR.sub(r"\1", found[1])
     else:
         found = _DOT_STRING.match(text)
         if found is None:
-            raise ValueError("malformed local part")
+            raise ValueError("the part before the @ is missing or has signs that cannot stand there")
         local = found[0]
     if len(_encode(found[0])) > MAX_LOCAL:
-        raise ValueError("local part too long")
+        raise ValueError("the part before the @ is too long")
     return local, text[found.end() :]
 
 
@@ -96,7 +96,7 @@ def parse_domain(text: str) -> str:
     if text.isascii():
         domain = text.lower()
         if len(domain) > MAX_DOMAIN or not _DOMAIN.fullmatch(domain):
-            raise ValueError("malformed domain")
+            raise ValueError("a domain is made of letters, digits and dashes, with single dots between")
         if "xn--" not in domain:
             return domain
         return _to_unicode(domain)
@@ -110,9 +110,9 @@ def _to_ascii(domain: str) -> str:
     try:
         encoded = idna.encode(domain, uts46=True).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError("domain is not a valid internationalized name") from error
+        raise ValueError("the domain has signs that no domain name can have") from error
     if len(encoded) > MAX_DOMAIN or not _DOMAIN.fullmatch(encoded):
-        raise ValueError("malformed domain")
+        raise ValueError("a domain is made of letters, digits and dashes, with single dots between")
     return encoded
 
 
@@ -123,22 +123,22 @@ def _to_unicode(domain: str) -> str:
     try:
         return idna.decode(domain).lower()
     except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError("domain is not a valid internationalized name") from error
+        raise ValueError("the domain has signs that no domain name can have") from error
 
 
 def _literal(text: str) -> str:
     """An address literal (RFC 5321 4.1.3) in its shortest form."""
     if not text.endswith("]"):
-        raise ValueError("malformed address literal")
+        raise ValueError("the IP address in brackets is not written right")
     inner = text[1:-1]
     try:
         if inner[:5].lower() == "ipv6:":
             if "%" in inner:
-                raise ValueError("malformed address literal")
+                raise ValueError("the IP address in brackets is not written right")
             return f"[IPv6:{IPv6Address(inner[5:])}]"
         return f"[{IPv4Address(inner)}]"
     except AddressValueError as error:
-        raise ValueError("malformed address literal") from error
+        raise ValueError("the IP address in brackets is not written right") from error
 
 
 def _encode(text: str) -> bytes:

@@ -127,7 +127,7 @@ def _quota(text: str) -> int:
     try:
         return parse_quota(text)
     except ValueError as error:
-        raise ManageError("invalid", f"{error}.", "Give a size such as 2G, or none.") from None
+        raise ManageError("invalid", f"{error}.", "Write it like 2G or 500M, or none.") from None
 
 
 async def make_credentials(call: Call, password: str) -> Credentials:

@@ -40,7 +40,7 @@ def parse_quota(text: str) -> int:
     try:
         return parse_size(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no size: write it like 2G or 500M, or none") from None
+        raise ValueError(f"{text[:40]!r} is no size") from None
 
 
 def read_accounts(text: str) -> tuple[list[Line], list[str]]:

@@ -20,8 +20,8 @@ def _check_hostname(name: str) -> str:
         for label in labels
     )
     if not good or len(name) > 253 or name != name.lower():
-        return f"{name!r} is no host name; write it like mail.example.org"
-    return "" if len(labels) > 1 else "a host name has at least two parts, like mail.example.org"
+        return f"{name[:80]!r} is no host name"
+    return "" if len(labels) > 1 else f"{name!r} is only the first part of a host name"
 
 
 def _check_addresses(text: str) -> str:
