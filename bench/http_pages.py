@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "doubles"))
 
 from running import PASSWORD, RunningServer
 
+from bench.processes import cpu_seconds
 from posthouse.manage.measurements import Topic
 from posthouse.web import all as _every_page  # noqa: F401 - registers them
 from posthouse.web.page import pages
@@ -242,16 +243,19 @@ def measure(server: RunningServer, rounds: int, only: str) -> list[dict[str, Any
         if only not in path:
             continue
         fetch(connection, path, cookie)  # templates are compiled at their first use
-        times = []
+        assert server.process is not None
+        times, before = [], cpu_seconds(server.process.pid)
         for _ in range(rounds):
             began = time.perf_counter()
             status, size = fetch(connection, path, cookie)
             times.append((time.perf_counter() - began) * 1000)
+        cpu = (cpu_seconds(server.process.pid) - before) * 1000 / rounds
         times.sort()
         found = {
             "page": path,
             "status": status,
             "kb": round(size / 1024, 1),
+            "cpu": cpu,
             "median": statistics.median(times),
         }
         figures.append({**found, "p95": times[min(len(times) - 1, int(len(times) * 0.95))]})
@@ -290,12 +294,11 @@ def main() -> None:
         finally:
             server.kill()
     print(f"load average {os.getloadavg()[0]:.1f}, {wanted.rounds} rounds, milliseconds\n")
-    print("| page | status | KB | median | p95 |\n|---|---|---|---|---|")
+    print("| page | status | KB | processor | median | p95 |\n|---|---|---|---|---|---|")
     for each in figures:
         late = " **over**" if each["median"] > AIM else ""
-        print(
-            f"| `{each['page']}` | {each['status']} | {each['kb']} | {each['median']:.1f}{late} | {each['p95']:.1f} |"
-        )
+        numbers = f"{each['kb']} | {each['cpu']:.0f} | {each['median']:.1f}{late} | {each['p95']:.1f}"
+        print(f"| `{each['page']}` | {each['status']} | {numbers} |")
     if wanted.out:
         wanted.out.write_text(json.dumps(figures))
 
