@@ -24,6 +24,7 @@ MENDED_AT = {
     "workers": "/admin/log?level=error",
     "administrator": "/admin/accounts",
     "backup": "/admin/backup",
+    "webhook": "/admin/webhooks",
 }
 """Where a warning is seen to, by the first word of its code."""
 
