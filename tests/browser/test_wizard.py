@@ -52,14 +52,25 @@ class NewServer(RunningServer):
         with ThreadPoolExecutor(1) as beside:
             beside.submit(lambda: asyncio.run(put_settings(self, values))).result()
 
+    starts = 0
+
+    def start(self, seconds: float = 40.0) -> None:
+        """Start it, and count that."""
+        self.starts += 1
+        super().start(seconds)
+
     def link(self) -> str:
-        """The newest link that it has printed for a browser on this machine."""
+        """The link that it has printed since the last start for a browser on this machine."""
+        found = re.findall(r"http://127\.0\.0\.1:\d+/setup/[\w-]{20,}", self.printed())
+        assert found, self.log
+        return str(found[0]).replace("127.0.0.1", "localhost")
+
+    def printed(self) -> str:
+        """What was printed since the last start, once it says that it is ready."""
         until = time.monotonic() + 20
         while time.monotonic() < until:
-            # What was printed since the last start.
-            printed = self.log.rpartition("Posthouse is ready.")[2]
-            for found in re.findall(r"http://127\.0\.0\.1:\d+/setup/[\w-]{20,}", printed):
-                return str(found).replace("127.0.0.1", "localhost")
+            if self.log.count("Posthouse is ready.") == self.starts:
+                return self.log.rpartition("Posthouse is ready.")[2]
             time.sleep(0.05)
         raise AssertionError(self.log)
 

@@ -6,7 +6,7 @@ field of its own or before the value, TXT in quotes or not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -40,7 +40,8 @@ class ProviderForm(msgspec.Struct, frozen=True):
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """How one provider's form is filled in. ``apex`` is what stands for the domain itself, ``dot`` whether host
+    """How one provider's form is filled in. ``apex`` is what stands for the domain itself, ``value_labels``
+    are labels of the value for some types, ``dot`` whether host
     names in values end with a dot, ``quoted`` whether TXT has its quotes, ``priority_field`` whether MX and SRV
     priorities have a field, ``srv_fields`` whether an SRV record's parts have one each, ``srv_split``
     whether service and protocol do, ``caa_fields`` the same for CAA."""
@@ -51,6 +52,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
     name_label: str = "Name"
     value_label: str = "Value"
+    value_labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     dot: bool = False
     quoted: bool = False
     priority_field: bool = True
@@ -65,6 +67,12 @@ PROVIDERS: tuple[Provider, ...] = (
         name="Cloudflare",
         apex="@",
         value_label="Content",
+        value_labels={
+            "A": "IPv4 address",
+            "AAAA": "IPv6 address",
+            "CNAME": "Target",
+            "MX": "Mail server",
+        },
         hint="Set the proxy status of all these records to “DNS only”: the proxy does not carry mail.",
     ),
     Provider(
@@ -224,6 +232,7 @@ def relative(name: str, domain: str, apex: str) -> str:
 
 def _form(provider: Provider, domain: str, record: Wanted) -> FormRecord:
     name = relative(record.name, domain, provider.apex)
+    value_label = provider.value_labels.get(record.type, provider.value_label)
     if record.type == "SRV" and provider.srv_fields:
         return FormRecord(record.type, _srv_fields(provider, name, record))
     fields = [FormField(provider.name_label, name)]
@@ -236,10 +245,10 @@ def _form(provider: Provider, domain: str, record: Wanted) -> FormRecord:
         ]
     elif record.priority >= 0 and provider.priority_field:
         value = _value(record, dot=provider.dot, quotes=provider.quoted)
-        fields += [FormField("Priority", str(record.priority)), FormField(provider.value_label, value)]
+        fields += [FormField("Priority", str(record.priority)), FormField(value_label, value)]
     else:
         value = _full_value(record, dot=provider.dot, quotes=provider.quoted)
-        fields.append(FormField(provider.value_label, value))
+        fields.append(FormField(value_label, value))
     fields.append(FormField("TTL", str(record.ttl)))
     return FormRecord(record.type, fields)
 

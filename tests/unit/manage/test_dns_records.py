@@ -100,7 +100,7 @@ def form(key: str, kind: str, name: str) -> dict[str, str]:
 def test_forms_are_typed_as_the_provider_has_them() -> None:
     """Relative names, final dots, quotes, fields of their own."""
     assert form("cloudflare", "MX", "@") == {
-        "Name": "@", "Priority": "10", "Content": "mail.example.org", "TTL": "3600"
+        "Name": "@", "Priority": "10", "Mail server": "mail.example.org", "TTL": "3600"
     }  # fmt: skip
     assert form("route53", "MX", "")["Value"] == "10 mail.example.org"
     assert form("hetzner", "MX", "@")["Value"] == "10 mail.example.org."
