@@ -100,6 +100,7 @@ FAILED = (
         trouble=bindparam("why"),
     )
 )
+SELECT_LAST_SEEN = select(func.max(_W.seen_event))
 SWITCH_OFF = update(webhooks).where(_W.id == bindparam("of_id")).values(active=0, off_reason=bindparam("why"))
 SELECT_TROUBLED = (
     select(webhooks).where(or_(_W.failing_since > 0.0, _W.off_reason != "")).order_by(_W.id).limit(20)

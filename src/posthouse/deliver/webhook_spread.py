@@ -44,7 +44,9 @@ def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float, now:
     room = MOST_WAITING - view.count_destination(tx, webhook.destination)
     if room <= 0:
         return False
-    seen = min(webhook.seen_event, events.newest(tx) or webhook.seen_event)
+    seen = webhook.seen_event
+    if seen > events.newest(tx) > 0:
+        seen = events.oldest(tx) - 1  # these are the events of another database: a backup was restored
     found = events.read_after(tx, seen, LOOKED_AT, now)
     if not found:
         return False

@@ -103,7 +103,7 @@ class WebhookWorker:
         wait = POLL_SECONDS
         newest = await self._database.read(events.newest)
         for webhook in await self._database.read(rows.active):
-            more = newest > webhook.seen_event
+            more = newest not in (0, webhook.seen_event)
             while more:
                 more = await self._database.run(spread, self._queue, webhook.id, lifetime, self._clock())
             wait = min(wait, await self._start(webhook))

@@ -109,6 +109,8 @@ async def list_events(call: Call, wanted: ListEvents) -> EventLines:
     limit = page_size(wanted.limit)
     down = wanted.order == "newest"
     at = _id(wanted.after) if wanted.after else (2**62 if down else 0)
+    if not down:
+        at = min(at, await call.context.database.scan(events.newest))
     found: list[EventLine] = []
     looked, last = 0, 0 if down else at
     while looked < MOST_READ:

@@ -383,6 +383,15 @@ async def test_events_that_were_thinned_are_counted_as_missed(scene: Scene) -> N
     assert (await scene.webhook(one)).missed == 199
 
 
+async def test_a_mark_of_another_database(scene: Scene) -> None:
+    """After a restore the ids may be lower than the mark: what there is is sent, and nothing waits for ever."""
+    one = await scene.add()
+    await scene.database.run(lambda tx: tx.change(rows.records.SEEN, {"of_id": one, "seen": 5000, "lost": 0}))
+    scene.start()
+    await scene.happen(2)
+    await scene.until(lambda: [ident for each in scene.network.sent for ident in each.ids] == [1, 2])
+
+
 async def test_only_one_worker_of_all_sends(scene: Scene) -> None:
     """Whoever has the lease; the other takes over when it ends."""
     await scene.add()

@@ -21,8 +21,10 @@ from sqlalchemy.sql import Executable
 
 from posthouse.bodies.contract import BodyMissing
 from posthouse.bodies.records import SELECT_KNOWN
+from posthouse.cluster.event_records import events
 from posthouse.database.contract import Transaction
 from posthouse.database.sequences import advance
+from posthouse.deliver.webhook_records import SELECT_LAST_SEEN
 from posthouse.directory.records import accounts, domains, versions
 from posthouse.directory.versions import DIRECTORY, SETTINGS, bump
 from posthouse.manage.audit import note
@@ -105,7 +107,14 @@ async def restore_exactly(call: Call, contents: Contents, work: Work, in_thread:
         await _table(call, contents, tables[name], found[name], work, in_thread)
     for table in contents.manifest.tables:
         await database.run(advance, tables[table.name], table.last_id)
+    # Receivers of webhooks tell events apart by their ids.
+    await database.run(advance, events, await database.scan(_last_event) + GAP)
     await database.run(_end, call, contents)
+
+
+def _last_event(tx: Transaction) -> int:
+    """The highest id of an event that a webhook has seen."""
+    return int(tx.execute(SELECT_LAST_SEEN)[0][0] or 0)
 
 
 def _begin(tx: Transaction, state: dict[str, Any]) -> None:

@@ -35,11 +35,12 @@ LEFT_OUT = frozenset(
         "idempotency",
         "probations",
         "samples",
+        "events",
     )
 )
 """Who runs which job, versions of caches (raised by a restore), bodies (they have their own lists), what the backups
 themselves remember; and what is over by the time of a restore: sessions of browsers, links to sign in, changes on
-probation, plots."""
+probation, plots, events (written at any time, also while rows are put back)."""
 
 ROWS = 512
 """Rows of a piece, on average."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from conftest import Do
 from posthouse.cluster import events
 from posthouse.cluster.events import Fact, of_address
 from posthouse.database.contract import Transaction
+from posthouse.deliver import webhook_rows as rows
 from posthouse.deliver.webhook import Answered
 from posthouse.deliver.webhook_rows import Webhook
 from posthouse.manage.context import Actor, Context
 from posthouse.manage.errors import ManageError
 from posthouse.manage.use import perform
+
+Do = Callable[..., Awaitable[Any]]
 
 ROOT = Actor("uid 0", "control socket")
 DORA = Actor(
@@ -189,8 +192,6 @@ async def test_a_webhooks_secret_is_shown_once(do: Do, context: Context) -> None
 
 async def one(context: Context) -> Webhook:
     """The first webhook as it is kept."""
-    from posthouse.deliver import webhook_rows as rows
-
     found = await context.database.read(rows.find, 1)
     assert found is not None
     return found
