@@ -21,6 +21,8 @@ SAMPLES: dict[str, tuple[dict[str, Any], str]] = {}
 for _file in sorted((Path(__file__).parents[1] / "unit" / "manage" / "samples").glob("*.py")):
     SAMPLES.update(runpy.run_path(str(_file))["SAMPLES"])
 
+SAMPLES["backup.init"] = ({"place": "/dev/null/nowhere"}, "server")  # where nothing can be made
+
 NAMES = {"domain": "own.example", "address": "anna@own.example", "alias": "info@own.example"}
 
 MAY = {
@@ -57,6 +59,7 @@ PARTS = {
     "/admin/aliases/{address:path}": "info@own.example",
     "/admin/domains/{name}": "own.example",
     "/admin/certificates/{name}": "mail.hq.example",
+    "/admin/listeners/{name:path}": "*:143",
     "/admin/settings/{name}": "smtp.max_message_size",
     "/sign-in/link/{link}": "a-link-that-nobody-made",
     "/setup/{token}": "a-token-that-nobody-made",
@@ -111,6 +114,28 @@ FORMS: dict[str, dict[str, Any]] = {
     "/sign-in/second": {"pending": "x", "factor": "totp", "answer": "123456"},
     "/sign-in/link/{link}": {},
     "/sign-out": {},
+    "/admin/backup/kept": {},
+    "/admin/backup/prune": {},
+    "/admin/backup/restore": {"id": "1"},
+    "/admin/backup/restore/plan": {},
+    "/admin/backup/run": {},
+    "/admin/backup/set-up": {"place": "/dev/null/nowhere"},
+    "/admin/backup/set-up/adopt": {"place": "/dev/null/nowhere"},
+    "/admin/backup/{id}/verify": {},
+    "/admin/bans": {"network": "192.0.2.0/24"},
+    "/admin/bans/remove": {"network": "192.0.2.0/24"},
+    "/admin/listeners/add": {"protocol": "imap", "port": "2143"},
+    "/admin/listeners/reset": {},
+    "/admin/listeners/{name:path}/change": {"port": "2143"},
+    "/admin/listeners/{name:path}/remove": {},
+    "/admin/log/switch": {"level": "debug"},
+    "/admin/sessions/disconnect": {"id": "1"},
+    "/me/sessions/mail": {"id": "1"},
+    "/admin/webhooks/add": {"name": "hook", "url": "https://hook.example/", "kinds": ["account.added"]},
+    "/admin/webhooks/{id:int}": {"name": "hook"},
+    "/admin/webhooks/{id:int}/remove": {},
+    "/admin/webhooks/{id:int}/secret": {},
+    "/admin/webhooks/{id:int}/test": {},
 }
 """What the pages that take a form are sent: something that would change own.example, or the server."""
 

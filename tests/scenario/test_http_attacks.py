@@ -437,7 +437,7 @@ async def test_pages_and_places_count_requests(template: Path, tmp_path: Path) -
 
 
 @pytest.fixture
-def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that goes on for ever, asked about often."""
 
     async def watching(call: Call, wanted: Any) -> Any:
@@ -447,7 +447,6 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setitem(register._uses, "log.watch", dataclasses.replace(uses()["log.watch"], body=watching))
     monkeypatch.setattr(streams, "ASK_AGAIN_SECONDS", 0.05)
-    yield
 
 
 async def test_a_stream_ends_with_the_right_to_watch(place: World, endless: None) -> None:

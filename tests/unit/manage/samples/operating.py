@@ -20,6 +20,7 @@ SAMPLES = {
     "certificate.renew": ({"name": "mail.example.org"}, "server"),
     "certificate.self_made": ({}, "server"),
     "certificate.show": ({"name": "mail.example.org"}, "server"),
+    "certificate.ways": ({}, "server"),
     "client.profile": ({"address": "{address}"}, "owner"),
     "client.settings": ({"address": "{address}"}, "owner"),
     "diagnose": ({}, "server"),
