@@ -43,6 +43,7 @@ GONE = {
     "/admin/queue/{id}": "999999",
     "/admin/backup/{id}": "20260101T000000Z-00000000",
     "/admin/backup/{id}/verify": "20260101T000000Z-00000000",
+    "/admin/backup/{id}/verify/events": "20260101T000000Z-00000000",
     "/admin/listeners/{name:path}/change": "127.0.0.1:1",
     "/admin/listeners/{name:path}/remove": "127.0.0.1:1",
 }
