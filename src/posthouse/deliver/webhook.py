@@ -110,7 +110,11 @@ class WebhookSender:
         target = httpx2.URL(url)
         host = target.raw_host.decode("ascii").strip("[]")
         private = self._settings.now[settings_webhooks.ALLOW_PRIVATE]
-        addresses = allowed(host, await self._resolve(host), private=private)
+        try:
+            found = await self._resolve(host)
+        except OSError as error:
+            raise Forbidden(f"no address is found for {host} ({_reason(error)})") from error
+        addresses = allowed(host, found, private=private)
         timestamp = int(self._clock())
         headers = {
             "Host": target.netloc.decode("ascii"),
@@ -186,4 +190,6 @@ def _said(status: int) -> str:
 def _reason(error: Exception) -> str:
     """In one line, without what strangers could put into it at length."""
     text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(text.split())[:300]

@@ -23,7 +23,7 @@ _lookups = ThreadPoolExecutor(4, thread_name_prefix="webhook-lookup")
 
 
 class Forbidden(Exception):
-    """The webhook may not lead there; the text says why."""
+    """The webhook leads nowhere, or where it may not; the text says why."""
 
 
 async def system_resolve(host: str) -> Sequence[str]:

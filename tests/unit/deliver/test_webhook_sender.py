@@ -299,6 +299,18 @@ async def test_the_certificate_must_be_the_hosts(
         assert "certificate" in answer.trouble.lower()
 
 
+async def test_a_name_without_an_address() -> None:
+    """In words, without numbers of the system."""
+
+    async def nowhere(host: str) -> Sequence[str]:
+        raise OSError(-2, "Name or service not known")
+
+    answer = await WebhookSender(CurrentSettings(), nowhere).send(
+        "https://receiver.example/", SECRET, "i", b""
+    )
+    assert answer.trouble == "no address is found for receiver.example (Name or service not known)"
+
+
 async def test_a_missing_file_of_authorities_is_said(tmp_path: Path) -> None:
     """In the trouble of the webhook, not as a crash."""
     answer = await post(sender(ca_file=str(tmp_path / "none.pem")), "https://127.0.0.1:1/")
