@@ -155,5 +155,25 @@ def _wrong(error: msgspec.ValidationError, name: str = "") -> BadRequest:
     if missing:
         field = f"{field}.{missing[1]}" if field else missing[1]
         return BadRequest(422, f"{field} is missing.", "Give it.", field)
-    text = text.replace("`", "")
+    text = _EXPECTED.sub(_in_words, text).replace("`", "")
     return BadRequest(422, f"{field}: {text}." if field else f"{text}.", "Correct this parameter.", field)
+
+
+_EXPECTED = re.compile(r"^Expected `([^`]+)`, got `([^`]+)`")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def _in_words(found: re.Match[str]) -> str:
+    """``Expected `int | null`, got `str``` as somebody says it who does not write Python."""
+    wanted, got = (
+        " or ".join(_KINDS.get(kind, kind) for kind in types.split(" | ")) for types in found.groups()
+    )
+    return f"this must be {wanted}, not {got}"

@@ -100,3 +100,7 @@ class DuplicateKey(Exception):
 class DatabaseUnavailable(Exception):
     """The database cannot be reached or refuses to work (disk full, server gone). Always temporary to
     peers."""
+
+
+class DatabaseDamaged(DatabaseUnavailable):
+    """The database file is not what was written there. Temporary to peers, but trying again mends nothing."""

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 import apsw
 from sqlalchemy.sql import Executable
 
-from posthouse.database.contract import DatabaseUnavailable, DuplicateKey, Row, Transaction
+from posthouse.database.contract import DatabaseDamaged, DatabaseUnavailable, DuplicateKey, Row, Transaction
 from posthouse.database.engines import Sqlite
 from posthouse.database.statements import Statements
 from posthouse.observe import steps
@@ -166,7 +166,8 @@ def _constraint(error: apsw.ConstraintError) -> Exception:
 def _outward(error: BaseException) -> BaseException:
     """What the caller of a failed unit sees."""
     if isinstance(error, _UNAVAILABLE):
-        unavailable = DatabaseUnavailable(str(error))
+        damaged = isinstance(error, (apsw.CorruptError, apsw.NotADBError))
+        unavailable = (DatabaseDamaged if damaged else DatabaseUnavailable)(str(error))
         unavailable.__cause__ = error
         return unavailable
     return error

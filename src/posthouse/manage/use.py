@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from posthouse.database.contract import DatabaseUnavailable
+from posthouse.database.contract import DatabaseDamaged, DatabaseUnavailable
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address
 from posthouse.manage.context import ROLE_ORDER, Actor, Context, Right, Role
@@ -198,6 +198,13 @@ async def perform(
         raise
     except DirectoryError as error:
         raise ManageError(error.kind, _sentence(error.text), _sentence(error.mend)) from None
+    except DatabaseDamaged as error:
+        log.error("manage.database_damaged", use=name, reason=str(error))
+        raise ManageError(
+            "unavailable",
+            f"The database file is damaged ({error}).",
+            "Stop the server, keep a copy of the data folder, and restore a backup: docs/manual/backup.md.",
+        ) from None
     except DatabaseUnavailable as error:
         log.warning("manage.unavailable", use=name, reason=str(error))
         raise ManageError(

@@ -195,3 +195,16 @@ async def test_the_documentation_is_for_everybody(app: Any) -> None:
     assert b"style=" not in page.body
     assert b"/api/v1/accounts/{address}" in page.body
     assert (await ask(app, "GET", "/api/docs.css")).headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/accounts?limit=abc", "limit: this must be a whole number, not a text."),
+        ("/queue?after=abc", "'abc' is no place in the queue."),
+        ("/audit?after=abc", "'abc' is no place in the audit."),
+    ],
+)
+async def test_a_wrong_parameter_is_refused_in_words(call: Call, path: str, words: str) -> None:
+    answer = await call("GET", path)
+    assert (answer.status, answer.json["detail"]) == (422, words)

@@ -16,7 +16,7 @@ from failing import FailingDatabase
 from sqlalchemy import bindparam, insert, select, update
 
 from posthouse.database import sqlite
-from posthouse.database.contract import DatabaseUnavailable, Transaction
+from posthouse.database.contract import DatabaseDamaged, DatabaseUnavailable, Transaction
 from posthouse.database.open import open_database
 from posthouse.database.sqlite import SqliteDatabase
 from posthouse.database.urls import parse
@@ -232,3 +232,16 @@ async def test_failing_double(database: SqliteDatabase) -> None:
         await failing.scan(lambda tx: None)
     failing.mend()
     await failing.read(lambda tx: None)
+
+
+@pytest.mark.parametrize("cause", [apsw.CorruptError, apsw.NotADBError])
+async def test_a_damaged_file_is_told_from_one_that_is_away(
+    database: SqliteDatabase, cause: type[apsw.Error]
+) -> None:
+    """Trying again mends a full disk, and never a damaged file: who is told must know which of them it is."""
+
+    def op(tx: Transaction) -> None:
+        raise cause("as the library would")
+
+    with pytest.raises(DatabaseDamaged, match="as the library would"):
+        await database.run(op)

@@ -73,6 +73,11 @@ def set_(session: Session, name: str, value: str) -> None:
 
     def words(now: Any) -> None:
         when = "It acts at once." if now["effect"] == "live" else "It acts when the server is restarted."
-        show.line(f"{now['name']} = {now['value']} (was {now['before']}). {when}")
+        show.line(f"{now['name']} = {_shown(now['value'])}, was {_shown(now['before'])}. {when}")
 
     session.show(result, words)
+
+
+def _shown(value: str) -> str:
+    """A value inside a sentence: an empty one is named rather than left out."""
+    return value or "empty"

@@ -7,5 +7,6 @@ import "./files.js";
 import "./choose.js";
 import "./forms.js";
 import "./passkeys.js";
+import "./navigation.js";
 
 document.documentElement.classList.add("scripted");
