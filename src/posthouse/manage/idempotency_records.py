@@ -25,5 +25,8 @@ SET_ANSWER = (
 )
 DELETE_ONE = delete(idempotency).where(idempotency.c.name == bindparam("b_name"))
 SELECT_OLD = (
-    select(idempotency.c.name).where(idempotency.c.at < bindparam("b_before")).limit(bindparam("b_count"))
+    select(idempotency.c.name)
+    .where(idempotency.c.at < bindparam("b_before"))
+    .order_by(idempotency.c.at)
+    .limit(bindparam("b_count"))
 )
