@@ -9,7 +9,9 @@ import msgspec
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin, browser_sessions
 from posthouse.directory.browser_sessions import StoredSession, digest
+from posthouse.directory.contract import Account
 from posthouse.directory.names import own_address
+from posthouse.directory.roles import actor_of
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity import LINK_PATH
@@ -112,9 +114,17 @@ async def everybodys(call: Call, wanted: OfAccount) -> Browsers:
             found = browser_sessions.of_account(tx, account.id, at, long) if account else []
         else:
             found = browser_sessions.newest(tx, MOST_LISTED, at, long)
-        return _listed(call, [each for each in found if call.actor.governs(each.account.address)])
+        return _listed(call, [each for each in found if _may_see(tx, call, each.account)])
 
     return await call.context.database.scan(op)
+
+
+def _may_see(tx: Transaction, call: Call, account: Account) -> bool:
+    """From where a server administrator works is no business of a domain's administrator."""
+    actor = call.actor
+    if not actor.governs(account.address):
+        return False
+    return actor.role == "server" or account.id == actor.account_id or actor_of(tx, account)[0] != "server"
 
 
 @use("identity.session_end", right="change", open_to="domain", about=narrows)

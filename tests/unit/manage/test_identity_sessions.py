@@ -134,6 +134,8 @@ async def test_what_ends_sessions(house: House) -> None:
     assert (await refused(house, mine.actor, "identity.sessions")).kind == "refused"
     assert (await refused(house, mine.actor, "me.session_end", id=bob.actor.session)).kind == "missing"
     assert (await refused(house, bob.actor, "identity.session_end", id=anna.actor.session)).kind == "refused"
+    everybody = (await house.do(bob.actor, "identity.sessions"))["sessions"]
+    assert {each["address"] for each in everybody} == {BOB, CARL}  # not where the server's administrator is
     listed = (await house.do(bob.actor, "identity.sessions", address=CARL))["sessions"]
     await house.do(bob.actor, "identity.session_end", id=listed[0]["id"])
     assert await house.identity.by_cookie(step.cookie, VISITOR) is None
