@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -99,7 +99,7 @@ def _lax(name: str, value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong(error, name) from None
+        raise _wrong(error, name, get_args(kind) if get_origin(kind) is Literal else ()) from None
 
 
 async def _from_body(
@@ -145,7 +145,7 @@ def _whole(body: bytes, field: msgspec.structs.FieldInfo) -> Any:
         raise BadRequest(400, "The body is not UTF-8 text.", "Save it as UTF-8.", field.encode_name) from None
 
 
-def _wrong(error: msgspec.ValidationError, name: str = "") -> BadRequest:
+def _wrong(error: msgspec.ValidationError, name: str = "", choices: tuple[str, ...] = ()) -> BadRequest:
     """msgspec's complaint (``Expected `int`, got `str` - at `$.quota```) with its field in front."""
     text, _, path = str(error).partition(" - at `")
     field = path.rstrip("`").removeprefix("$").lstrip(".") or name
@@ -156,7 +156,12 @@ def _wrong(error: msgspec.ValidationError, name: str = "") -> BadRequest:
         field = f"{field}.{missing[1]}" if field else missing[1]
         return BadRequest(422, f"{field} is missing.", "Give it.", field)
     text = _EXPECTED.sub(_in_words, text).replace("`", "")
-    return BadRequest(422, f"{field}: {text}." if field else f"{text}.", "Correct this parameter.", field)
+    mend = (
+        f"Give one of {', '.join(word for word in choices if word)}."
+        if choices
+        else "Correct this parameter."
+    )
+    return BadRequest(422, f"{field}: {text}." if field else f"{text}.", mend, field)
 
 
 _EXPECTED = re.compile(r"^Expected `([^`]+)`, got `([^`]+)`")

@@ -53,6 +53,8 @@ async def find_copies(context: Context, name: str) -> list[Copy]:
 
 async def find_traces(context: Context, name: str) -> list[str]:
     """The trace ids that a name means. Raises ManageError when nothing is known of it."""
+    if not name.strip():
+        raise ManageError("invalid", "No address, Message-ID or trace was named.", HOW)
     if "@" in name and "/" in name and not name.startswith("<"):
         copy = await _by_place(context, name)
         found = await context.database.scan(traces.of_message, copy.message.id)
@@ -64,7 +66,7 @@ async def find_traces(context: Context, name: str) -> list[str]:
         found = [name] if await context.database.scan(traces.read, name) else []
     if not found:
         raise ManageError(
-            "missing", f"Nothing is noted about {name}.", HOW + " Traces are kept for a limited time."
+            "missing", f"Nothing is noted about {name[:100]}.", HOW + " Traces are kept for a limited time."
         )
     return found
 

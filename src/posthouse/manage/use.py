@@ -10,7 +10,7 @@ import hmac
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -184,7 +184,7 @@ async def perform(
     try:
         wanted = msgspec.convert(parameters, found.parameters)
     except msgspec.ValidationError as error:
-        raise ManageError("invalid", f"{name}: {error}.", "Correct the parameters.") from None
+        raise _misfit(name, found.parameters, error) from None
     _check_numbers(name, wanted)
     if found.about is not None and not all(actor.governs(_key(each)) for each in found.about(wanted)):
         raise not_allowed(actor, name, found.right)
@@ -259,3 +259,14 @@ def _sentence(text: str) -> str:
     """A clause as a sentence; an address or a domain at its start keeps its case."""
     first = text.split(" ", 1)[0]
     return (text[:1].upper() + text[1:] if first.isalpha() else text).rstrip(".") + "."
+
+
+def _misfit(name: str, parameters: type[Any], error: msgspec.ValidationError) -> ManageError:
+    """What does not fit the parameters of a use; where few words are possible, with these."""
+    field = str(error).partition("`$.")[2].rstrip("`")
+    wanted = get_type_hints(parameters).get(field)
+    if get_origin(wanted) is Literal and str(error).startswith("Invalid enum value"):
+        given = str(error).removeprefix("Invalid enum value ").partition(" - at ")[0]
+        choices = ", ".join(str(word) for word in get_args(wanted) if word != "")
+        return ManageError("invalid", f"There is no {field} {given}.", f"Give one of {choices}.")
+    return ManageError("invalid", f"{name}: {error}.", "Correct the parameters.")

@@ -208,3 +208,10 @@ async def test_the_documentation_is_for_everybody(app: Any) -> None:
 async def test_a_wrong_parameter_is_refused_in_words(call: Call, path: str, words: str) -> None:
     answer = await call("GET", path)
     assert (answer.status, answer.json["detail"]) == (422, words)
+
+
+async def test_a_word_that_is_none_of_the_choices_is_refused_with_them(call: Call) -> None:
+    answer = await call("GET", "/status/history/nonsense")
+    assert answer.status == 422
+    assert "nonsense" in answer.json["detail"]
+    assert "queue.messages" in answer.json["mend"]

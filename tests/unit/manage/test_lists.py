@@ -184,3 +184,16 @@ async def test_bans_reach_the_door(do: Do, context: Context) -> None:
             await do("ban.add", network=network)
     with pytest.raises(ManageError):
         await do("ban.add", network="192.0.2.1", duration="soon")
+
+
+async def test_a_word_that_is_none_of_the_choices_names_them(do: Do) -> None:
+    with pytest.raises(ManageError) as refused:
+        await do("status.history", topic="nonsense")
+    assert refused.value.what == "There is no topic 'nonsense'."
+    assert "queue.messages" in refused.value.mend
+
+
+async def test_a_search_for_nothing_asks_what_for(do: Do) -> None:
+    with pytest.raises(ManageError) as refused:
+        await do("message.trace", name=" ")
+    assert refused.value.kind == "invalid"
