@@ -14,7 +14,8 @@ from posthouse.directory.names import domain_name, own_address
 from posthouse.manage.backup.access import Stopped, Work, get_state, only_one, repository_of, translated
 from posthouse.manage.backup.contents import Contents
 from posthouse.manage.backup.exact import STATE, is_empty, restore_exactly
-from posthouse.manage.backup.merge import Changes, Merge, Scope
+from posthouse.manage.backup.merge import merge
+from posthouse.manage.backup.merge_job import Changes, MergeJob, Scope
 from posthouse.manage.backup.repository import Repository
 from posthouse.manage.backup.retention import moment_of
 from posthouse.manage.backup.uses import choose
@@ -132,11 +133,11 @@ async def _changed(
                 await restore_exactly(call, contents, work, aside)
                 changes.lost = len(contents.lost)
         return changes
-    merge = Merge(call, contents, scope, work, aside, flags=wanted.flags, dry=wanted.dry_run)
+    job = MergeJob(call, contents, scope, work, aside, flags=wanted.flags, dry=wanted.dry_run)
     if wanted.dry_run:
-        return await merge.run()
+        return await merge(job)
     async with only_one(call.context, work):
-        return await merge.run()
+        return await merge(job)
 
 
 async def _tell(call: Call, work: Work) -> None:
