@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 
 from posthouse.database.contract import Transaction
+from posthouse.directory.names import target_address
 from posthouse.directory.stored import put_setting
 from posthouse.manage import certificate_records as records
 from posthouse.manage.audit import note
@@ -56,6 +57,9 @@ async def show(call: Call, wanted: Nothing) -> AuthorityAccount:
 async def agree(call: Call, wanted: Agree) -> AuthorityAccount:
     """Agree to the authority's terms of service (or take that back), and say where it may write to."""
     context = call.context
+    for each in (wanted.contact or "").split(","):
+        if each.strip():
+            target_address(each.strip())
 
     def op(tx: Transaction) -> None:
         before = {"agreed": context.settings.now[settings.TERMS_AGREED]}

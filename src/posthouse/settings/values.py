@@ -20,6 +20,8 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[wdhms])+", re.IGNORECASE)
+LONGEST_SHOWN = 100
+"""Characters of a wrong value that a complaint quotes."""
 _PIECE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])", re.IGNORECASE)
 
 
@@ -97,7 +99,9 @@ def _read(setting: Setting[Any], text: str) -> Any:
 
 
 def _wrong(setting: Setting[Any], text: str) -> SettingError:
-    shown = "that" if setting.secret else repr(text)
+    shown = (
+        "that" if setting.secret else repr(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…")
+    )
     return SettingError(f"{setting.name}: {shown} is not {expected(setting)}.", f"Give {expected(setting)}.")
 
 
@@ -158,7 +162,9 @@ def format_value(setting: Setting[Any], value: Any) -> str:
         return format_size(int(value))
     if setting.unit == "seconds":
         return format_duration(float(value))
-    return str(int(value)) if float(value).is_integer() else str(value)
+    if isinstance(value, int):  # may be too large for a float
+        return str(value)
+    return str(int(value)) if value.is_integer() else str(value)
 
 
 def format_size(size: int) -> str:

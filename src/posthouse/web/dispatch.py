@@ -21,8 +21,9 @@ from posthouse.settings.identity import FRESH_TIME
 from posthouse.web import cookies
 from posthouse.web.formdata import BadForm, read_form
 from posthouse.web.language import choose, mark
-from posthouse.web.page import Page, pages
-from posthouse.web.visit import STATUS, OnTrial, Visit
+from posthouse.web.page import Page
+from posthouse.web.proof import prove_first
+from posthouse.web.visit import STATUS, OnTrial, Visit, shortened
 
 if TYPE_CHECKING:
     from posthouse.web.site import Site
@@ -123,28 +124,10 @@ def _sign_in(visit: Visit) -> Response:
     return RedirectResponse(f"/sign-in?next={quote(visit.here(), safe='/')}", 303)
 
 
-def prove_first(visit: Visit, back: str = "") -> Response:
-    """To the page that asks for the password again; after it, to ``back``, else to where the form is."""
-    back = back or visit.here()
-    if visit.page.method == "POST" and back == visit.here():
-        back = form_of(visit)
-    return RedirectResponse(f"/prove?next={quote(back, safe='/')}", 303)
-
-
-def form_of(visit: Visit) -> str:
-    """The nearest page above the address of a form: what a form is sent to cannot be looked at itself."""
-    path = visit.path
-    known = {each.path for each in pages() if each.method == "GET"}
-    while path.count("/") > 1:
-        if path in known:
-            return path
-        path = path.rpartition("/")[0]
-    return path if path in known else "/"
-
-
 def error_page(visit: Visit, status: int, what: str, mend: str, problems: tuple[str, ...] = ()) -> Response:
     """A whole page that says what is wrong and how to mend it."""
     visit.trouble = None
+    what, mend = shortened(what), shortened(mend)
     answer = visit.render("errors/error.html", status, code=status, what=what, mend=mend, problems=problems)
     return _hardened(answer)
 

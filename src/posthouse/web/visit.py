@@ -37,6 +37,8 @@ STATUS: dict[Kind, int] = {
 }
 PER_PAGE = 50
 """Rows of a list on one page."""
+LONGEST_WORDS = 800
+"""Characters of a complaint that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,12 @@ def trouble_of(error: ManageError, field: str, form: Mapping[str, str]) -> Troub
     """The error of a use as the form shows it."""
     named = str(getattr(error, "field", "") or "")
     place = named if named in form else field
-    return Trouble(error.what, error.mend, place, error.problems, STATUS[error.kind])
+    return Trouble(shortened(error.what), shortened(error.mend), place, error.problems, STATUS[error.kind])
+
+
+def shortened(text: str) -> str:
+    """A complaint that quotes far too long an input: its beginning and its end, which says what is wrong."""
+    return text if len(text) <= LONGEST_WORDS else f"{text[:200]} … {text[-300:]}"
 
 
 def link(*parts: object) -> str:

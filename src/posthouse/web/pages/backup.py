@@ -95,6 +95,11 @@ async def adopt(visit: Visit) -> Response:
         "adopt": True,
         "key": visit.form.get("key", ""),
     }
+    if not given["place"]:
+        visit.complain(
+            "old_place", visit.t("The place is missing."), visit.t("Give a folder or s3://bucket/prefix.")
+        )
+        return await set_up_form(visit)
     made = await _init(visit, given)
     if made is None:
         return await set_up_form(visit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.responses import Response
 
 from posthouse.web.language import mark
 from posthouse.web.nav import Nav
 from posthouse.web.page import page
-from posthouse.web.visit import Visit
+from posthouse.web.visit import STATUS, Visit
 
 NOTHING = "\0"
 """A search that finds no setting: only the topics are wanted."""
@@ -46,6 +48,8 @@ async def put(visit: Visit) -> Response:
     done = await visit.attempt("setting.set", {"name": name, "value": value}, field=name)
     topic = name.partition(".")[0]
     if done is None:
+        if visit.trouble is not None and visit.trouble.status == STATUS["missing"]:
+            visit.trouble = replace(visit.trouble, field="")  # there is no such field to stand beside
         return await _show(visit, topic)
     text = visit.t("{name} is now {value}.", name=name, value=done.value or visit.t("empty"))
     if done.effect == "restart":

@@ -11,6 +11,7 @@ from posthouse.http.who import is_https
 from posthouse.manage.identity import OIDC_RETURN_PATH, Departure, Identity, SecondFactor, Step
 from posthouse.web import cookies
 from posthouse.web.page import page
+from posthouse.web.proof import forget, unpacked, waiting
 from posthouse.web.visit import Trouble, Visit
 
 FACTORS = ("totp", "passkey", "recovery")
@@ -142,16 +143,36 @@ async def ask_second(visit: Visit, step: Step) -> Response:
 @page("GET", "/prove", open_to="user")
 async def prove_form(visit: Visit) -> Response:
     """Ask for the password again before something risky."""
-    return visit.render("signin/prove.html", sso=identity_of(visit).oidc_name())
+    return _prove_page(visit)
+
+
+def _prove_page(visit: Visit) -> Response:
+    return visit.render(
+        "signin/prove.html",
+        sso=identity_of(visit).oidc_name(),
+        kept=waiting(visit),
+        lost=visit.query.get("lost") == "1",
+    )
 
 
 @page("POST", "/prove", open_to="user")
 async def prove(visit: Visit) -> Response:
     """The password was given again (or, left empty, a passkey is asked for): the session is fresh, and goes on
-    under a new cookie."""
+    under a new cookie. A form that was kept is one click away."""
     assert visit.session is not None
-    step = await identity_of(visit).prove(visit.session, visit.form.get("password", ""), visit.visitor)
-    return await after(visit, step) or await prove_form(visit)
+    identity = identity_of(visit)
+    step = await identity.prove(visit.session, visit.form.get("password", ""), visit.visitor)
+    kept = unpacked(waiting(visit))
+    if step.kind == "done" and kept is not None:
+        # The form's secret belongs to the cookie, and that is new.
+        visit.session = await identity.by_cookie(step.cookie, visit.visitor)
+        answer = visit.render("signin/proven.html", kept=kept)
+        cookies.begin(answer, visit.request, step.cookie)
+    else:
+        answer = await after(visit, step) or _prove_page(visit)
+    if step.kind == "done":
+        forget(answer)
+    return answer
 
 
 @page("POST", "/sign-out", open_to="user")

@@ -1,0 +1,506 @@
+"""Every form that the pages send, with input that is no good and input that is. See ``test_every_form``.
+
+A form that is not here fails ``test_every_form_is_in_the_table``. An entry names
+
+- the registered path, and where it has parameters an address that is there (``at``), others that are not (``gone``);
+- ``good``: fields that are carried out, ``effect``: a page and a text that it shows then (``not_there``: shows no
+  more), and ``before``: forms to send first;
+- ``takes``: for each field that is typed, which kinds of odd input it takes (see ``ODD``); every other kind must be
+  refused with a complaint. ``bad``: further input that must be refused, with words of the complaint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from running import PASSWORD, RunningServer
+
+from house import ADMIN, DOMAIN
+
+NEW = "quite-another-password"
+SECRET = "shown-nowhere-7731"
+"""What is typed into fields of passwords: no answer may hold it."""
+
+ODD = {
+    "empty": "",
+    "long": "x" * 70_000,
+    "words": "not what is asked for",
+    "script": '"><script>document.title="owned"</script>',
+    "unicode": "Grüße \u202e漢字 🐘",
+    "negative": "-1",
+    "control": "a\x00b\x07\x1bc",
+    "lines": "a\r\nBcc: x@y.example",
+}
+FREE = "empty words script unicode negative lines"
+"""A note for people takes nearly everything."""
+
+Fields = dict[str, str]
+NO_CONTACT = {"hosts": "mail.posthouse.test", "needs_terms": "1", "agreed": "on", "contact": "no address"}
+GONE_NUMBER = ("999999", "99999999999999999999999999")
+GONE_NAME = ("nobody@nowhere.example", "%3Cscript%3E", "%00%07", "x" * 3000, "..%2F..%2Fetc")
+
+
+@dataclass(frozen=True)
+class Form:
+    """See the module. ``who`` is signed in ("" nobody). ``answers`` of a good one: 303, or 200 with a secret."""
+
+    path: str
+    good: Fields = field(default_factory=dict)
+    takes: dict[str, str] = field(default_factory=dict)
+    bad: tuple[tuple[Fields, str], ...] = ()
+    at: str = ""
+    gone: tuple[str, ...] = ()
+    effect: tuple[str, str] = ("", "")
+    not_there: tuple[str, str] = ("", "")
+    before: tuple[tuple[str, Fields], ...] = ()
+    who: str = ADMIN
+    secrets: tuple[str, ...] = ()
+    note: str = ""
+    """Where the good input is shown to work, when that takes more than one request."""
+
+    @property
+    def address(self) -> str:
+        """Where the form is sent."""
+        return self.at or self.path
+
+
+def account(name: str, part: str = "") -> str:
+    """The page of an account of the house."""
+    return f"/admin/accounts/{name}@{DOMAIN}{part}"
+
+
+def forms(server: RunningServer, spare: int) -> list[Form]:
+    """The table, for this server; ``spare`` is a port that nobody uses."""
+    place = Path(server.folder) / "backups"
+    return [*PEOPLE, *LETTING_IN, *_machine(server, place, spare), *OWN, *ANYBODY]
+
+
+PEOPLE = [
+    Form(
+        "/admin/domains",
+        {"name": "new.example"},
+        {"name": ""},
+        bad=(({"name": DOMAIN}, "exists"),),
+        effect=("/admin/domains", "new.example"),
+    ),
+    Form(
+        "/admin/domains/{name}/remove",
+        {"confirm": "gone.example"},
+        {"confirm": ""},
+        bad=(({"confirm": DOMAIN}, "not the name"),),
+        at="/admin/domains/gone.example/remove",
+        gone=GONE_NAME,
+        before=(("/admin/domains", {"name": "gone.example"}),),
+        not_there=("/admin/domains", "gone.example"),
+    ),
+    Form(
+        "/admin/accounts/add",
+        {"name": "newcomer", "domain": DOMAIN, "password": NEW, "quota": "1G"},
+        {
+            "name": "negative",
+            "domain": "",
+            "password": "empty words script unicode negative",
+            "quota": "empty",
+        },
+        bad=(({"name": "anna", "domain": DOMAIN}, "already"),),
+        effect=("/admin/accounts?search=newcomer", f"newcomer@{DOMAIN}"),
+        secrets=("password",),
+    ),
+    Form(
+        "/admin/accounts/import",
+        {"text": f"address,password\nimported@{DOMAIN},{NEW}"},
+        {"text": ""},
+        effect=("/admin/accounts?search=imported", f"imported@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/quota",
+        {"quota": "3G"},
+        {"quota": "empty"},
+        at=account("person10", "/quota"),
+        gone=GONE_NAME,
+        effect=(account("person10"), 'value="3G"'),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/password",
+        {"password": NEW},
+        {"password": "empty words script unicode negative"},
+        at=account("person11", "/password"),
+        gone=GONE_NAME,
+        secrets=("password",),
+        note="test_passwords_are_set",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/role",
+        {"role": "domain", "domains": DOMAIN},
+        {"role": "", "domains": ""},
+        bad=(({"role": "domain", "domains": ""}, ""), ({"role": "domain", "domains": "nowhere.example"}, "")),
+        at=account("person12", "/role"),
+        gone=GONE_NAME,
+        effect=(account("person12"), f'value="{DOMAIN}"'),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/active",
+        {"active": "0"},
+        at=account("person13", "/active"),
+        gone=GONE_NAME,
+        effect=(account("person13"), "switched off"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/factors",
+        at=account("person14", "/factors"),
+        gone=GONE_NAME,
+        effect=("/admin/audit", "account.factors_clear"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/sessions/{id:int}",
+        at="",
+        gone=tuple(f"{account('person14', '/sessions')}/{each}" for each in GONE_NUMBER),
+        note="test_browsers_are_signed_out",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/remove",
+        {"confirm": f"person15@{DOMAIN}"},
+        {"confirm": ""},
+        at=account("person15", "/remove"),
+        gone=GONE_NAME,
+        not_there=("/admin/accounts?search=person15", f"/admin/accounts/person15@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/aliases",
+        {"address": f"sales@{DOMAIN}", "target": ADMIN},
+        {"address": "", "target": ""},
+        bad=(
+            ({"address": f"info@{DOMAIN}"}, "already"),
+            ({"address": f"sales@{DOMAIN}", "target": f"sales@{DOMAIN}"}, ""),
+        ),
+        effect=("/admin/aliases", f"sales@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/aliases/{address:path}/remove",
+        at=f"/admin/aliases/old@{DOMAIN}/remove",
+        gone=GONE_NAME,
+        before=(("/admin/aliases", {"address": f"old@{DOMAIN}", "target": ADMIN}),),
+        not_there=("/admin/aliases", f"old@{DOMAIN}/remove"),
+    ),
+]
+
+LETTING_IN = [
+    Form(
+        "/admin/bans",
+        {"network": "192.0.2.0/24", "reason": "tries passwords", "duration": "2h"},
+        {"network": "", "reason": FREE + " long control", "duration": "empty"},
+        bad=(({"network": "999.0.2.1"}, ""), ({"duration": "0"}, "")),
+        effect=("/admin/bans", "192.0.2.0/24"),
+    ),
+    Form(
+        "/admin/bans/remove",
+        {"network": "198.51.100.0/24"},
+        {"network": ""},
+        before=(("/admin/bans", {"network": "198.51.100.0/24"}),),
+        not_there=("/admin/bans", 'value="198.51.100.0/24"'),
+    ),
+    Form(
+        "/admin/sessions/disconnect",
+        bad=(({"id": "999.1", "account": ""}, ""), ({"id": "<script>", "account": ""}, "")),
+        note="test_pages_live.py",
+    ),
+    Form(
+        "/admin/probation/{id:int}/confirm",
+        gone=tuple(f"/admin/probation/{each}/confirm" for each in GONE_NUMBER),
+        note="test_probation.py",
+    ),
+    Form(
+        "/admin/probation/{id:int}/undo",
+        gone=tuple(f"/admin/probation/{each}/undo" for each in GONE_NUMBER),
+        note="test_probation.py",
+    ),
+]
+
+
+def _machine(server: RunningServer, place: Path, spare: int) -> list[Form]:
+    """What concerns the server itself."""
+    listener = f"/admin/listeners/127.0.0.1:{server.pop3}"
+    return [
+        Form(
+            "/admin/listeners/add",
+            {"protocol": "imap", "port": str(spare), "address": "127.0.0.1", "tls": "none"},
+            {"protocol": "", "port": "", "address": "empty", "tls": "empty", "proxy_from": "empty"},
+            bad=(
+                ({"port": "70000"}, "port"),
+                ({"port": "0"}, "port"),
+                ({"port": str(server.smtp)}, ""),
+                ({"port": "", "path": "relative.sock"}, ""),
+                ({"protocol": "lmtp", "port": "", "address": "", "path": "/tmp/\x00"}, ""),
+            ),
+            effect=("/admin/listeners", f"127.0.0.1:{spare}"),
+        ),
+        Form(
+            "/admin/listeners/{name:path}/change",
+            {"port": str(server.pop3), "address": "127.0.0.1", "tls": "none", "proxy_from": ""},
+            {"port": "", "address": "empty", "tls": "empty", "proxy_from": "empty"},
+            bad=(({"tls": "starttls"}, "Nothing is different"),),
+            at=f"{listener}/change",
+            gone=GONE_NAME,
+            effect=("/admin/audit", "listener.change"),
+        ),
+        Form(
+            "/admin/listeners/{name:path}/remove",
+            at=f"/admin/listeners/127.0.0.1:{spare}/remove",
+            gone=GONE_NAME,
+            effect=("/admin/audit", "listener.remove"),
+        ),
+        Form("/admin/listeners/reset", effect=("/admin/audit", "listener.reset")),
+        Form(
+            "/admin/settings/{name}",
+            {"smtp.max_recipients": "777"},
+            {"smtp.max_recipients": ""},
+            bad=(({"smtp.max_recipients": "7"}, "100"), ({"smtp.max_recipients": "9" * 400}, "")),
+            at="/admin/settings/smtp.max_recipients",
+            gone=("no.such_setting", "%3Cscript%3E", "%00"),
+            effect=("/admin/settings?topic=smtp", 'value="777"'),
+        ),
+        Form(
+            "/admin/log/switch",
+            {"name": "log.debug", "value": "true"},
+            {"name": ""},
+            effect=("/admin/audit", "log.debug"),
+        ),
+        Form(
+            "/admin/queue/{id}/retry",
+            gone=("999999", "9" * 30, "%3Cscript%3E", "-1", "%00"),
+            note="test_queue_page.py",
+        ),
+        Form("/admin/diagnostics", effect=("/admin/diagnostics", "Begun")),
+        Form(
+            "/admin/setup/certificate",
+            {"hosts": "mail.posthouse.test"},
+            {"hosts": ""},
+            note="test_wizard.py",
+        ),
+        Form(
+            "/admin/setup/dismiss",
+            {"name": "backup", "subject": ""},
+            {"name": ""},
+            note="test_wizard.py",
+        ),
+        Form("/admin/setup/message", effect=("/admin/audit", "setup.test_message")),
+        *_certificates(),
+        *_backup(place),
+        *_webhooks(),
+    ]
+
+
+def _certificates() -> list[Form]:
+    here = "/admin/certificates"
+    return [
+        Form(
+            f"{here}/account",
+            {"agreed": "on", "contact": ADMIN},
+            {"contact": "empty"},
+            effect=(f"{here}/account", f'value="{ADMIN}"'),
+        ),
+        Form(f"{here}/account/key", bad=(({}, ""),), note="test_pages_certificates_backup.py"),
+        Form(f"{here}/account/close", bad=(({}, ""),), note="test_pages_certificates_backup.py"),
+        Form(
+            f"{here}/add",
+            {},
+            {"chain": "", "key": ""},
+            bad=(({"chain": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, ""),),
+            secrets=("key",),
+            note="test_pages_certificates_backup.py",
+        ),
+        Form(
+            f"{here}/order",
+            {},
+            {"hosts": ""},
+            bad=(
+                ({"hosts": "localhost"}, ""),
+                ({"hosts": "192.0.2.7"}, ""),
+                ({"hosts": "a..b"}, ""),
+                (NO_CONTACT, "no address"),
+            ),
+            note="test_pages_certificates_backup.py",
+        ),
+        Form(f"{here}/self-made-anew", effect=("/admin/audit", "certificate.self_made")),
+        Form(f"{here}/{{name}}/renew", bad=(({}, ""),), at=f"{here}/self-made/renew", gone=GONE_NAME),
+        Form(f"{here}/{{name}}/remove", bad=(({}, ""),), at=f"{here}/self-made/remove", gone=GONE_NAME),
+    ]
+
+
+def _backup(place: Path) -> list[Form]:
+    here = "/admin/backup"
+    return [
+        Form(f"{here}/run", bad=(({}, ""),), note="test_pages_certificates_backup.py"),
+        Form(f"{here}/prune", bad=(({}, ""),), note="test_pages_certificates_backup.py"),
+        Form(
+            f"{here}/restore",
+            {},
+            {"id": "", "at": "", "place": "", "key": ""},
+            bad=(
+                ({"scope": "domain", "domain": ""}, "needed"),
+                ({"scope": "message", "account": ADMIN, "folder": "INBOX", "uid": "-1"}, "UID"),
+                ({"scope": "message", "account": ADMIN, "folder": "INBOX", "uid": "4294967296"}, "UID"),
+            ),
+            secrets=("key",),
+            note="test_pages_certificates_backup.py",
+        ),
+        Form(f"{here}/restore/plan", note="test_pages_certificates_backup.py"),
+        Form(
+            f"{here}/{{id}}/verify",
+            {},
+            gone=("20260101T000000Z-00000000", "..%2F..%2Fetc", "%00", "x" * 3000),
+            note="test_pages_certificates_backup.py",
+        ),
+        Form(
+            f"{here}/set-up/adopt",
+            {},
+            {"old_place": "", "key": ""},
+            bad=(({"old_place": "/nowhere/at/all"}, ""), ({"old_place": "s3://"}, "")),
+            secrets=("key",),
+            note="test_pages_certificates_backup.py",
+        ),
+        Form(
+            f"{here}/set-up",
+            {
+                "place": str(place),
+                "times": "04:20",
+                "protection": "passphrase",
+                "passphrase": NEW,
+                "again": NEW,
+            },
+            {"place": "", "times": "empty", "protection": "", "passphrase": ""},
+            bad=(({"again": "another"}, "another passphrase"), ({"times": "25:00"}, "")),
+            secrets=("passphrase", "again"),
+            effect=(here, str(place)),
+        ),
+        Form(f"{here}/kept", {"kept": "on"}, effect=(here, "first backup")),
+    ]
+
+
+def _webhooks() -> list[Form]:
+    here = "/admin/webhooks"
+    given = {"url": "https://other.invalid/hook", "kinds": "backup", "description": "told of backups"}
+    fields = {"url": "", "kinds": "empty words", "domain": "empty", "account": "empty", "description": FREE}
+    bad: tuple[tuple[Fields, str], ...] = (
+        ({"url": "http://user:pw@x.example/"}, ""),
+        ({"url": "ftp://x.example/"}, ""),
+        ({"kinds": "a/b"}, ""),
+    )
+    return [
+        Form(f"{here}/add", given, fields, bad=bad, effect=(here, "other.invalid")),
+        Form(
+            f"{here}/{{id:int}}",
+            {**given, "description": "changed words", "active": "on"},
+            fields,
+            bad=bad,
+            at=f"{here}/1",
+            gone=GONE_NUMBER,
+            effect=(f"{here}/1", "changed words"),
+        ),
+        Form(f"{here}/{{id:int}}/secret", at=f"{here}/1/secret", gone=GONE_NUMBER, effect=(f"{here}/1", "")),
+        Form(f"{here}/{{id:int}}/test", at=f"{here}/1/test", gone=GONE_NUMBER, effect=(f"{here}/1", "test")),
+        Form(
+            f"{here}/{{id:int}}/remove",
+            at=f"{here}/1/remove",
+            gone=GONE_NUMBER,
+            not_there=(here, "receiver.invalid"),
+        ),
+    ]
+
+
+PERSON = f"person20@{DOMAIN}"
+
+OWN = [
+    Form(
+        "/me/password",
+        {"current": PASSWORD, "new": NEW, "again": NEW},
+        {"current": ""},
+        bad=(
+            ({"again": "another"}, "differ"),
+            ({"new": "x" * 5000, "again": "x" * 5000}, ""),
+        ),
+        who=f"person21@{DOMAIN}",
+        secrets=("current", "new", "again"),
+        effect=("/me", "person21"),
+    ),
+    Form(
+        "/me/tokens/add",
+        {"name": "A script", "rights": "view", "days": "7", "networks": "192.0.2.0/24"},
+        {
+            "name": "words script unicode negative",
+            "days": "empty",
+            "networks": "empty",
+        },
+        bad=(({"rights": "nothing"}, ""), ({"days": "99999"}, "")),
+        effect=("/me/tokens", "A script"),
+        who=PERSON,
+    ),
+    Form(
+        "/me/tokens/{id:int}/remove",
+        gone=tuple(f"/me/tokens/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_stories.py",
+    ),
+    Form(
+        "/me/security/totp",
+        {},
+        {"code": ""},
+        bad=(({"code": "000000"}, ""), ({"code": "１２３４５６"}, "")),
+        who=PERSON,
+        note="test_stories.py",
+    ),
+    Form("/me/security/passkey", {}, {"answer": ""}, who=PERSON, note="test_stories.py"),
+    Form("/me/security/codes", bad=(({}, ""),), who=PERSON, note="test_stories.py"),
+    Form(
+        "/me/security/{id:int}/remove",
+        gone=tuple(f"/me/security/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_the_second_step_is_removed",
+    ),
+    Form(
+        "/me/sessions/{id:int}",
+        gone=tuple(f"/me/sessions/{each}" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_browsers_are_signed_out",
+    ),
+    Form("/me/sessions/mail", {}, {"id": ""}, who=PERSON, note="test_pages_live.py"),
+    Form("/preferences", {"language": "de", "next": "/me"}, who=PERSON, effect=("/me", 'lang="de"')),
+    Form(
+        "/prove",
+        {"password": PASSWORD, "next": "/me/tokens/add"},
+        {"password": ""},
+        who=PERSON,
+        secrets=("password",),
+        effect=("/me", PERSON),
+    ),
+    Form("/sign-out", who=f"person22@{DOMAIN}", effect=("/me", "Sign in")),
+]
+
+ANYBODY = [
+    Form(
+        "/sign-in",
+        {"login": f"person23@{DOMAIN}", "password": PASSWORD},
+        {"login": "", "password": ""},
+        who="",
+        secrets=("password",),
+        effect=("/me", f"person23@{DOMAIN}"),
+    ),
+    Form(
+        "/sign-in/second",
+        {"factor": "totp"},
+        {"pending": "", "answer": ""},
+        who="",
+        note="test_stories.py",
+    ),
+    Form(
+        "/sign-in/link/{link}",
+        gone=("nobody-made-this", "%00", "x" * 3000, "%3Cscript%3E"),
+        who="",
+        note="test_sign_in_link.py",
+    ),
+    Form("/setup/{token}", gone=("nobody-made-this", "%00", "x" * 3000), who="", note="test_wizard.py"),
+    Form("/setup", bad=(({"address": "me@example.org"}, ""),), who="", note="test_wizard.py"),
+    Form("/setup/look", bad=(({"hostname": "a"}, ""),), who="", note="test_wizard.py"),
+    Form("/setup/finish", bad=(({"password": SECRET, "again": SECRET}, ""),), who="", note="test_wizard.py"),
+]
