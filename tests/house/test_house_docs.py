@@ -14,7 +14,8 @@ import pytest
 from posthouse.cli.app import cli
 from posthouse.cli.errors import EXIT_CODES
 from posthouse.settings.config import Certificate, Config, Listener
-from posthouse.settings.load import ENVIRONMENT, TABLES
+from posthouse.settings.config_environment import ENVIRONMENT
+from posthouse.settings.config_shape import TABLES
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "posthouse"

@@ -20,7 +20,7 @@ HIGH = {25: 2525, 587: 2587, 465: 2465, 143: 2143, 993: 2993, 110: 2110, 995: 29
 def choose(config: Config) -> Config:
     """The configuration with listeners for the demo. Listeners that the user configured are left alone.
     Raises CommandError when neither port of a pair is free."""
-    from posthouse.settings.load import STANDARD_LISTENERS
+    from posthouse.settings.config_listeners import STANDARD_LISTENERS
 
     if config.listeners != STANDARD_LISTENERS:
         return config

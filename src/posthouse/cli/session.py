@@ -29,7 +29,8 @@ class Session:
     @cached_property
     def config(self) -> Config:
         """The configuration in force. Raises CommandError."""
-        from posthouse.settings.load import ConfigError, load_config
+        from posthouse.settings.config_error import ConfigError
+        from posthouse.settings.load import load_config
 
         try:
             return load_config(self.config_path, self.data)

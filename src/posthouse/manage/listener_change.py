@@ -16,8 +16,10 @@ from posthouse.manage.reach import is_local
 from posthouse.manage.use import Call
 from posthouse.observe.log import logger
 from posthouse.settings.config import Listener, LoadedConfig
+from posthouse.settings.config_error import ConfigError
+from posthouse.settings.config_listeners import check_listeners
 from posthouse.settings.listeners_file import MANAGED, remove_managed, write_managed
-from posthouse.settings.load import ConfigError, check_listeners, read_managed
+from posthouse.settings.load import read_managed
 
 log = logger("manage.listeners")
 

@@ -13,8 +13,9 @@ from posthouse.manage.errors import ManageError
 from posthouse.manage.listener_views import name_of
 from posthouse.manage.use import perform
 from posthouse.settings.config import Listener, LoadedConfig
+from posthouse.settings.config_error import ConfigError
 from posthouse.settings.listeners_file import managed_path, write_managed
-from posthouse.settings.load import ConfigError, load_config, read_managed
+from posthouse.settings.load import load_config, read_managed
 
 LOCAL = Actor("uid 0", "control socket")
 INITIAL = (

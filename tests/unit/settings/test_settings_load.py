@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from posthouse.settings.load import STANDARD_LISTENERS, ConfigError, load_config
+from posthouse.settings.config_error import ConfigError
+from posthouse.settings.config_listeners import STANDARD_LISTENERS
+from posthouse.settings.load import load_config
 
 
 def write(folder: Path, text: str) -> Path:
