@@ -34,6 +34,7 @@ def happen(tx: Transaction) -> None:
         of_address("message.received", "jörg@own.example", {"text": "a\0b ü"}),
         Fact("domain.changed", {}, "own.example"),
         Fact("backup.failed", {}),
+        of_address("session.failed", "a\0b@own.example", {"login": "a\0b\ud800"}),
     ]
     events.write(tx, facts)
 

@@ -77,26 +77,47 @@ def write(tx: Transaction, facts: Sequence[Fact]) -> None:
     if not facts:
         return
     now = time.time()
-    for fact in facts:
-        tx.execute(
-            records.INSERT,
+    tx.execute_many(
+        records.INSERT,
+        [
             {
                 "at": now,
                 "kind": fact.kind,
                 "domain": _plain(fact.domain, 255),
                 "account": _plain(fact.account, 320),
-                "data": _plain(_encode(fact.data).decode()),
-            },
-        )
+                "data": _json(fact.data),
+            }
+            for fact in facts
+        ],
+    )
     if told is not None:
         tx.after_commit(told)
 
 
-def _plain(text: str, length: int = 0) -> str:
-    """Text that every engine can store."""
-    if length and len(text) > length:
+def _plain(text: str, length: int) -> str:
+    """Text that every engine can store: strangers choose what stands in it."""
+    if len(text) > length:
         text = text[:length]
-    return text if text.isascii() else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _json(data: dict[str, Any]) -> str:
+    """As it is kept. Halves of surrogate pairs (UTF-7 in a subject can hold them) are no text that JSON knows; mail
+    is not refused for them."""
+    try:
+        return _encode(data).decode()
+    except UnicodeEncodeError:
+        return _encode(_whole(data)).decode()
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def read_after(tx: Transaction, after: int, limit: int, now: float) -> list[Event]:
@@ -198,12 +219,14 @@ class Gathered:
                     await self.flush(database)
                 except DatabaseUnavailable as problem:
                     log.warning("events.unwritable", reason=str(problem))
+                except Exception:  # strangers choose what is written: it must not end the worker
+                    log.exception("events.unwritable")
         finally:
             self._open = False
             try:
                 await self.flush(database)
-            except DatabaseUnavailable:
-                pass  # best effort: what they tell of has long been answered
+            except Exception as problem:  # best effort: what they tell of has long been answered
+                log.warning("events.unwritable", reason=f"{type(problem).__name__}: {problem}")
 
     async def flush(self, database: Database) -> None:
         """Write what was gathered. What the database does not take is dropped: memory stays bounded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from posthouse.cluster import event_records as records
 from posthouse.cluster import events
 from posthouse.cluster.events import Fact, Gathered, of_address
 from posthouse.database.contract import Database, Transaction
+from posthouse.mail.encoded import decode_words
 
 NOW = 1_800_000_000.0
 
@@ -48,6 +50,39 @@ async def test_an_event_is_there_with_its_unit_or_not_at_all(sqlite_database: Da
     assert (one.kind, one.domain, one.account) == ("message.received", "own.example", "anna@own.example")
     assert one.data == {"uid": 1, "text": "a\0b"}
     assert [each.id for each in await sqlite_database.read(events.read_before, 2**62, 10)] == [2, 1]
+
+
+async def test_what_no_engine_can_store_costs_no_unit(sqlite_database: Database) -> None:
+    """A login with NUL, a subject with half a surrogate pair: the event tells it in other characters. In JSON NUL is
+    escaped."""
+    data = {"subject": decode_words(b"=?utf-7?Q?a+2AA-b?="), "deep": [{"x\udc00": ("\ud800", 1, None)}]}
+    assert not data["subject"].isprintable()
+    fact = of_address("session.failed", "a\0b\ud800@own.example\0", data)
+    await sqlite_database.run(events.write, [fact])
+    (one,) = await sqlite_database.read(events.read_after, 0, 10, time.time())
+    assert (one.account, one.domain) == ("a\ufffdb?@own.example\ufffd", "own.example\ufffd")
+    assert one.data == {"subject": "a?b", "deep": [{"x?": ["?", 1, None]}]}
+
+
+async def test_an_event_that_cannot_be_written_ends_nobody(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that ends is the end of its worker, and strangers choose what these events hold."""
+    monkeypatch.setattr(events, "FLUSH_SECONDS", 0.0)
+    gathered = Gathered()
+    running = asyncio.create_task(gathered.run(sqlite_database))
+    await asyncio.sleep(0)
+    gathered.note(Fact("session.failed", {"odd": object()}))
+    async with asyncio.timeout(20):
+        while gathered._waiting:
+            await asyncio.sleep(0.001)
+        gathered.note(Fact("session.failed", {"odd": "no"}))
+        while not await sqlite_database.read(events.newest):
+            await asyncio.sleep(0.001)
+    gathered.note(Fact("session.failed", {"odd": object()}))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_a_reader_waits_for_ids_that_may_still_come(sqlite_database: Database) -> None:
