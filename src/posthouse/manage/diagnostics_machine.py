@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import math
 import os
 import shutil
 import socket
@@ -170,6 +171,11 @@ async def data_folder(look: Look) -> Finding:
 
 # ---------------------------------------------------------------------- database
 
+DATABASE_SLOW = 2.0
+"""Seconds that an answer may take; a busy machine takes a good part of one now and then."""
+DATABASE_TRIES = 3
+"""The best of these counts."""
+
 _SCHEMA: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
 
 
@@ -181,23 +187,27 @@ async def database(look: Look) -> Finding:
         rows = tx.execute(_SCHEMA)
         return str(rows[0][0]) if rows else ""
 
-    began = time.perf_counter()
+    took = math.inf
     try:
-        found = await look.context.database.scan(op)
+        for _ in range(DATABASE_TRIES):
+            began = time.perf_counter()
+            found = await look.context.database.scan(op)
+            took = min(took, time.perf_counter() - began)
+            if took < DATABASE_SLOW:
+                break
     except DatabaseUnavailable as error:
         text = f"The database cannot be reached: {error}."
         return _finding(
             "database", "bad", text, "Check the database server and database_url in posthouse.toml."
         )
-    took = (time.perf_counter() - began) * 1000
     newest = newest_schema()
     if found != newest:
         text = f"The database has schema {found or 'none'}, this program wants {newest}."
         return _finding("database", "bad", text, "Restart the server: it brings the schema up to date.")
-    state: FindingState = "warn" if took > 250 else "ok"
+    state: FindingState = "warn" if took >= DATABASE_SLOW else "ok"
     mend = "A slow database makes everything slow: see what else uses it." if state == "warn" else ""
     return _finding(
-        "database", state, f"The database answers in {took:.0f} ms; its schema is the newest.", mend
+        "database", state, f"The database answers in {took * 1000:.0f} ms; its schema is the newest.", mend
     )
 
 

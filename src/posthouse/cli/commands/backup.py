@@ -36,6 +36,11 @@ def backup() -> None:
     "--unprotected", is_flag=True, help="Leave the key beside the backups: whoever has them can read them."
 )
 @click.option("--adopt", is_flag=True, help="Go on with the backups that are there (needs --key-file).")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Begin in another place, with another recovery key, although backups are set up already.",
+)
 @_KEY_FILE
 def init(
     session: Session,
@@ -43,6 +48,7 @@ def init(
     passphrase_file: str | None,
     unprotected: bool,
     adopt: bool,
+    force: bool,
     key_file: str | None,
 ) -> None:
     """Begin to keep backups in PLACE, a folder or s3://bucket/prefix.
@@ -63,6 +69,7 @@ def init(
             "protection": protection,
             "passphrase": _secret(passphrase_file),
             "adopt": adopt,
+            "force": force,
             "key": _secret(key_file),
         },
     )

@@ -167,6 +167,7 @@ class BackupCalls(Topic):
         passphrase: str = "",
         adopt: bool = False,
         key: str = "",
+        force: bool = False,
         idempotency_key: str = "",
     ) -> BackupsReady:
         """Begin to keep backups in a place, and make the recovery key that alone can read them. Right:
@@ -182,6 +183,7 @@ class BackupCalls(Topic):
                 ("passphrase", passphrase, ""),
                 ("adopt", adopt, False),
                 ("key", key, ""),
+                ("force", force, False),
             ),
             key=idempotency_key,
         )

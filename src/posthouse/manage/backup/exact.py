@@ -30,6 +30,7 @@ from posthouse.directory.versions import DIRECTORY, SETTINGS, bump
 from posthouse.manage.audit import note
 from posthouse.manage.backup.access import Work, get_state, put_state
 from posthouse.manage.backup.contents import Contents
+from posthouse.manage.backup.known import newest_good
 from posthouse.manage.backup.manifest import BodyEntry, TablePieces
 from posthouse.manage.backup.tables import every_table
 from posthouse.manage.errors import ManageError
@@ -109,7 +110,8 @@ async def restore_exactly(call: Call, contents: Contents, work: Work, in_thread:
         await database.run(advance, tables[table.name], table.last_id)
     # Receivers of webhooks tell events apart by their ids.
     await database.run(advance, events, await database.scan(_last_event) + GAP)
-    await database.run(_end, call, contents)
+    good = await in_thread(lambda: newest_good(contents.repository))
+    await database.run(_end, call, contents, good)
 
 
 def _last_event(tx: Transaction) -> int:
@@ -263,7 +265,7 @@ def _changed(name: str, row: dict[str, Any], contents: Contents) -> tuple[dict[s
     return row, True
 
 
-def _end(tx: Transaction, call: Call, contents: Contents) -> None:
+def _end(tx: Transaction, call: Call, contents: Contents, good: dict[str, Any] | None) -> None:
     state = get_state(tx, STATE)
     names = [column.name for column in audit.columns if column.name != "id"]
     statement = _insert(audit, names)
@@ -273,6 +275,7 @@ def _end(tx: Transaction, call: Call, contents: Contents) -> None:
     for topic in sorted(topics):
         bump(tx, topic, call.context.feed)
     put_state(tx, STATE, None)
+    put_state(tx, "good", good)  # what is remembered of backups is in none of them
     note(
         tx,
         call.actor,

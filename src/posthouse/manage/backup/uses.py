@@ -3,6 +3,8 @@ restoring need the recovery key, which the server forgets again."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from posthouse.database.contract import Transaction
@@ -20,6 +22,7 @@ from posthouse.manage.backup.access import (
 )
 from posthouse.manage.backup.contents import check
 from posthouse.manage.backup.keys import Protection
+from posthouse.manage.backup.known import newest_good
 from posthouse.manage.backup.making import at_work, due_at, make_backup, prune_backups
 from posthouse.manage.backup.manifest import Manifest
 from posthouse.manage.backup.place import Place
@@ -36,13 +39,15 @@ MAX_LISTED = 10_000
 class InitBackups(Private, frozen=True, forbid_unknown_fields=True):
     """``place``: where, the setting if empty. ``protection``: ``key`` makes a recovery key, ``passphrase`` takes the
     one given, ``none`` leaves the key beside the backups. ``adopt``: go on with the backups that are there, whose
-    recovery key (or passphrase) is ``key``."""
+    recovery key (or passphrase) is ``key``. ``force``: begin anew although backups are set up already; those there
+    are stay where they are, and only the recovery key of then reads them."""
 
     place: str = ""
     protection: Protection = "key"
     passphrase: str = ""
     adopt: bool = False
     key: str = ""
+    force: bool = False
 
 
 class BackupsReady(Private, frozen=True):
@@ -187,30 +192,45 @@ async def init(call: Call, wanted: InitBackups) -> BackupsReady:
             f"The passphrase has fewer than {keys.MIN_PASSPHRASE} characters.",
             "Take several words; whoever gets at the backups can try passphrases as long as they like.",
         )
+    if not wanted.adopt and not wanted.force:
+        _refuse_again(call)
     work = Work()
 
-    def job() -> tuple[str, keys.Keys, str]:
+    def job() -> tuple[str, keys.Keys, str, dict[str, Any] | None]:
         place = place_of(call.context, where)
         if wanted.adopt:
             repository = repository_of(call.context, where, wanted.key)
-            return "adopted", repository.keys, ""
+            return "adopted", repository.keys, "", newest_good(repository)
         _refuse_used(place, where)
         descriptor, made, text = keys.make(wanted.protection, wanted.passphrase)
         place.put(DESCRIPTOR, [msgspec.json.encode(descriptor)])
         place.settle()
-        return wanted.protection, made, text
+        return wanted.protection, made, text, None
 
-    def op(tx: Transaction, protection: str, made: keys.Keys) -> None:
+    def op(tx: Transaction, protection: str, made: keys.Keys, good: dict[str, Any] | None) -> None:
         feed = call.context.feed
         put_setting(tx, settings.PLACE.name, where, feed=feed)
         put_setting(tx, settings.RECIPIENT.name, made.recipient.hex(), feed=feed)
         put_setting(tx, settings.SECRET.name, made.secret.hex(), feed=feed)
         put_state(tx, "last", None)  # the schedule begins anew here, whatever went wrong elsewhere
+        if wanted.adopt:
+            put_state(tx, "good", good)
         note(tx, call.actor, "backup.init", where, after={"place": where, "protection": protection})
 
-    protection, made, text = await in_thread(call, work, job)
-    await call.context.database.run(op, protection, made)
+    protection, made, text, good = await in_thread(call, work, job)
+    await call.context.database.run(op, protection, made, good)
     return BackupsReady(where, protection, text)
+
+
+def _refuse_again(call: Call) -> None:
+    """Another place or key is nothing to get by a slip: the recovery key of before would not read new backups."""
+    now = call.context.settings.now
+    if now[settings.PLACE] and now[settings.SECRET]:
+        raise ManageError(
+            "exists",
+            f"Backups are set up already, in {now[settings.PLACE]}.",
+            "To go on in another place with another recovery key, say so (--force).",
+        )
 
 
 def _refuse_used(place: Place, where: str) -> None:

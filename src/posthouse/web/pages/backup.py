@@ -78,7 +78,20 @@ async def set_up(visit: Visit) -> Response:
         wanted = {"name": "backup.times", "value": times or "default"}
         if await visit.attempt("setting.set", wanted, field="times") is None:
             return await set_up_form(visit)
-    given = {"place": place, "protection": protection, "passphrase": form.get("passphrase", "")}
+    force = form.get("force") == "on"
+    if not force and (await visit.perform("backup.status")).ready:
+        visit.complain(
+            "force",
+            visit.t("Backups are set up already."),
+            visit.t("Tick the box to begin anew, with another recovery key."),
+        )
+        return await set_up_form(visit)
+    given = {
+        "place": place,
+        "protection": protection,
+        "passphrase": form.get("passphrase", ""),
+        "force": force,
+    }
     made = await _init(visit, given)
     if made is None:
         return await set_up_form(visit)

@@ -12,6 +12,7 @@ from backup_parts import ANNA, BERT, House, house, message
 from posthouse.bodies.hold import hold_in
 from posthouse.bodies.removal import Removal
 from posthouse.manage.errors import ManageError
+from posthouse.manage.warnings import read_kept
 from posthouse.store import upkeep
 from posthouse.store.contract import FlagChange
 from posthouse.store.verify import verify
@@ -40,6 +41,9 @@ async def test_everything_comes_back_on_an_empty_server(
         assert await second.rows("domains") == []
         done = await second.do("backup.restore", **from_place)
         assert done["messages"] == 7
+        good = (await first.do("backup.status"))["good_at"]
+        assert (await second.do("backup.status"))["good_at"] == pytest.approx(good, abs=5) != 0
+        assert (await second.context.database.scan(read_kept)).backup_at is not None, "no warning"
         now = await second.everything()
         was["audit"], now["audit"] = (
             was["audit"][:-1],
@@ -149,11 +153,15 @@ async def test_who_has_no_key_reads_nothing(first: House, tmp_path: Path) -> Non
     wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
     with pytest.raises(ManageError, match="recovery key"):
         await first.do("backup.restore", key=wrong)
-    other = (await first.do("backup.init", place=str(tmp_path / "other")))["recovery_key"]
+    with pytest.raises(ManageError, match="set up already"):
+        await first.do("backup.init", place=str(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+    assert (await first.do("backup.status"))["place"] == str(tmp_path / "place")
+    other = (await first.do("backup.init", place=str(tmp_path / "other"), force=True))["recovery_key"]
     with pytest.raises(ManageError, match="does not open"):
         await first.do("backup.list", place=str(tmp_path / "place"), key=other)
     with pytest.raises(ManageError, match="already"):
-        await first.do("backup.init", place=str(tmp_path / "place"))
+        await first.do("backup.init", place=str(tmp_path / "place"), force=True)
     await first.do("backup.init", place=str(tmp_path / "place"), adopt=True, key=key)
     assert (await first.do("backup.run"))["new_objects"] < 12  # rows that changed; no message again
     for line in await first.rows("audit"):

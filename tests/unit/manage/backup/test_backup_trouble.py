@@ -171,7 +171,7 @@ async def test_the_schedule(first: House, tmp_path: Path, monkeypatch: pytest.Mo
     assert await if_due(call), "sooner than in an hour"
 
     await _was(first, started=time.time() - 10, ok=False)
-    await first.do("backup.init", place=str(tmp_path / "other"))
+    await first.do("backup.init", place=str(tmp_path / "other"), force=True)
     assert await if_due(call), "a new place has its first backup at once"
 
     await _was(first, started=time.time() + 86400 * 365)
