@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from posthouse.net import connection as module
+from posthouse.net import reading
 from posthouse.net.connection import Connection
 from posthouse.net.door import Door
 
@@ -262,7 +262,7 @@ async def test_last_words_survive_unread_input() -> None:
 
 async def test_a_peer_that_stays_after_close_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """After our close the connection ends for good though the peer keeps it open."""
-    monkeypatch.setattr(module, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "LINGER_SECONDS", 0.05)
     async with serving() as bench:
         reader, writer = await bench.client()
         writer.write(b"quit\r\n")
