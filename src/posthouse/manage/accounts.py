@@ -18,6 +18,7 @@ from posthouse.manage.identity_fresh import require_fresh
 from posthouse.manage.probation import absorb
 from posthouse.manage.reach import guard, guard_detail, keep_a_server, page_size, within
 from posthouse.manage.use import Call, Private, Progress, named, narrows, use
+from posthouse.settings.signin import LEAST_PASSWORD_LENGTH
 
 IMPORT_UNIT = 50
 """Accounts added per unit of an import: short enough to let mail through between units."""
@@ -105,7 +106,7 @@ class Imported(msgspec.Struct, frozen=True):
 async def add(call: Call, wanted: AddAccount) -> Account:
     """Add an account with its mailboxes."""
     quota = _quota(wanted.quota)
-    credentials = await make_credentials(call, wanted.password)
+    credentials = await make_credentials(call, wanted.address, wanted.password)
 
     def op(tx: Transaction) -> Account:
         return add_in(tx, call, "account.add", NewAccount(wanted.address, credentials, quota))
@@ -130,7 +131,24 @@ def _quota(text: str) -> int:
         raise ManageError("invalid", f"{error}.", "Write it like 2G or 500M, or none.") from None
 
 
-async def make_credentials(call: Call, password: str) -> Credentials:
+def complaint_about(call: Call, address: str, password: str) -> str:
+    """What is wrong with a password somebody chose for this address, "" when nothing is."""
+    least = call.context.settings.now[LEAST_PASSWORD_LENGTH]
+    if len(password) < least:
+        return f"the password is shorter than {least} characters"
+    if password.casefold() in (address.casefold(), address.partition("@")[0].casefold()):
+        return "the password is the address itself"
+    return ""
+
+
+async def make_credentials(call: Call, address: str, password: str) -> Credentials:
+    """What to store of a new password. Raises ManageError."""
+    complaint = complaint_about(call, address, password)
+    if complaint:
+        what = complaint[:1].upper() + complaint[1:]
+        raise ManageError(
+            "invalid", f"{what}.", "Choose another password; a few words in a row are good ones."
+        )
     try:
         return await call.context.passwords.make(password)
     except ValueError as error:
@@ -233,7 +251,7 @@ async def password(call: Call, wanted: NewPassword) -> Account:
 
     # Before the costly hash, and once more in the unit: the role may change in between.
     await context.database.scan(checked)
-    credentials = await make_credentials(call, wanted.password)
+    credentials = await make_credentials(call, wanted.address, wanted.password)
 
     def op(tx: Transaction) -> Account:
         account = checked(tx)
@@ -277,6 +295,9 @@ async def import_(call: Call, wanted: Import) -> Imported:
             "Write one line for each account: address,password and, if wanted, quota.",
         )
     problems += await call.context.database.scan(_conflicts, lines, call.actor)
+    for line in lines:
+        if complaint := complaint_about(call, line.address, line.password):
+            problems.append(f"line {line.number}: {complaint}")
     if problems:
         problems.sort(key=_line_number)
         raise ManageError(
@@ -290,7 +311,11 @@ async def import_(call: Call, wanted: Import) -> Imported:
         some = lines[start : start + IMPORT_UNIT]
         new = []
         for line in some:
-            new.append(NewAccount(line.address, await make_credentials(call, line.password), line.quota))
+            new.append(
+                NewAccount(
+                    line.address, await make_credentials(call, line.address, line.password), line.quota
+                )
+            )
             await call.emit(Progress(text="Adding accounts", done=start + len(new), total=len(lines)))
         added += await _import_unit(call, new, added)
     return Imported(added)

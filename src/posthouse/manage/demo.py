@@ -34,7 +34,7 @@ async def prepare(call: Call, wanted: PrepareDemo) -> DemoPrepared:
     database = call.context.database
     if await database.read(_exists, wanted.address):
         return DemoPrepared(wanted.address, False)
-    credentials = await make_credentials(call, wanted.password)
+    credentials = await make_credentials(call, wanted.address, wanted.password)
     feed = call.context.feed
 
     def op(tx: Transaction) -> DemoPrepared:

@@ -108,7 +108,7 @@ async def password(call: Call, wanted: OwnPassword) -> PasswordChanged:
         if step.kind == "later":
             raise ManageError("unavailable", step.text, "Try again in some minutes.")
         raise ManageError("refused", "The current password is wrong.", "Give the password you sign in with.")
-    credentials = await make_credentials(call, wanted.new)
+    credentials = await make_credentials(call, account.address, wanted.new)
 
     def op(tx: Transaction) -> PasswordChanged:
         account_in(tx, call)

@@ -189,8 +189,7 @@ class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def name(call: Call, wanted: Names) -> SetupState:
     """Remember name and addresses for the end of set-up. Nothing is changed yet."""
     await refuse_when_done(call.context)
-    hostname = _host(wanted.hostname)
-    given = _addresses(wanted.addresses)
+    hostname, given = _named(wanted)
 
     def op(tx: Transaction) -> None:
         setup_notes.put_draft(
@@ -201,6 +200,25 @@ async def name(call: Call, wanted: Names) -> SetupState:
     await call.context.database.run(op)
     kept: SetupState = await state(call, Nothing())
     return kept
+
+
+def _named(wanted: Names) -> tuple[str, str]:
+    """Name and addresses as the settings take them. Raises ManageError, which tells of both where both are wrong."""
+    wrong, hostname, given = [], "", ""
+    try:
+        hostname = _host(wanted.hostname)
+    except ManageError as error:
+        wrong.append(error)
+    try:
+        given = _addresses(wanted.addresses)
+    except ManageError as error:
+        wrong.append(error)
+    if len(wrong) == 2:
+        problems = tuple(f"{error.what} {error.mend}" for error in wrong)
+        raise ManageError("invalid", "The name and the addresses cannot be used.", "Correct both.", problems)
+    if wrong:
+        raise wrong[0]
+    return hostname, given
 
 
 def _host(text: str) -> str:
@@ -257,7 +275,7 @@ async def finish(call: Call, wanted: Finish) -> SetUp:
     address = own_address(wanted.address)
     hostname = _host(wanted.hostname) if wanted.hostname.strip() else ""
     given = _addresses(wanted.addresses)
-    credentials = await make_credentials(call, wanted.password)
+    credentials = await make_credentials(call, address.key, wanted.password)
     feed = context.feed
 
     def op(tx: Transaction) -> list[Todo]:
@@ -308,7 +326,7 @@ def _account(tx: Transaction, call: Call, new: NewAccount) -> Account:
     try:
         admin.find_account(tx, new.address)
     except DirectoryError:
-        add_in(tx, call, "setup.finish", new)
+        add_in(tx, call, "account.add", new)
     else:
         admin.set_password(tx, new.address, new.credentials, feed=call.context.feed)
     return admin.find_account(tx, new.address)

@@ -24,6 +24,15 @@ REMEMBER = Setting(
     maximum=3600,
 )
 
+LEAST_PASSWORD_LENGTH = Setting(
+    "signin.least_password_length",
+    8,
+    "How many characters a new password must have at least. Passwords that are there already stay good.",
+    unit="characters",
+    minimum=1,
+    maximum=64,
+)
+
 FREE_FAILURES = Setting(
     "signin.free_failures",
     2,

@@ -257,7 +257,7 @@ async def test_a_domain_administrator_cannot_rise(world: Context) -> None:
         ("wide@own.example", "domain", ["own.example", "other.example"]),
         ("peer@own.example", "domain", ["own.example"]),
     ):
-        await perform(world, root, "account.add", {"address": address, "password": "x y z w"})
+        await perform(world, root, "account.add", {"address": address, "password": "long enough"})
         await perform(world, root, "account.role", {"address": address, "role": role, "domains": domains})
     for address in ("chief@own.example", "wide@own.example"):
         await declined(world, dora, "account.password", address=address, password="taken over")
@@ -292,7 +292,7 @@ async def test_roles_go_with_account_and_domain(world: Context) -> None:
     """A new account of the same address is an ordinary user, and nobody administers a domain that is gone."""
     local = Actor("uid 0", "control socket")
     await perform(world, local, "account.remove", {"address": "dora@own.example"})
-    await perform(world, local, "account.add", {"address": "dora@own.example", "password": "x y z w"})
+    await perform(world, local, "account.add", {"address": "dora@own.example", "password": "long enough"})
     shown = await perform(world, local, "account.show", {"address": "dora@own.example"})
     assert (shown.role, shown.domains) == ("user", [])
     for address in ("bert@other.example", "olaf@other.example"):

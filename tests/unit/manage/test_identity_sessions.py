@@ -121,7 +121,7 @@ async def test_what_ends_sessions(house: House) -> None:
     """Another password, a closed account, a removed account, signing out, and the end by an administrator."""
     one, two = [await house.identity.password(CARL, PASSWORD, VISITOR) for _ in range(2)]
     session = await house.session(one)
-    changed = await house.do(session.actor, "me.password", current=PASSWORD, new="next")
+    changed = await house.do(session.actor, "me.password", current=PASSWORD, new="next words")
     assert changed == {"address": CARL, "sessions_ended": 1}
     assert await house.identity.by_cookie(one.cookie, VISITOR) is not None
     assert await house.identity.by_cookie(two.cookie, VISITOR) is None
@@ -155,7 +155,9 @@ async def test_what_ends_sessions(house: House) -> None:
 async def test_the_current_password_is_needed(house: House) -> None:
     """And guessing at it is counted."""
     session = await house.sign_in(CARL)
-    assert (await refused(house, session.actor, "me.password", current="guess", new="x")).kind == "refused"
+    assert (
+        await refused(house, session.actor, "me.password", current="guess", new="other words")
+    ).kind == "refused"
     assert (await house.identity.password(CARL, PASSWORD, VISITOR)).kind == "done"
 
 
@@ -166,7 +168,7 @@ async def test_a_password_that_changes_meanwhile_begins_no_session(house: House)
     await house.totp(carl)
     begun = await house.identity.password(CARL, PASSWORD, VISITOR)
     codes = (await house.do(carl.actor, "me.recovery_codes"))["codes"]
-    await house.do(ROOT, "account.password", address=CARL, password="other")
+    await house.do(ROOT, "account.password", address=CARL, password="other words")
     assert (await house.identity.second(begun.pending, "recovery", codes[0], VISITOR)).kind == "refused"
 
 

@@ -137,7 +137,7 @@ async def test_a_change_of_something_else_by_now_is_a_conflict(do: Do, context: 
     """Nothing is done then; with the version shown it is, also when only counters moved."""
     for domain in ("example.org", "empty.example"):
         await do("domain.add", name=domain)
-    await do("account.add", address="anna@example.org", password="x y z w")
+    await do("account.add", address="anna@example.org", password="long enough")
     await do("alias.add", address="info@example.org", target="anna@example.org")
     show, names, change = CHANGES[name]
     shown = await perform(context, LOCAL, show, names)

@@ -49,7 +49,7 @@ async def audit_of(do: Do) -> list[tuple[str, str, Any, Any]]:
 async def test_domains(do: Do) -> None:
     """Added, listed with what they hold, removed; each change in the audit under the name as it is kept."""
     assert (await do("domain.add", name="Example.ORG"))["name"] == "example.org"
-    await do("account.add", address="anna@example.org", password="x y z")
+    await do("account.add", address="anna@example.org", password="long enough")
     listed = (await do("domain.list"))["domains"]
     assert listed == [{"name": "example.org", "accounts": 1, "aliases": 0}]
     assert (await declined(do("domain.add", name="example.org"))).kind == "exists"
@@ -67,18 +67,24 @@ async def test_domains(do: Do) -> None:
 async def test_accounts(do: Do, context: Context) -> None:
     """An account comes with its mailboxes and goes with its mail."""
     await do("domain.add", name="example.org")
-    added = await do("account.add", address="Anna@Example.org", password="secret", quota="2G")
+    added = await do("account.add", address="Anna@Example.org", password="secret words", quota="2G")
     assert (added["address"], added["quota"]) == ("anna@example.org", 2 << 30)
     account = (await do("account.list"))["accounts"][0]
     assert (account["messages"], account["used"], account["active"]) == (0, 0, True)
     boxes = await context.store.mailboxes(1)
     assert {"INBOX", "Sent", "Trash"} <= {box.name for box in boxes}
-    assert (await declined(do("account.add", address="anna@example.org", password="x"))).kind == "exists"
-    assert (await declined(do("account.add", address="anna@other.example", password="x"))).kind == "missing"
-    assert (await declined(do("account.add", address="a b@example.org", password="x"))).kind == "invalid"
+    assert (
+        await declined(do("account.add", address="anna@example.org", password="long enough"))
+    ).kind == "exists"
+    assert (
+        await declined(do("account.add", address="anna@other.example", password="long enough"))
+    ).kind == "missing"
+    assert (
+        await declined(do("account.add", address="a b@example.org", password="long enough"))
+    ).kind == "invalid"
     assert (await declined(do("account.add", address="b@example.org", password=""))).kind == "invalid"
     assert (
-        await declined(do("account.add", address="b@example.org", password="x", quota="lots"))
+        await declined(do("account.add", address="b@example.org", password="long enough", quota="lots"))
     ).kind == "invalid"
     await deliver(context, b"Subject: x\r\n\r\nbody\r\n")
     removed = await do("account.remove", address="anna@example.org")
@@ -104,7 +110,7 @@ async def test_quota_and_password(do: Do) -> None:
 async def test_aliases(do: Do) -> None:
     """An alias leads from an address of ours to any; it is no account."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     added = await do("alias.add", address="Info@example.org", target="anna@example.org")
     assert added == {"address": "info@example.org", "target": "anna@example.org"}
     assert (await do("alias.list", domain="example.org"))["aliases"] == [added]
@@ -118,15 +124,31 @@ async def test_aliases(do: Do) -> None:
     assert (await do("alias.list"))["aliases"] == []
 
 
+@pytest.mark.parametrize("password", ["", "seven77", "Anna@Example.org", "longname"])
+async def test_passwords_that_are_none(do: Do, password: str) -> None:
+    """Too short, or the address itself."""
+    await do("domain.add", name="example.org")
+    address = "longname@example.org" if password == "longname" else "anna@example.org"
+    error = await declined(do("account.add", address=address, password=password))
+    assert (error.kind, "password" in error.what) == ("invalid", True)
+
+
 async def test_import_adds_all_or_nothing(do: Do) -> None:
     """Every bad line is reported with its number, also those only the directory knows; then nothing was
     added."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="here@example.org", password="x")
-    text = "address,password,quota\na@example.org,x,1G\nhere@example.org,x,\nb@other.example,x,\nbad,x,\n"
+    await do("account.add", address="here@example.org", password="long enough")
+    lines = (
+        "a@example.org,long enough,1G",
+        "here@example.org,long enough,",
+        "b@other.example,long enough,",
+        "bad,x,",
+    )
+    text = "\n".join(("address,password,quota", *lines, "c@example.org,short,"))
     error = await declined(do("account.import", text=text))
-    assert [problem.split(":")[0] for problem in error.problems] == ["line 3", "line 4", "line 5"]
-    assert "3 problems" in error.what
+    assert [problem.split(":")[0] for problem in error.problems] == ["line 3", "line 4", "line 5", "line 6"]
+    assert error.problems[3] == "line 6: the password is shorter than 8 characters"
+    assert "4 problems" in error.what
     assert len((await do("account.list"))["accounts"]) == 1
 
 
@@ -152,7 +174,7 @@ async def test_an_import_that_fails_on_the_way_says_how_far_it_came(
 ) -> None:
     """Somebody takes an address between the check and the unit: what was added is told, by name."""
     await do("domain.add", name="example.org")
-    text = "".join(f"user{number}@example.org,x,\n" for number in range(60))
+    text = "".join(f"user{number}@example.org,long enough,\n" for number in range(60))
     emitted: list[Any] = []
     original = context.passwords.make
     calls = 0
@@ -161,7 +183,7 @@ async def test_an_import_that_fails_on_the_way_says_how_far_it_came(
         nonlocal calls
         calls += 1
         if calls == 55:
-            await do("account.add", address="user58@example.org", password="taken")
+            await do("account.add", address="user58@example.org", password="long enough")
         return await original(password)
 
     monkeypatch.setattr(context.passwords, "make", interfering)
@@ -198,7 +220,7 @@ async def test_messages(do: Do, context: Context) -> None:
     """A message is found by place; shown with header and parts; its raw bytes are prefix and body,
     unchanged."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     uid = await deliver(context, NESTED)
     name = f"anna@example.org/inbox/{uid}"
     shown = await do("message.show", message=name)
@@ -223,7 +245,7 @@ async def test_messages(do: Do, context: Context) -> None:
 async def test_large_messages_go_out_in_pieces(do: Do, context: Context) -> None:
     """No piece holds more than 256 KiB, however large the message."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     content = b"Subject: large\r\n\r\n" + b"0123456789abcde\n" * 50_000
     uid = await deliver(context, content)
     pieces: list[Any] = []
@@ -242,13 +264,13 @@ async def test_large_messages_go_out_in_pieces(do: Do, context: Context) -> None
         ("anna@example.org/INBOX/x", "invalid"),
         ("<absent@example.net>", "missing"),
         ("notatrace", "missing"),
-        ("", "missing"),
+        ("", "invalid"),
     ],
 )
 async def test_messages_that_are_not_there(do: Do, name: str, kind: str) -> None:
     """A name that leads nowhere is answered with what is missing."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     assert (await declined(do("message.show", message=name))).kind == kind
     assert (await declined(do("message.trace", message=name))).kind == kind
 
@@ -256,7 +278,7 @@ async def test_messages_that_are_not_there(do: Do, name: str, kind: str) -> None
 async def test_traces(do: Do, context: Context) -> None:
     """The trace is found by place, by Message-ID and by itself; copies are found by the trace."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     uid = await deliver(context, NESTED)
     inbox = await context.store.find(1, "INBOX")
     assert inbox is not None
@@ -353,7 +375,7 @@ async def test_every_setting_can_be_set_to_what_is_shown(do: Do) -> None:
 async def test_status_of_a_stopped_server(do: Do, context: Context) -> None:
     """Counts, without listeners."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     await deliver(context, b"a: b\r\n\r\nx\r\n")
     status = await do("status")
     assert (status["running"], status["listeners"]) == (False, [])
@@ -363,7 +385,7 @@ async def test_status_of_a_stopped_server(do: Do, context: Context) -> None:
 
 async def test_the_demo_is_made_once(do: Do) -> None:
     """The second time nothing is made, and the password is not changed."""
-    wanted = {"domain": "posthouse.test", "address": "demo@posthouse.test", "password": "x"}
+    wanted = {"domain": "posthouse.test", "address": "demo@posthouse.test", "password": "long enough"}
     assert (await do("demo.prepare", **wanted))["made"] is True
     before = await audit_of(do)
     assert (await do("demo.prepare", **wanted))["made"] is False
@@ -408,7 +430,7 @@ async def test_secrets_are_masked_in_the_audit(context: Context, do: Do) -> None
 async def test_verify(do: Do, context: Context) -> None:
     """A healthy store is clean; a body that is gone is found, and so is a queued message without its body."""
     await do("domain.add", name="example.org")
-    await do("account.add", address="anna@example.org", password="x")
+    await do("account.add", address="anna@example.org", password="long enough")
     await deliver(context, NESTED)
     clean = await do("verify")
     assert (clean["error_count"], clean["bodies"], clean["messages"]) == (0, 1, 1)

@@ -34,7 +34,7 @@ SAMPLES = {
     "setup.check": ({"domain": "{domain}", "hostname": "mail.{domain}", "addresses": ""}, "server"),
     "setup.dismiss": ({"name": "backup"}, "server"),
     "setup.finish": (
-        {"address": "{address}", "password": "x", "hostname": "mail.{domain}", "addresses": ""},
+        {"address": "{address}", "password": "long enough", "hostname": "mail.{domain}", "addresses": ""},
         "server",
     ),
     "setup.link": ({}, "server"),
