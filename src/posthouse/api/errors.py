@@ -26,11 +26,6 @@ RETRY_SECONDS = "10"
 """When to ask again what is unavailable now."""
 
 
-def status_of(kind: Kind) -> int:
-    """The status of an error of this kind."""
-    return STATUS[kind]
-
-
 def as_problem(error: ManageError, wanted: Any = None) -> problem.Problem:
     """An error as a value; the field is the one whose value the complaint quotes."""
     return problem.problem(

@@ -48,6 +48,7 @@ webhook_deliveries = schema.table(
     Column("trouble", schema.text(), nullable=False),
     Column("body", schema.text(), nullable=False),
     Index(None, "webhook_id", "id"),
+    Index(None, "webhook_id", "state"),
     Index(None, "queue_id"),
     sqlite_autoincrement=True,
 )
@@ -140,13 +141,18 @@ ENDED = (
     .where(_D.queue_id == bindparam("of_queue"))
     .values(state=bindparam("new_state"), body="")
 )
+SELECT_WAITING = (
+    select(_D.queue_id)
+    .where(_D.webhook_id == bindparam("of_webhook"), _D.state == "waiting")
+    .order_by(_D.queue_id)
+    .limit(500)
+)
 DROP_WAITING = (
     update(webhook_deliveries)
     .where(_D.webhook_id == bindparam("of_webhook"), _D.state == "waiting")
     .values(state="dropped", body="")
 )
-SELECT_OF_WEBHOOK = (
-    select(_D.id).where(_D.webhook_id == bindparam("of_webhook")).order_by(_D.id).limit(bindparam("count"))
+SELECT_OLD = (
+    select(_D.id, _D.created_at).where(_D.state != "waiting").order_by(_D.id).limit(bindparam("count"))
 )
-SELECT_OLD = select(_D.id, _D.created_at, _D.state).order_by(_D.id).limit(bindparam("count"))
 DELETE_DELIVERY = delete(webhook_deliveries).where(_D.id == bindparam("of_id"))

@@ -9,7 +9,6 @@ from posthouse.mail.parameters import without_comments
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_NAMES = tuple(name.capitalize() for name in _MONTHS)
-_DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -100,15 +99,6 @@ def _civil(epoch: int, zone: int) -> tuple[date, int]:
 def local_date(epoch: int, zone: int) -> date:
     """The calendar day at the place of the zone (IMAP's SENTON and its kin disregard time and zone)."""
     return _civil(epoch, zone)[0]
-
-
-def format_date(epoch: int, zone: int = 0) -> str:
-    """A Date field's value: ``Thu, 01 Jan 1970 00:00:00 +0000``."""
-    day, seconds = _civil(epoch, zone)
-    return (
-        f"{_DAY_NAMES[day.weekday()]}, {day.day:02} {_MONTH_NAMES[day.month - 1]} {day.year:04} "
-        f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} {_format_zone(zone)}"
-    )
 
 
 def format_internal_date(epoch: int, zone: int = 0) -> bytes:

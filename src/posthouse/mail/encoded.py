@@ -1,13 +1,11 @@
-"""Encoded words (RFC 2047) and extended parameters (RFC 2231) as text. Never raises."""
+"""Encoded words (RFC 2047) as text. Never raises."""
 
 from __future__ import annotations
 
 import re
 from binascii import a2b_qp
-from urllib.parse import unquote_to_bytes
 
 from posthouse.mail.charsets import decode
-from posthouse.mail.parameters import Parameters, merged
 from posthouse.mail.transfer import decode_base64
 
 _WORD = re.compile(rb"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\r\n]*+)\?=")
@@ -45,24 +43,3 @@ def _word_bytes(encoding: bytes, data: bytes) -> bytes:
     if encoding in b"bB":
         return decode_base64(data)
     return a2b_qp(data, header=True)
-
-
-def decode_parameter(params: Parameters, name: str) -> str | None:
-    """A parameter's text, its RFC 2231 form (``name*``) before its plain one; encoded words in plain values, which
-    senders should not but do write, are decoded too. None when it is absent."""
-    plain: bytes | None = None
-    for key, value in merged(params):
-        if key == name + "*":
-            return _decode_extended(value)
-        if key == name and plain is None:
-            plain = value
-    return None if plain is None else decode_words(plain)
-
-
-def _decode_extended(value: bytes) -> str:
-    """``charset'language'percent-encoded`` (RFC 2231 4)."""
-    charset, quote, rest = value.partition(b"'")
-    _, second, data = rest.partition(b"'")
-    if not quote or not second:
-        return decode(unquote_to_bytes(value))
-    return decode(unquote_to_bytes(data), charset.decode("latin-1"))

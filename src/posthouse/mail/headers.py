@@ -114,12 +114,3 @@ def select(header: bytes, names: frozenset[bytes], *, excluded: bool = False) ->
     if header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n"):
         chosen.append(b"\r\n")
     return b"".join(chosen)
-
-
-def exceeds(header: bytes, *, max_bytes: int, max_fields: int) -> str:
-    """Why a header is beyond the limits, or "" if it is within them."""
-    if len(header) > max_bytes:
-        return f"header larger than {max_bytes} bytes"
-    if header.count(b":") > max_fields and sum(1 for _ in _FIELD.finditer(header)) > max_fields:
-        return f"more than {max_fields} header fields"
-    return ""

@@ -1,4 +1,4 @@
-"""Text out of bytes: charsets, encoded words, RFC 2231, transfer encodings, case folding."""
+"""Text out of bytes: charsets, encoded words, continued parameters (RFC 2231), transfer encodings, case folding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from posthouse.mail.casemap import fold
 from posthouse.mail.charsets import codec, decode
-from posthouse.mail.encoded import decode_parameter, decode_words
+from posthouse.mail.encoded import decode_words
 from posthouse.mail.parameters import merged
 from posthouse.mail.transfer import decode_base64, decode_quoted_printable, decode_transfer, known
 
@@ -41,29 +41,12 @@ def test_encoded_words(value: bytes, expected: str) -> None:
     assert decode_words(value) == expected
 
 
-@pytest.mark.parametrize(
-    ("params", "expected"),
-    [
-        ([("name", b"x")], "x"),
-        ([("name*", b"utf-8''%e2%82%ac%20x")], "€ x"),
-        ([("name", b"plain"), ("name*", b"utf-8''ext")], "ext"),
-        ([("name*0", b"a"), ("name*1", b"b")], "ab"),
-        ([("name*0*", b"utf-8''%e2%82"), ("name*1*", b"%ac"), ("name*2", b"%41 b")], "€%41 b"),
-        ([("name", b"=?utf-8?q?=C3=A4?=")], "ä"),
-        ([("name*", b"no quotes %41")], "no quotes A"),
-        ([("name*1", b"b")], None),
-        ([], None),
-    ],
-)
-def test_parameters(params: list[tuple[str, bytes]], expected: str | None) -> None:
-    """RFC 2231 in all its forms."""
-    assert decode_parameter(params, "name") == expected
-
-
 def test_continuations_are_merged_for_imap() -> None:
     """RFC 2231 8: BODYSTRUCTURE shows joined parameters; broken numbering stays as it is."""
     assert merged([("b*1", b"y"), ("a", b"1"), ("b*0", b"x")]) == [("a", b"1"), ("b", b"xy")]
     assert merged([("b*0", b"x"), ("b*2", b"y")]) == [("b*0", b"x"), ("b*2", b"y")]
+    encoded = [("b*0*", b"utf-8''%e2%82"), ("b*1*", b"%ac"), ("b*2", b"%41 b")]
+    assert merged(encoded) == [("b*", b"utf-8''%e2%82%ac%2541%20b")]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posthouse.mail.headers import exceeds, fields, get, get_all, header_end, remove, select, values
+from posthouse.mail.headers import fields, get, get_all, header_end, remove, select, values
 
 HEADER = b"Return-Path: <a@b>\r\nSubject : one\r\n two\r\njunk line\r\nTo:x\r\nSUBJECT: again\r\n\r\n"
 
@@ -61,13 +61,6 @@ def test_selecting_fields() -> None:
         b"Return-Path: <a@b>\r\njunk line\r\n\r\n"
     )
     assert select(b"To: x\r\n", frozenset({b"to"})) == b"To: x\r\n"  # no blank line there, none here
-
-
-def test_limits() -> None:
-    """Bytes and number of fields are counted; the reason names the limit."""
-    assert exceeds(HEADER, max_bytes=1000, max_fields=4) == ""
-    assert "3" in exceeds(HEADER, max_bytes=1000, max_fields=3)
-    assert "10" in exceeds(HEADER, max_bytes=10, max_fields=100)
 
 
 @given(
