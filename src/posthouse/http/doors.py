@@ -195,8 +195,9 @@ class _Answer:
         await self._send(message)
 
     def note(self) -> None:
-        """Write the log line."""
-        log.info(
+        """Write the log line; files of the pages' looks are for those who ask for every detail."""
+        quiet = self._scope["path"].startswith("/static/") and self.status < 400
+        (log.debug if quiet else log.info)(
             "http.request",
             peer=self._scope["client"][0],
             method=self._scope["method"][:20],
