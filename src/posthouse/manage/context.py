@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from posthouse.bodies.files import FileBodies
+from posthouse.bodies.side import SideRecord
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database
 from posthouse.directory.passwords import Passwords
@@ -100,12 +101,14 @@ class ListenerState(msgspec.Struct, frozen=True, kw_only=True):
 
 class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     """What only a running server knows. ``sessions`` counts open sessions by protocol over all workers;
-    ``certificates`` maps host names to SHA-256 fingerprints (``AB:CD:…``) of the certificates in use."""
+    ``certificates`` maps host names to SHA-256 fingerprints (``AB:CD:…``) of the certificates in use;
+    ``started_at``, in seconds since 1970, is when the server began, 0 when it does not run."""
 
     listeners: tuple[ListenerState, ...] = ()
     sessions: dict[str, int] = {}
     workers: int = 1
     certificates: dict[str, str] = {}
+    started_at: float = 0.0
 
 
 async def _stopped() -> LiveState:
@@ -115,10 +118,11 @@ async def _stopped() -> LiveState:
 @dataclass(slots=True)
 class Context:
     """Everything a use may touch. ``running`` is False when a command works on a stopped server's data
-    folder. ``started_at`` is in seconds since 1970. ``live`` asks the supervisor for the state of all
+    folder. ``started_at`` is when this process began to serve, in seconds since 1970. ``live`` asks the supervisor for the state of all
     workers. ``doors`` opens and closes listeners while the server runs. ``changing`` is held while something on
     probation that is not in the database changes, and while such a change is confirmed or taken back. ``key_of``:
-    the files of certificate chain and key that answer to a host name."""
+    the files of certificate chain and key that answer to a host name. ``side`` takes down what a repair needs of mail
+    that is put back."""
 
     config: Config
     database: Database
@@ -131,6 +135,7 @@ class Context:
     started_at: float
     running: bool = True
     live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)
+    side: SideRecord | None = None
     identity: Identity | None = None
     certificates: CertificateDesk | None = None
     injection: Injection | None = None

@@ -131,6 +131,7 @@ async def open_context(config: Config) -> AsyncIterator[Context]:
             bodies=bodies,
             settings=settings,
             feed=feed,
+            side=side,
             started_at=time.time(),
             running=False,
         )

@@ -242,6 +242,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
                 sessions=sessions,
                 workers=share.workers,
                 certificates=contexts.fingerprints,
+                started_at=share.started_at,
             )
 
         # Everything runs; the doors open last and close first.
@@ -264,6 +265,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             feed=feed,
             started_at=started_at,
             live=live,
+            side=side,
         )
         built = Built(
             share=share,

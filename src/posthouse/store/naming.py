@@ -99,9 +99,16 @@ def create_in(
     number = tx.insert(INSERT_MAILBOX, row)
     changed(tx, feed, account_id)
     if side is not None:
-        line = {"t": "mailbox", "m": number, "a": account_id, "n": name, "v": uidvalidity, "s": special_use}
+        line = mailbox_line(number, account_id, name, uidvalidity, special_use)
         tx.after_commit(lambda: side.note(line))
     return Mailbox(number, account_id, name, row["object_id"], uidvalidity, 1, 1, special_use)
+
+
+def mailbox_line(
+    number: int, account_id: int, name: str, uidvalidity: int, special_use: str
+) -> dict[str, Any]:
+    """The side record's line for a mailbox."""
+    return {"t": "mailbox", "m": number, "a": account_id, "n": name, "v": uidvalidity, "s": special_use}
 
 
 def provision_in(tx: Transaction, account_id: int, feed: Feed, side: SideRecord | None, *, now: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from posthouse.bodies.contract import Bodies
 from posthouse.bodies.side import SideRecord
@@ -15,7 +16,8 @@ from posthouse.store.boxes import MAX_UID, lock_box
 from posthouse.store.contract import Facts
 from posthouse.store.facts import encode
 from posthouse.store.keywords import ensure_keywords
-from posthouse.store.records import INSERT_MESSAGE, facts, message_id
+from posthouse.store.naming import mailbox_line
+from posthouse.store.records import INSERT_MESSAGE, facts, mailboxes, message_id, messages
 
 _FLAGS = 31
 
@@ -38,13 +40,28 @@ class Kept:
     facts: Facts | None
 
 
+def note_rows(tx: Transaction, side: SideRecord, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Once the unit is durable, tell the side record of rows of ``mailboxes`` or ``messages`` that were put in as they
+    were; nothing for other tables."""
+    if table == mailboxes.name:
+        lines = [
+            mailbox_line(row["id"], row["account_id"], row["name"], row["uidvalidity"], row["special_use"])
+            for row in rows
+        ]
+    elif table == messages.name:
+        lines = [copy_line(row["mailbox_id"], row) for row in rows]
+    else:
+        return
+    tx.after_commit(lambda: side.notes(lines))
+
+
 def put_back_in(
     tx: Transaction,
     bodies: Bodies,
     feed: Feed,
     side: SideRecord | None,
     mailbox_id: int,
-    messages: Sequence[Kept],
+    kept: Sequence[Kept],
 ) -> list[int]:
     """Add messages (in the order of their UIDs, at most CHUNK) to a mailbox; their bodies are kept already. Returns
     their UIDs now.
@@ -53,10 +70,10 @@ def put_back_in(
     programs would not look there. Above, a message gets the UID it had.
     """
     box = lock_box(tx, mailbox_id)
-    names = {name for message in messages for name in message.keywords}
+    names = {name for message in kept for name in message.keywords}
     ensure_keywords(tx, mailbox_id, sorted(names))
     rows, uids = [], []
-    for message in messages:
+    for message in kept:
         digest = bytes.fromhex(message.digest)
         bodies.claim(tx, message.digest, message.size)
         if message.facts is not None:

@@ -21,6 +21,7 @@ from sqlalchemy.sql import Executable
 
 from posthouse.bodies.contract import BodyMissing
 from posthouse.bodies.records import SELECT_KNOWN
+from posthouse.bodies.side import SideRecord
 from posthouse.cluster.event_records import events
 from posthouse.database.contract import Transaction
 from posthouse.database.sequences import advance
@@ -40,6 +41,7 @@ from posthouse.observe import steps
 from posthouse.queue.records import queue_messages
 from posthouse.store.boxes import MAX_UID
 from posthouse.store.contract import DELETED, SEEN
+from posthouse.store.putback import note_rows
 from posthouse.store.records import mailboxes, messages
 
 GAP = 100_000
@@ -213,7 +215,8 @@ async def _table(
                 ]
                 ready = [row for row, good in changed if good]
                 lost = [row for row, good in changed if not good and table.name == "messages"]
-                await database.run(_put, statement, ready, lost, table.name, number + len(part))
+                side = call.context.side
+                await database.run(_put, side, statement, ready, lost, table.name, number + len(part))
                 steps.step("restore.rows")
             number += len(part)
             work.tell(f"Rows of {table.name}", number, found.rows)
@@ -221,6 +224,7 @@ async def _table(
 
 def _put(
     tx: Transaction,
+    side: SideRecord | None,
     statement: Executable,
     rows: list[dict[str, Any]],
     lost: list[dict[str, Any]],
@@ -229,6 +233,8 @@ def _put(
 ) -> None:
     if rows:
         tx.execute_many(statement, rows)
+        if side is not None:
+            note_rows(tx, side, name, rows)
     for row in lost:
         deleted = int(bool(row["flags"] & DELETED))
         tx.execute(

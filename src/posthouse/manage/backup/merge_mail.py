@@ -117,7 +117,7 @@ class MergeMail:
             if name != INBOX:
                 refuse_bad(name)
             mailbox = await self._job.call.context.database.run(
-                create_in, account, name, use, feed, None, now=now
+                create_in, account, name, use, feed, self._job.call.context.side, now=now
             )
         except StoreRefusal as refusal:
             raise ManageError("failed", f"Mailbox {name!r}: {refusal.text}.", "Verify the backup.") from None
@@ -173,7 +173,9 @@ class MergeMail:
             return
         ready: list[Kept] = await self._job.in_thread(lambda: [self._kept(row) for row in rows])
         try:
-            await context.database.run(put_back_in, context.bodies, context.feed, None, mailbox, ready)
+            await context.database.run(
+                put_back_in, context.bodies, context.feed, context.side, mailbox, ready
+            )
         except BodyMissing:
             raise ManageError(
                 "failed", "A message just put back is not there.", "Check the disk of the data folder."

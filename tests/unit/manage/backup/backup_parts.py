@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
@@ -96,6 +97,48 @@ class House:
         return [
             {key: make(value) for key, make, value in zip(names, convert, row, strict=True)} for row in found
         ]
+
+    async def indexed(self) -> dict[str, Any]:
+        """Mailboxes and messages, as ``recorded`` tells them."""
+        boxes = {row["id"]: row for row in await self.rows("mailboxes") if row["account_id"] >= 0}
+        names = ("account_id", "name", "uidvalidity", "special_use")
+        found: dict[str, Any] = {
+            f"mailbox {number}": [row[name] for name in names] for number, row in boxes.items()
+        }
+        for row in await self.rows("messages"):
+            if row["mailbox_id"] in boxes:
+                place = f"{row['mailbox_id']}/{row['id'] & 0xFFFFFFFF}"
+                prefix = base64.b64encode(row["prefix"]).decode()
+                what = [row["body"].hex(), prefix, row["internal_date"], row["zone"], row["save_date"]]
+                found[place] = [*what, row["flags"], row["keywords"].split()]
+        return found
+
+    def recorded(self) -> dict[str, Any]:
+        """What the side record tells from its beginning to now; it takes down no more after this."""
+        side = self.context.side
+        assert side is not None
+        side.close()
+        found: dict[str, Any] = {}
+        for file in sorted(side.folder.iterdir()):
+            for line in file.read_bytes().splitlines():
+                told = msgspec.json.decode(line)
+                number, uids = told["m"], told.get("u")
+                match told["t"]:
+                    case "mailbox":
+                        found[f"mailbox {number}"] = [told[name] for name in "anvs"]
+                    case "gone":
+                        gone = [key for key in found if key.startswith(f"{number}/")]
+                        for key in [f"mailbox {number}", *gone]:
+                            del found[key]
+                    case "copy":
+                        found[f"{number}/{uids}"] = [told[name] for name in "bpdzsfk"]
+                    case "flags":
+                        for uid in uids:
+                            found[f"{number}/{uid}"][5:] = [told["f"], told["k"]]
+                    case "expunge":
+                        for uid in uids:
+                            del found[f"{number}/{uid}"]
+        return found
 
     async def everything(self) -> dict[str, Any]:
         """Every row, and every body of a message, without what a restore changes on purpose."""

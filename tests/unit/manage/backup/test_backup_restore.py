@@ -59,6 +59,7 @@ async def test_everything_comes_back_on_an_empty_server(
         assert await second.account(added["address"]) > max(account_ids)
         again = await second.do("backup.restore", **from_place)
         assert (again["mode"], again["messages"], again["changes"]) == ("merge", 0, [])
+        assert second.recorded() == await second.indexed(), "a repair finds what was put back"
 
 
 async def test_a_second_backup_writes_only_what_is_new(first: House, tmp_path: Path) -> None:
@@ -118,6 +119,7 @@ async def test_a_merge_adds_what_is_missing_and_nothing_else(first: House, tmp_p
     assert (flags["flags"], flags["messages"]) == (1, 0)
     report = await verify(first.context.database, first.context.bodies)
     assert not report.error_count, report.errors
+    assert first.recorded() == await first.indexed(), "a repair finds what was put back"
 
 
 async def test_one_message_one_folder_or_one_account(first: House, tmp_path: Path) -> None:
