@@ -57,10 +57,12 @@ async def test_from_the_event_to_the_receiver(database: Database) -> None:
     message = QueuedMessage("t", "ab" * 32, 1, "", later)
     mail = await database.run(queue.put, message, [QueuedRecipient("a@own.example", "local")])
     assert await database.read(queue.next_due) == 0.0
-    assert await database.read(queue.next_due, webhook.destination) == 0.0
+    waiting = await database.read(rows.waiting, ident)
+    assert await database.read(queue.next_due, waiting) == 0.0
+    assert await database.read(queue.next_due, []) is None
     (leased,) = await database.run(queue.lease, later, 10, 60.0, "here/0")
     assert leased.message_id == mail
-    (lease,) = await database.run(queue.lease, later, 10, 60.0, "here/w", webhook.destination)
+    (lease,) = await database.run(queue.lease, later, 10, 60.0, "here/w", waiting)
     assert (lease.message.body_type, lease.expires_at) == (EVENTS, later + 1000)
     assert [row[0] for row in await database.read(view.list_bodies)] == [mail]
     assert await database.read(view.oldest) == later
@@ -68,7 +70,7 @@ async def test_from_the_event_to_the_receiver(database: Database) -> None:
     assert "jörg@own.example" in found[0][1]
     await database.run(take, queue, lease, ident)
     assert await database.read(rows.counts, ident) == {rows.TAKEN: 1}
-    assert await database.read(view.count_destination, webhook.destination) == 0
+    assert await database.read(rows.waiting, ident) == []
 
 
 def take(tx: Transaction, queue: QueueService, lease: Lease, ident: int) -> None:
@@ -94,7 +96,7 @@ async def test_switching_off_and_removing(database: Database) -> None:
     await database.run(rows.switch_off, webhook, "no answer")
     assert [each.id for each in await database.read(rows.active)] == [other]
     assert [each.id for each in await database.read(rows.troubled)] == [ident]
-    assert await database.read(view.count_destination, webhook.destination) == 0
+    assert await database.read(rows.waiting, ident) == []
     assert await database.read(rows.counts, ident) == {rows.DROPPED: 1}
     former = await database.read(rows.find, ident)
     assert former is not None

@@ -22,7 +22,6 @@ from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
-from posthouse.observe.steps import step
 from posthouse.queue.contract import Queue
 from posthouse.queue.refusals import Refusals
 from posthouse.route.quota import full
@@ -75,15 +74,13 @@ class AcceptanceDesk:
     async def accept(self, envelope: Envelope, body: Body, *, per_recipient: bool = False) -> list[Outcome]:
         """Accept a message as one durable unit; one outcome per recipient, in order."""
         try:
-            outcomes = await self._accept(envelope, body, per_recipient)
+            return await self._accept(envelope, body, per_recipient)
         except DatabaseUnavailable as problem:
             raise our_fault(str(problem)) from problem
         except OSError as problem:
             if problem.errno in _NO_ROOM:
                 raise _disk_full(str(problem)) from problem
             raise
-        step("accept.reply")
-        return outcomes
 
     async def refused(self, origin: Origin, stage: str, text: str) -> None:
         """Note a refusal in the trace, best effort."""

@@ -180,10 +180,14 @@ def remove(tx: Transaction, webhook: Webhook) -> None:
     tx.change(records.DELETE_WEBHOOK, {"of_id": webhook.id})
 
 
+def waiting(tx: Transaction, webhook_id: int) -> list[int]:
+    """The queue ids of what waits for a webhook, oldest first."""
+    return [int(row[0]) for row in tx.execute(records.SELECT_WAITING, {"of_webhook": webhook_id})]
+
+
 def drop_waiting(tx: Transaction, webhook: Webhook) -> None:
     """Take everything that waits for it off the queue."""
-    while view.drop_destination(tx, webhook.destination):
-        pass
+    view.drop(tx, waiting(tx, webhook.id))
     tx.change(records.DROP_WAITING, {"of_webhook": webhook.id})
 
 
@@ -192,7 +196,7 @@ def switch_off(tx: Transaction, webhook: Webhook, why: str) -> None:
     drop_waiting(tx, webhook)
     tx.change(records.SWITCH_OFF, {"of_id": webhook.id, "why": why})
     about = {"webhook": webhook.id, "place": webhook.place, "reason": why}
-    events.write(tx, [Fact("webhook.disabled", about, webhook.domain)])
+    events.write(tx, [Fact("webhook.disabled", about)])  # whose it is, whatever it tells: the server's
 
 
 def deliveries(tx: Transaction, webhook_id: int, below: int, count: int) -> list[Delivery]:
@@ -214,12 +218,10 @@ def counts(tx: Transaction, webhook_id: int) -> dict[str, int]:
 
 
 def thin(tx: Transaction, before: float, count: int) -> int:
-    """Remove what was sent before this time, of the ``count`` oldest; how many went."""
+    """Remove what was made before this time and is over, of the ``count`` oldest; how many went."""
     gone = 0
-    for row_id, created_at, state in tx.execute(records.SELECT_OLD, {"count": count}):
+    for row_id, created_at in tx.execute(records.SELECT_OLD, {"count": count}):
         if created_at >= before:
             break
-        if state != WAITING:
-            tx.change(records.DELETE_DELIVERY, {"of_id": row_id})
-            gone += 1
+        gone += tx.change(records.DELETE_DELIVERY, {"of_id": row_id})
     return gone

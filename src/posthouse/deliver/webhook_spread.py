@@ -18,7 +18,7 @@ from posthouse.cluster.events import Event
 from posthouse.database.contract import Transaction
 from posthouse.deliver import webhook_records as records
 from posthouse.deliver import webhook_rows as rows
-from posthouse.deliver.webhook_rows import WAITING, Webhook
+from posthouse.deliver.webhook_rows import DROPPED, WAITING, Webhook
 from posthouse.observe.log import logger
 from posthouse.queue import view
 from posthouse.queue.contract import EVENTS, Queue, QueuedMessage, QueuedRecipient
@@ -41,7 +41,10 @@ def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float, now:
     webhook = rows.by_id(tx, webhook_id)
     if webhook is None or not webhook.active:
         return False
-    room = MOST_WAITING - view.count_destination(tx, webhook.destination)
+    waiting = rows.waiting(tx, webhook.id)
+    if len(waiting) >= MOST_WAITING:
+        waiting = _owed(tx, waiting)
+    room = MOST_WAITING - len(waiting)
     if room <= 0:
         return False
     seen = webhook.seen_event
@@ -61,6 +64,15 @@ def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float, now:
         _put(tx, queue, webhook, batch, now, lifetime)
     tx.change(records.SEEN, {"of_id": webhook.id, "seen": upto, "lost": lost})
     return len(found) == LOOKED_AT
+
+
+def _owed(tx: Transaction, waiting: Sequence[int]) -> list[int]:
+    """What really waits. A row that somebody took out of the queue takes up no room."""
+    there = view.still_owed(tx, waiting)
+    for queue_id in waiting:
+        if queue_id not in there:
+            tx.change(records.ENDED, {"of_queue": queue_id, "new_state": DROPPED})
+    return [queue_id for queue_id in waiting if queue_id in there]
 
 
 def _put(

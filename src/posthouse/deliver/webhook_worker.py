@@ -67,6 +67,8 @@ class WebhookWorker:
         self._stopping = False
         self._held_until = 0.0
         self._tasks: dict[asyncio.Task[None], int] = {}
+        self._paused: dict[int, float] = {}
+        """Webhooks left alone until then, as something of theirs broke."""
 
     async def run(self) -> None:
         """Work until ``stop``, then let what is under way end."""
@@ -99,15 +101,28 @@ class WebhookWorker:
         """Queue new events, start what is due; returns the seconds until there may be more."""
         if not await self._held():
             return PAUSE_SECONDS
-        lifetime = float(self._settings.now[settings_webhooks.LIFETIME])
         wait = POLL_SECONDS
         newest = await self._database.read(events.newest)
         for webhook in await self._database.read(rows.active):
-            more = newest not in (0, webhook.seen_event)
-            while more:
-                more = await self._database.run(spread, self._queue, webhook.id, lifetime, self._clock())
-            wait = min(wait, await self._start(webhook))
+            try:
+                wait = min(wait, await self._work_off(webhook, newest))
+            except DatabaseUnavailable:
+                raise
+            except Exception:  # the others go on, and so does the server
+                log.exception("webhook.broke", webhook=webhook.id)
+                self._paused[webhook.id] = self._clock() + PAUSE_SECONDS
         return max(wait, 0.0)
+
+    async def _work_off(self, webhook: Webhook, newest: int) -> float:
+        """Queue new events for one webhook, start what is due; the seconds until there may be more."""
+        if self._paused.get(webhook.id, 0.0) > self._clock():
+            return POLL_SECONDS
+        self._paused.pop(webhook.id, None)
+        lifetime = float(self._settings.now[settings_webhooks.LIFETIME])
+        more = newest not in (0, webhook.seen_event)
+        while more and await self._held():
+            more = await self._database.run(spread, self._queue, webhook.id, lifetime, self._clock())
+        return await self._start(webhook)
 
     async def _held(self) -> bool:
         """Whether the lease is ours; whoever has just got it frees what it held when it died."""
@@ -130,15 +145,14 @@ class WebhookWorker:
         if free <= 0:
             return POLL_SECONDS  # a request that ends wakes us
         now = self._clock()
-        due = await self._database.read(self._queue.next_due, webhook.destination)
+        waiting = await self._database.read(rows.waiting, webhook.id)
+        due = await self._database.read(self._queue.next_due, waiting)
         if due is None:
             return POLL_SECONDS
         if due > now:
             return due - now
         seconds = float(self._settings.now[settings_webhooks.TIMEOUT]) + 30.0
-        leased = await self._database.run(
-            self._queue.lease, now, free, seconds, self._owner, webhook.destination
-        )
+        leased = await self._database.run(self._queue.lease, now, free, seconds, self._owner, waiting)
         for lease in leased:
             task = asyncio.create_task(self._deliver(webhook, lease))
             self._tasks[task] = webhook.id
@@ -203,7 +217,7 @@ class WebhookWorker:
         )
         if not webhook.failing_since:
             about = {"webhook": webhook.id, "place": webhook.place, "reason": answer.trouble}
-            events.write(tx, [events.Fact("webhook.failing", about, webhook.domain)])
+            events.write(tx, [events.Fact("webhook.failing", about)])
         days = float(self._settings.now[settings_webhooks.DISABLE_AFTER])
         if answer.gone:
             rows.switch_off(tx, webhook, "the receiver answered 410: it wants no more")

@@ -78,14 +78,20 @@ class Queue(Protocol):
         ``lifetime`` in seconds, where it is not that of mail."""
 
     def lease(
-        self, tx: Transaction, now: float, limit: int, seconds: float, owner: str, destination: str = ""
+        self,
+        tx: Transaction,
+        now: float,
+        limit: int,
+        seconds: float,
+        owner: str,
+        messages: Sequence[int] | None = None,
     ) -> list[Lease]:
-        """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of this ``destination``.
-        A row is never leased twice at once. ``owner`` names the worker, so that its leases can be freed when it
+        """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of these ``messages`` (a
+        few hundred at most, by queue id) of another class. A row is never leased twice at once. ``owner`` names the worker, so that its leases can be freed when it
         starts again (:meth:`free`)."""
 
-    def next_due(self, tx: Transaction, destination: str = "") -> float | None:
-        """When the next row of mail (or of this ``destination``) is due, perhaps long ago; None while nothing is
+    def next_due(self, tx: Transaction, messages: Sequence[int] | None = None) -> float | None:
+        """When the next row of mail (or of these ``messages``) is due, perhaps long ago; None while nothing is
         owed."""
 
     def free(self, tx: Transaction, owner: str, now: float) -> int:

@@ -101,15 +101,14 @@ SELECT_DUE = (
     .limit(bindparam("count"))
 )
 SELECT_NEXT_DUE = select(func.min(_R.due_at)).where(_R.held == 0)
-# Each destination class has its own workers: those of mail pass over the others.
+# Each destination class has its own workers. Those of mail pass over the others; the others know their messages by
+# id, so that they never look through the mail that waits.
 _MAIL = _R.destination.not_like(f"{WEBHOOK}%")
-_THAT = _R.destination == bindparam("destination")
 SELECT_DUE_MAIL = SELECT_DUE.where(_MAIL)
-SELECT_DUE_THAT = SELECT_DUE.where(_THAT)
 SELECT_NEXT_MAIL = SELECT_NEXT_DUE.where(_MAIL)
-SELECT_NEXT_THAT = SELECT_NEXT_DUE.where(_THAT)
-COUNT_THAT = select(func.count()).select_from(queue_recipients).where(_THAT)
-SELECT_MESSAGES_THAT = select(_R.message_id).where(_THAT).order_by(_R.message_id).limit(bindparam("count"))
+SELECT_OF = select(_R.id, _R.lease_token, _R.due_at, _R.held, _R.message_id).where(
+    _R.message_id.in_(bindparam("messages", expanding=True))
+)
 DELETE_RECIPIENTS_OF = delete(queue_recipients).where(_R.message_id == bindparam("of_message"))
 TAKE = (
     update(queue_recipients)

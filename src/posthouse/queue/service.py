@@ -50,16 +50,21 @@ class QueueService:
         return message_id
 
     def lease(
-        self, tx: Transaction, now: float, limit: int, seconds: float, owner: str, destination: str = ""
+        self,
+        tx: Transaction,
+        now: float,
+        limit: int,
+        seconds: float,
+        owner: str,
+        messages: Sequence[int] | None = None,
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first."""
         leases = []
         until = now + seconds
-        wanted: dict[str, object] = {"now": now, "count": limit}
-        if destination:
-            due = tx.execute(records.SELECT_DUE_THAT, {**wanted, "destination": destination})
+        if messages is None:
+            due = tx.execute(records.SELECT_DUE_MAIL, {"now": now, "count": limit})
         else:
-            due = tx.execute(records.SELECT_DUE_MAIL, wanted)
+            due = [(row[0], row[1]) for row in _waiting(tx, messages) if row[2] <= now][:limit]
         for row_id, seen_token in due:
             token = secrets.token_hex(16)
             taken = tx.change(
@@ -78,13 +83,11 @@ class QueueService:
                 leases.append(_lease(row, token, until))
         return leases
 
-    def next_due(self, tx: Transaction, destination: str = "") -> float | None:
+    def next_due(self, tx: Transaction, messages: Sequence[int] | None = None) -> float | None:
         """When the next row is due; None while nothing is owed."""
-        if destination:
-            rows = tx.execute(records.SELECT_NEXT_THAT, {"destination": destination})
-        else:
-            rows = tx.execute(records.SELECT_NEXT_MAIL)
-        due: float | None = rows[0][0]
+        if messages is not None:
+            return next((float(row[2]) for row in _waiting(tx, messages)), None)
+        due: float | None = tx.execute(records.SELECT_NEXT_MAIL)[0][0]
         return due
 
     def free(self, tx: Transaction, owner: str, now: float) -> int:
@@ -141,6 +144,12 @@ class QueueService:
         entry = ("deliver", f"<{lease.recipient.recipient}> {text}")
         row = traces.TraceRow(lease.message.trace, time(), (entry,), lease.message_id, message_id)
         traces.write(tx, [row])
+
+
+def _waiting(tx: Transaction, messages: Sequence[int]) -> list[Row]:
+    """The rows of these messages that are not held, oldest due first."""
+    rows = tx.execute(records.SELECT_OF, {"messages": list(messages)}) if messages else []
+    return sorted((row for row in rows if not row[3]), key=lambda row: (row[2], row[0]))
 
 
 def _fact(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -109,18 +110,16 @@ def try_again(tx: Transaction, queue_id: int, now: float, *, feed: Feed | None =
     return changed
 
 
-def count_destination(tx: Transaction, destination: str) -> int:
-    """How many recipients of this destination wait."""
-    return int(tx.execute(records.COUNT_THAT, {"destination": destination})[0][0])
+def still_owed(tx: Transaction, messages: Sequence[int]) -> set[int]:
+    """Which of these messages (a few hundred at most) are in the queue."""
+    return {int(row[4]) for row in tx.execute(records.SELECT_OF, {"messages": list(messages)})}
 
 
-def drop_destination(tx: Transaction, destination: str) -> int:
-    """Remove up to :data:`PAGE` messages owed to this destination alone, leased ones too; returns how many."""
-    rows = tx.execute(records.SELECT_MESSAGES_THAT, {"destination": destination, "count": PAGE})
-    for (message_id,) in rows:
+def drop(tx: Transaction, messages: Sequence[int]) -> None:
+    """Remove these messages, leased ones too."""
+    for message_id in messages:
         tx.change(records.DELETE_RECIPIENTS_OF, {"of_message": message_id})
         tx.change(records.DELETE_MESSAGE, {"of_id": message_id})
-    return len(rows)
 
 
 def show_queue(tx: Transaction, queue_id: int) -> QueueDetail | None:

@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import pytest
 import pytest_asyncio
+from sqlalchemy.sql import Executable
 
 from posthouse.cluster import events
 from posthouse.cluster.events import Fact
 from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database, Transaction
+from posthouse.database.sqlite import SqliteTransaction
 from posthouse.deliver import webhook_rows as rows
-from posthouse.deliver import webhook_spread
+from posthouse.deliver import webhook_spread, webhook_worker
 from posthouse.deliver.webhook import Answered, WebhookSender
 from posthouse.deliver.webhook_rows import Delivery, Webhook
 from posthouse.deliver.webhook_worker import WebhookWorker
 from posthouse.deliver.worker import DeliveryWorker
+from posthouse.queue import records as queue_records
 from posthouse.queue import traces, view
-from posthouse.queue.contract import Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue.contract import Lease, Queue, QueuedMessage, QueuedRecipient
 from posthouse.queue.service import QueueService
 from posthouse.settings.contract import CurrentSettings, Settings
 
@@ -390,6 +394,84 @@ async def test_a_mark_of_another_database(scene: Scene) -> None:
     scene.start()
     await scene.happen(2)
     await scene.until(lambda: [ident for each in scene.network.sent for ident in each.ids] == [1, 2])
+
+
+async def test_rows_taken_out_of_the_queue_take_up_no_room(scene: Scene) -> None:
+    """Somebody emptied the queue: their deliveries are dropped, and new events are sent."""
+    one = await scene.add(kinds=["message"])
+    scene.set(lifetime=1000)
+    facts = [Fact("message.received", {})] * webhook_spread.LOOKED_AT
+    for _ in range(webhook_spread.MOST_WAITING * webhook_spread.TOGETHER // len(facts)):
+        await scene.database.run(events.write, facts)
+        await scene.database.run(webhook_spread.spread, scene.queue, one, 1000.0, scene.now)
+    gone = await scene.database.read(rows.waiting, one)
+    assert len(gone) == webhook_spread.MOST_WAITING
+    assert await scene.database.run(webhook_spread.spread, scene.queue, one, 1000.0, scene.now) is False
+    await scene.database.run(view.drop, gone)
+    await scene.happen()
+    scene.start()
+    last = webhook_spread.MOST_WAITING * webhook_spread.TOGETHER + 1
+    await scene.until(lambda: [each.ids for each in scene.network.sent] == [[last]])
+    await scene.untold(one, state="taken")
+    assert await scene.database.read(rows.counts, one) == {"dropped": len(gone), "taken": 1}
+
+
+async def test_what_waits_is_found_without_a_look_at_the_mail(scene: Scene) -> None:
+    """However much mail is queued: by indexes of their own."""
+    wanted: dict[str, tuple[Executable, dict[str, Any]]] = {
+        "ix_queue_recipients_message_id": (queue_records.SELECT_OF, {"messages": list(range(50))}),
+        "ix_webhook_deliveries_webhook_id_state": (rows.records.SELECT_WAITING, {"of_webhook": 1}),
+    }
+    for index, (statement, values) in wanted.items():
+        plan = await scene.database.read(plan_of, statement, values)
+        assert index in plan
+        assert "SCAN" not in plan
+
+
+def plan_of(tx: Transaction, statement: Executable, values: dict[str, Any]) -> str:
+    """How SQLite would go about a statement."""
+    assert isinstance(tx, SqliteTransaction)
+    text, given = tx._statements.get(statement, values).ready(values)
+    return str(tx._connection.execute(f"EXPLAIN QUERY PLAN {text}", given).fetchall())
+
+
+async def test_one_webhook_that_breaks_the_server_breaks_nothing_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left alone for a while; the others are served, and the job goes on."""
+    one = await scene.add()
+    await scene.add("https://two.example/")
+    broken = {one}
+
+    def spread(tx: Transaction, queue: Queue, webhook_id: int, lifetime: float, now: float) -> bool:
+        if webhook_id in broken:
+            raise ValueError("an event that cannot be read")
+        return webhook_spread.spread(tx, queue, webhook_id, lifetime, now)
+
+    monkeypatch.setattr(webhook_worker, "spread", spread)
+    scene.start()
+    await scene.happen()
+    await scene.until(lambda: scene.network.sent)
+    assert [each.url for each in scene.network.sent] == ["https://two.example/"]
+    broken.clear()
+    scene.now += webhook_worker.PAUSE_SECONDS
+    await scene.happen()
+    await scene.until(
+        lambda: [each.ids for each in scene.network.sent if each.url == "https://one.example/"] == [[1, 2]]
+    )
+
+
+async def test_only_the_servers_administrators_hear_of_webhooks(scene: Scene) -> None:
+    """One that tells of a domain is not that domain's: where it leads, and why that fails, is the server's."""
+    await scene.add("http://secret.internal:8080/", domain=OWN)
+    scene.network.answer = lambda url: Answered(410, 0.1, "10.0.0.7 answers 410")
+    scene.start()
+    await scene.happen()
+    async with asyncio.timeout(20):
+        while "webhook.disabled" not in await scene.kinds():
+            await asyncio.sleep(0.01)
+    told = await scene.database.read(events.read_after, 0, 500, scene.now)
+    assert {event.kind for event in told if not event.domain} == {"webhook.failing", "webhook.disabled"}
 
 
 async def test_only_one_worker_of_all_sends(scene: Scene) -> None:

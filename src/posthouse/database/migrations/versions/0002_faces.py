@@ -266,6 +266,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_webhook_deliveries_queue_id", "webhook_deliveries", ['queue_id'], unique=False)
     op.create_index("ix_webhook_deliveries_webhook_id_id", "webhook_deliveries", ['webhook_id', 'id'], unique=False)
+    op.create_index("ix_webhook_deliveries_webhook_id_state", "webhook_deliveries", ['webhook_id', 'state'], unique=False)
     op.create_table(
         "webhooks",
         sa.Column('id', schema.ident(), nullable=False),
