@@ -9,6 +9,7 @@ from receive_parts import HOST, Reception, codes
 
 from posthouse.mail.address import Address
 from posthouse.mail.refusal import Refusal
+from posthouse.receive import content
 from posthouse.receive.parts import Kind
 from posthouse.settings import smtp
 
@@ -82,6 +83,17 @@ async def test_the_reply_waits_for_acceptance() -> None:
     server.acceptance.gate.set()
     await asyncio.sleep(0.01)
     assert codes(talk.heard()) == ["250", "250", "221"]
+
+
+async def test_the_reply_step_is_reached_once_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The crash tests rely on it: what is kept at that step is what will be acknowledged."""
+    server = Reception()
+    talk = server.talk()
+    seen: list[tuple[str, int]] = []
+    monkeypatch.setattr(content, "step", lambda name: seen.append((name, len(server.acceptance.messages))))
+    talk.begin()
+    assert talk.say("DATA", MESSAGE + b".\r\n").endswith(b"250 2.0.0 Message accepted (t1.1)\r\n")
+    assert seen == [("accept.reply", 1)]
 
 
 async def test_everything_pipelined_is_answered_in_one_packet() -> None:
