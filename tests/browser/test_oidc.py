@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from oidc_provider import CLIENT, SECRET, OidcProvider
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page
 from running import RunningServer
 
 from conftest import Open
@@ -43,19 +42,6 @@ def claims(provider: OidcProvider) -> Iterator[dict[str, Any]]:
     provider.spoil = lambda claims: None
 
 
-def consenting(page: Page, provider: OidcProvider) -> None:
-    """The provider's own page: the person says yes there."""
-
-    def consent(route: Route) -> None:
-        asked = route.request.url
-        query = provider.login(asked)
-        back = provider.asked[-1]["redirect_uri"]
-        body = f'<!doctype html><title>The House</title><a id="yes" href="{back}?{urlencode(query)}">Yes</a>'
-        route.fulfill(content_type="text/html", body=body.replace("&", "&amp;"))
-
-    page.route(f"{provider.issuer}/authorize?*", consent)
-
-
 def sign_on(page: Page) -> None:
     page.goto("/sign-in?next=/admin/domains")
     page.get_by_role("link", name=BUTTON).click()
@@ -69,7 +55,6 @@ def test_an_administrator_signs_on(
 ) -> None:
     watched = visit("", width)
     page = watched.page
-    consenting(page, provider)
     page.goto("/sign-in")
     watched.look()
     watched.picture(f"sign-in-sso-{width}")
@@ -90,7 +75,6 @@ def test_refusals_are_in_words(visit: Open, provider: OidcProvider, claims: dict
     for name, change in spoiled.items():
         provider.spoil = lambda claims, change=change: claims.update(change)
         watched = visit()
-        consenting(watched.page, provider)
         sign_on(watched.page)
         said = watched.page.locator(".notice.bad").inner_text()
         assert len(said.split()) > 3, (name, said)
@@ -125,7 +109,6 @@ def test_fresh_proof(
 ) -> None:
     """A sign-on that the provider had known for days is not fresh; asked to sign in anew there, it is."""
     page = visit().page
-    consenting(page, provider)
     sign_on(page)
     page.goto("/me/tokens/add")
     assert "/prove?next=" in page.url

@@ -9,10 +9,11 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -36,6 +37,9 @@ class OidcProvider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path.startswith("/authorize?"):
+                    self.send(200, "text/html", provider.consent(self.path).encode())
+                    return
                 pages = {"/.well-known/openid-configuration": provider.discovery, "/keys": provider.keys}
                 page = pages.get(self.path)
                 self.answer(200 if page else 404, page() if page else {})
@@ -46,9 +50,11 @@ class OidcProvider:
                 self.answer(*provider.token(form, self.headers.get("authorization", "")))
 
             def answer(self, status: int, value: dict[str, Any]) -> None:
-                body = json.dumps(value).encode()
+                self.send(status, "application/json", json.dumps(value).encode())
+
+            def send(self, status: int, kind: str, body: bytes) -> None:
                 self.send_response(status)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -91,6 +97,12 @@ class OidcProvider:
         code = f"code-{len(self._codes)}"
         self._codes[code] = asked
         return {"code": code, "state": asked["state"]}
+
+    def consent(self, url: str) -> str:
+        """The page on which the person says yes, for a browser."""
+        answer = urlencode(self.login(url))
+        back = escape(f"{self.asked[-1]['redirect_uri']}?{answer}")
+        return f'<!doctype html><title>The provider</title><a id="yes" href="{back}">Yes</a>'
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         pair = base64.b64encode(f"{CLIENT}:a%20client%27s%20secret".encode()).decode()
