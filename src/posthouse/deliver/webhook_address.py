@@ -19,7 +19,9 @@ Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
 LONGEST_URL = 2000
 _NAT64 = IPv6Network("64:ff9b::/96")
-_lookups = ThreadPoolExecutor(4, thread_name_prefix="webhook-lookup")
+_lookups = ThreadPoolExecutor(100, thread_name_prefix="webhook-lookup")
+"""Enough for the host of every webhook there may be."""
+_under_way: dict[str, asyncio.Future[list[str]]] = {}
 
 
 class Forbidden(Exception):
@@ -27,12 +29,26 @@ class Forbidden(Exception):
 
 
 async def system_resolve(host: str) -> Sequence[str]:
-    """By the system: its hosts file and its name servers."""
+    """By the system: its hosts file and its name servers. A lookup cannot be cut off; whoever asks for the same host
+    meanwhile waits for the same one, so that names nobody answers for hold one thread each and leave others alone."""
     loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(
-        _lookups, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    )
+    asked = _under_way.get(host)
+    if asked is None or asked.get_loop() is not loop:
+        asked = _under_way[host] = loop.run_in_executor(_lookups, _look_up, host)
+        asked.add_done_callback(lambda done: _looked_up(host, done))
+    return await asyncio.shield(asked)
+
+
+def _look_up(host: str) -> list[str]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+def _looked_up(host: str, done: asyncio.Future[list[str]]) -> None:
+    if _under_way.get(host) is done:
+        del _under_way[host]
+    if not done.cancelled():
+        done.exception()  # perhaps nobody waits for it any more
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from webhook_receiver import Receiver
 
 from posthouse.deliver.webhook import Answered, WebhookSender, key_of, new_secret, retry_after, sign
-from posthouse.deliver.webhook_address import Forbidden, allowed, check_url, is_public
+from posthouse.deliver.webhook_address import Forbidden, allowed, check_url, is_public, system_resolve
 from posthouse.settings.contract import CurrentSettings, Settings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -315,3 +317,30 @@ async def test_a_missing_file_of_authorities_is_said(tmp_path: Path) -> None:
     """In the trouble of the webhook, not as a crash."""
     answer = await post(sender(ca_file=str(tmp_path / "none.pem")), "https://127.0.0.1:1/")
     assert "none.pem" in answer.trouble
+
+
+async def test_a_name_nobody_answers_for_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's lookup cannot be cut off: repeated requests share the one under way."""
+    release = threading.Event()
+    asked: list[str] = []
+
+    def lookup(host: str, port: object, **more: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        if host == "dead.example":
+            assert release.wait(20)
+            raise OSError("no answer")
+        return [(0, 0, 0, "", ("192.0.2.1", 0))] * 2
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    for _ in range(6):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(system_resolve("dead.example"), 0.01)
+    assert await asyncio.wait_for(system_resolve("live.example"), 15) == ["192.0.2.1"]
+    assert asked == ["dead.example", "live.example"]
+    last = asyncio.ensure_future(system_resolve("dead.example"))
+    await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(OSError, match="no answer"):
+        await last
+    assert await system_resolve("live.example") == ["192.0.2.1"]
+    assert asked == ["dead.example", "live.example", "live.example"]
