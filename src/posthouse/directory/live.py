@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from posthouse.cluster.contract import Feed
+from posthouse.cluster.following import follow
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.stored import checked, setting_values
@@ -39,21 +39,11 @@ class LiveSettings:
 
     async def run(self) -> None:
         """Follow changes: at the feed's notice, and by asking once a second."""
-        changed = asyncio.Event()
-        unsubscribe = self._feed.subscribe(SETTINGS, None, lambda topic, key, version: changed.set())
-        try:
-            while True:
-                try:
-                    await asyncio.wait_for(changed.wait(), POLL)
-                except TimeoutError:
-                    pass
-                changed.clear()
-                try:
-                    await self.load()
-                except DatabaseUnavailable as problem:
-                    _log.warning("settings.unreadable", reason=str(problem))
-        finally:
-            unsubscribe()
+        await follow(self._feed, SETTINGS, self.load, _unreadable, POLL)
+
+
+def _unreadable(problem: DatabaseUnavailable) -> None:
+    _log.warning("settings.unreadable", reason=str(problem))
 
 
 def _load(tx: Transaction, known: int) -> tuple[int, dict[str, Any]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from posthouse.cluster.contract import Feed
+from posthouse.cluster.following import follow
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.directory.versions import version
 from posthouse.manage import certificate_records as records
@@ -73,21 +73,7 @@ class CertificateKeeper:
 
     async def run(self) -> None:
         """Follow changes until cancelled."""
-        changed = asyncio.Event()
-        unsubscribe = self._feed.subscribe(TOPIC, None, lambda topic, key, version: changed.set())
-        try:
-            while True:
-                try:
-                    await asyncio.wait_for(changed.wait(), POLL_SECONDS)
-                except TimeoutError:
-                    pass
-                changed.clear()
-                try:
-                    await self.load()
-                except DatabaseUnavailable as problem:
-                    log.warning("certificates.unreadable", reason=str(problem))
-        finally:
-            unsubscribe()
+        await follow(self._feed, TOPIC, self.load, _unreadable, POLL_SECONDS)
 
     # ------------------------------------------------------------------ inside
 
@@ -152,6 +138,10 @@ class CertificateKeeper:
             log.warning("certificates.proof_not_shown", reason=str(error))
         else:
             self._proofs = proofs
+
+
+def _unreadable(problem: DatabaseUnavailable) -> None:
+    log.warning("certificates.unreadable", reason=str(problem))
 
 
 def _load(tx: Transaction) -> tuple[list[Row], dict[str, str]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from posthouse.cluster.contract import Feed
+from posthouse.cluster.following import follow
 from posthouse.cluster.leases import PeriodicJob
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.directory.bans import BANS, changed_bans, remove_expired
@@ -55,21 +54,11 @@ class Follower:
 
     async def run(self) -> None:
         """Follow changes: at the feed's notice, and by asking once a second."""
-        changed = asyncio.Event()
-        unsubscribe = self._feed.subscribe(BANS, None, lambda topic, key, version: changed.set())
-        try:
-            while True:
-                try:
-                    await asyncio.wait_for(changed.wait(), POLL)
-                except TimeoutError:
-                    pass
-                changed.clear()
-                try:
-                    await self.load()
-                except DatabaseUnavailable as problem:
-                    log.warning("bans.unreadable", reason=str(problem))
-        finally:
-            unsubscribe()
+        await follow(self._feed, BANS, self.load, _unreadable, POLL)
+
+
+def _unreadable(problem: DatabaseUnavailable) -> None:
+    log.warning("bans.unreadable", reason=str(problem))
 
 
 def _read(tx: Transaction, known: int) -> tuple[int, Bans] | None:
