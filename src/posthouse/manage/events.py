@@ -118,7 +118,7 @@ async def list_events(call: Call, wanted: ListEvents) -> EventLines:
         for event in read:
             at, looked, last = event.id, looked + 1, max(last, event.id)
             if _fits(call.actor, wanted, event):
-                found.append(_line(event))
+                found.append(_line(call.actor, event))
                 if len(found) == limit:
                     return EventLines(found, str(at), last)
         if len(read) < CHUNK:
@@ -164,7 +164,7 @@ async def _watch(call: Call, wanted: WatchEvents) -> EventsWatched:
             for event in read:
                 at = event.id
                 if _fits(call.actor, wanted, event):
-                    await call.emit(_line(event))
+                    await call.emit(_line(call.actor, event))
                     shown, told_at = shown + 1, loop.time()
             left = end - loop.time()
             if left <= 0:
@@ -205,8 +205,15 @@ def _whose(event: Event) -> Iterable[str]:
     return (event.account,) if event.account else (event.domain,)
 
 
-def _line(event: Event) -> EventLine:
-    return EventLine(event.id, event.at, event.kind, event.domain, event.account, event.data)
+_MAIL = ("sender", "subject")
+"""What events of received mail may tell of its content (the setting events.subject)."""
+
+
+def _line(actor: Actor, event: Event) -> EventLine:
+    data = event.data
+    if event.kind == "message.received" and "read_mail" not in actor.rights:
+        data = {name: value for name, value in data.items() if name not in _MAIL}
+    return EventLine(event.id, event.at, event.kind, event.domain, event.account, data)
 
 
 Filter = TypeVar("Filter", bound=EventFilter)

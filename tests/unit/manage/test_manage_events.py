@@ -62,6 +62,20 @@ async def test_everybody_sees_their_own(context: Context) -> None:
     assert await listed(context, dataclasses.replace(ANNA, account="nobody")) == [5]
 
 
+async def test_what_stands_in_mail_is_for_those_who_may_read_it(context: Context) -> None:
+    """Sender and subject, where events tell them at all, are not shown to a token that may only look."""
+    context.running = True
+    data = {"uid": 1, "sender": "carl@other.example", "subject": "Your results"}
+    await context.database.run(events.write, [of_address("message.received", "anna@own.example", data)])
+    for actor in (ROOT, DORA, ANNA):
+        (full,) = (await perform(context, actor, "event.list", {})).events
+        assert full.data == data
+        token = dataclasses.replace(actor, rights=frozenset({"view"}))
+        (line,) = (await perform(context, token, "event.list", {})).events
+        (seen, _) = await watched(context, token, after="0")
+        assert line.data == seen.data == {"uid": 1}
+
+
 async def test_filters_and_pages(context: Context) -> None:
     """By kind or its beginning, by whom it concerns, forwards and backwards; where to go on is told."""
     await context.database.run(happen)
