@@ -269,7 +269,7 @@ def _machine(server: RunningServer, place: Path, spare: int) -> list[Form]:
         Form(
             "/admin/queue/{id}/retry",
             gone=("999999", "9" * 30, "%3Cscript%3E", "-1", "%00"),
-            note="test_queue_page.py",
+            note="no message waits on this server",
         ),
         Form("/admin/diagnostics", effect=("/admin/diagnostics", "Begun")),
         Form(
@@ -456,7 +456,7 @@ OWN = [
         "/me/security/{id:int}/remove",
         gone=tuple(f"/me/security/{each}/remove" for each in GONE_NUMBER),
         who=PERSON,
-        note="test_the_second_step_is_removed",
+        note="no second step is set up on this server",
     ),
     Form(
         "/me/sessions/{id:int}",

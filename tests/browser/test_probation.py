@@ -76,7 +76,7 @@ def test_confirmed_after_a_proof(visit: Open, server: RunningServer, width: str)
     assert page.locator(TRIAL).count() == 0
     assert "192.0.2.0/24" in bans(server)
     assert "probation.confirm" in page.goto("/admin/audit").text()  # type: ignore[union-attr]
-    server.command("ban", "remove", "192.0.2.0/24", "--now")
+    server.command("ban", "remove", "192.0.2.0/24")
 
 
 def test_undone_at_once(visit: Open, server: RunningServer) -> None:
