@@ -102,6 +102,17 @@ async def test_a_reader_waits_for_ids_that_may_still_come(sqlite_database: Datab
     assert await sqlite_database.read(events.oldest) == 5
 
 
+async def test_a_clock_that_was_wrong_holds_up_no_reader(sqlite_database: Database) -> None:
+    """Events written while the clock was a year ahead are read now, gap or not."""
+
+    def op(tx: Transaction) -> None:
+        for ident, at in ((1, NOW), (3, NOW + 3e7), (4, NOW + 3e7), (6, NOW)):
+            put(tx, ident, at)
+
+    await sqlite_database.run(op)
+    assert await sqlite_database.read(ids) == [1, 3, 4]
+
+
 async def test_old_events_go_and_young_ones_stay(sqlite_database: Database) -> None:
     """Thinning goes in small units from the oldest on; no id is given again."""
 
