@@ -101,18 +101,6 @@ async def test_addresses_that_no_account_may_have(sqlite_database: Database, add
     assert refused.value.mend
 
 
-async def test_an_import_is_all_or_nothing(database: Database) -> None:
-    """One bad line of an import leaves no account behind, a good import makes all."""
-    await people(database)
-    new = [admin.NewAccount(f"p{n}@ours.test", credentials(), n) for n in range(3)]
-    with pytest.raises(DirectoryError):
-        await database.run(admin.add_accounts, [*new, admin.NewAccount("alice@ours.test", credentials())])
-    assert len(await database.read(admin.list_accounts)) == 2
-    made = await database.run(admin.add_accounts, new)
-    assert [account.quota for account in made] == [0, 1, 2]
-    assert len(await database.read(admin.list_accounts)) == 5
-
-
 async def test_an_address_cannot_become_account_and_alias_at_once(database: Database) -> None:
     """Of two changes at the same moment that want one address, one is refused."""
     await people(database)

@@ -210,7 +210,7 @@ async def test_remove_account_leaves_nothing(parts: Parts) -> None:
     await parts.store.remove_account(ACCOUNT)
     assert await names(parts) == []
     assert await parts.store.subscriptions(ACCOUNT) == []
-    assert set(await parts.database.read(parts.store.usage_in)) == {2}
+    assert set(await parts.database.read(parts.store.usage_of_in, [ACCOUNT, 2])) == {2}
     await refused("NONEXISTENT", view.refresh())
     view.close()
     assert len(await parts.store.mailboxes(2)) == 6

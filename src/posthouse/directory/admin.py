@@ -7,7 +7,6 @@ commit; without a server there is no feed to tell. All raise :class:`DirectoryEr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time
 
@@ -44,7 +43,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """One line of an import."""
+    """An account to be made."""
 
     address: str
     credentials: Credentials
@@ -120,18 +119,20 @@ def add_account(
 ) -> Account:
     """Make an account in one of our domains. ``quota`` in bytes, 0 = none. The caller provisions its
     mailboxes."""
-    account = _insert_account(tx, NewAccount(address, credentials, quota))
+    wanted = own_address(address)
+    domain_id = _domain_of(tx, wanted.domain, address)
+    _check_free(tx, wanted.key, address)
+    values = {
+        "domain_id": domain_id,
+        "address": wanted.key,
+        "quota": _quota(quota),
+        "active": 1,
+        "created_at": time(),
+        **_secret(credentials),
+    }
+    account = Account(tx.insert(records.INSERT_ACCOUNT, values), domain_id, wanted.key, quota)
     bump(tx, DIRECTORY, feed)
     return account
-
-
-def add_accounts(
-    tx: Transaction, accounts: Sequence[NewAccount], *, feed: Feed | None = None
-) -> list[Account]:
-    """Make up to a hundred accounts as one unit: all or none."""
-    made = [_insert_account(tx, account) for account in accounts]
-    bump(tx, DIRECTORY, feed)
-    return made
 
 
 def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -> Account:
@@ -241,22 +242,6 @@ def list_aliases(tx: Transaction, domain: str | None = None) -> list[Alias]:
         return [Alias(*row) for row in tx.execute(records.SELECT_ALIASES)]
     owned = {"domain_id": _domain_id(tx, domain_name(domain))}
     return [Alias(*row) for row in tx.execute(records.SELECT_DOMAIN_ALIASES, owned)]
-
-
-def _insert_account(tx: Transaction, new: NewAccount) -> Account:
-    address = own_address(new.address)
-    domain_id = _domain_of(tx, address.domain, new.address)
-    _check_free(tx, address.key, new.address)
-    quota = _quota(new.quota)
-    values = {
-        "domain_id": domain_id,
-        "address": address.key,
-        "quota": quota,
-        "active": 1,
-        "created_at": time(),
-        **_secret(new.credentials),
-    }
-    return Account(tx.insert(records.INSERT_ACCOUNT, values), domain_id, address.key, quota)
 
 
 def _secret(credentials: Credentials) -> dict[str, str | int]:

@@ -262,9 +262,6 @@ INSERT_TRACE = insert(traces).values(
 _TRACE = tuple(column for column in traces.c if column.name != "id")
 _BY_ID = traces.c.id
 SELECT_TRACE = select(*_TRACE).where(traces.c.trace == bindparam("trace")).order_by(_BY_ID).limit(500)
-SELECT_TRACE_OF_QUEUE = (
-    select(traces.c.trace).where(traces.c.queue_id == bindparam("queue_id")).order_by(_BY_ID).limit(50)
-)
 SELECT_TRACE_OF_MESSAGE = (
     select(traces.c.trace).where(traces.c.message_id == bindparam("message_id")).order_by(_BY_ID).limit(50)
 )

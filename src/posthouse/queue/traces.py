@@ -67,11 +67,6 @@ def read(tx: Transaction, trace: str) -> list[TraceEntry]:
     ]
 
 
-def of_queue(tx: Transaction, queue_id: int) -> list[str]:
-    """Trace ids of a queue id."""
-    return _ids(tx.execute(records.SELECT_TRACE_OF_QUEUE, {"queue_id": queue_id}))
-
-
 def of_message(tx: Transaction, message_id: int) -> list[str]:
     """Trace ids of a message in the store (its row id)."""
     return _ids(tx.execute(records.SELECT_TRACE_OF_MESSAGE, {"message_id": message_id}))

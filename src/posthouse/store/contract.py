@@ -362,15 +362,12 @@ class Keeping(Protocol):
     def provision_in(self, tx: Transaction, account_id: int) -> None:
         """As ``Store.provision``, within the unit that makes the account."""
 
-    def usage_in(self, tx: Transaction) -> dict[int, tuple[int, int]]:
-        """(bytes, messages) by account id, from the mailboxes' counters; accounts without mailboxes are
-        absent."""
-
     def total_in(self, tx: Transaction) -> tuple[int, int]:
         """(bytes, messages) of all accounts together."""
 
     def usage_of_in(self, tx: Transaction, accounts: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """As ``usage_in``, of up to a thousand accounts by id."""
+        """(bytes, messages) of up to a thousand accounts by id, from the mailboxes' counters; accounts without
+        mailboxes are absent."""
 
     async def remove_account(self, account_id: int) -> None:
         """Remove every mailbox and subscription of an account that was removed, in units of bounded size.

@@ -7,18 +7,13 @@ from collections.abc import Sequence
 
 from posthouse.database.contract import Transaction
 from posthouse.store.contract import StoreRefusal
-from posthouse.store.records import SELECT_TOTAL, SELECT_USAGE, SELECT_USAGE_OF, SELECT_USED
+from posthouse.store.records import SELECT_TOTAL, SELECT_USAGE_OF, SELECT_USED
 
 
 def used_in(tx: Transaction, account_id: int) -> tuple[int, int]:
     """(bytes, messages) of an account."""
     size, messages = tx.execute(SELECT_USED, {"account_id": account_id})[0]
     return int(size), int(messages)
-
-
-def usage_in(tx: Transaction) -> dict[int, tuple[int, int]]:
-    """(bytes, messages) of every account that has mailboxes."""
-    return {account: (int(size), int(messages)) for account, size, messages in tx.execute(SELECT_USAGE)}
 
 
 def total_in(tx: Transaction) -> tuple[int, int]:

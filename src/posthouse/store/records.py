@@ -160,11 +160,6 @@ SELECT_DETACHED = (
     .order_by(mailboxes.c.id)
     .limit(bindparam("count"))
 )
-SELECT_USAGE = (
-    select(mailboxes.c.account_id, func.sum(mailboxes.c.size), func.sum(mailboxes.c.messages))
-    .where(mailboxes.c.account_id >= 0)
-    .group_by(mailboxes.c.account_id)
-)
 SELECT_TOTAL = select(func.sum(mailboxes.c.size), func.sum(mailboxes.c.messages)).where(
     mailboxes.c.account_id >= 0
 )

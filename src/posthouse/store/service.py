@@ -41,7 +41,7 @@ from posthouse.store.expunge import expunge_in, expunge_next
 from posthouse.store.flags import store_in
 from posthouse.store.index import SearchIndex
 from posthouse.store.openings import Openings
-from posthouse.store.quota import check_room, total_in, usage_in, usage_of_in, used_in
+from posthouse.store.quota import check_room, total_in, usage_of_in, used_in
 from posthouse.store.records import (
     DELETE_SUBSCRIPTION,
     DELETE_SUBSCRIPTIONS,
@@ -155,9 +155,6 @@ class MailStore:
 
     def provision_in(self, tx: Transaction, account_id: int) -> None:
         naming.provision_in(tx, account_id, self._feed, self._side, now=int(self._clock()))
-
-    def usage_in(self, tx: Transaction) -> dict[int, tuple[int, int]]:
-        return usage_in(tx)
 
     def total_in(self, tx: Transaction) -> tuple[int, int]:
         return total_in(tx)

@@ -9,9 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-KEY_KINDS = ("ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-4096")
-"""Keys of certificates that can be made."""
-
 
 def b64url(data: bytes) -> str:
     """Base64 for URLs, without padding (RFC 7515 2)."""
@@ -97,7 +94,8 @@ def digest(key_authorization: str) -> bytes:
 
 
 def make_key(kind: str) -> str:
-    """A new private key in PEM (PKCS #8, not encrypted). ``kind`` is one of KEY_KINDS."""
+    """A new private key in PEM (PKCS #8, not encrypted). ``kind`` is ecdsa-p256, ecdsa-p384, rsa-2048 or
+    rsa-4096."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
