@@ -154,7 +154,7 @@ def test_second_factor(visit: Open, server: RunningServer) -> None:
     page.wait_for_selector(".notice.good")
     watched.look()
     watched.picture("second-step-phone")
-    page.get_by_role("button", name="Make new codes").click()
+    page.get_by_role("button", name="Make recovery codes").click()
     codes = page.locator("#codes").inner_text().split()
     assert len(codes) == 10
 
@@ -167,9 +167,14 @@ def test_second_factor(visit: Open, server: RunningServer) -> None:
     other.page.press("#totp", "Enter")
     other.page.wait_for_selector(".notice.bad")
     other.page.locator("summary").click()
+    other.page.fill("#recovery", "AAAAA-AAAAA")
+    other.page.press("#recovery", "Enter")
+    other.page.wait_for_selector(".notice.bad")
+    assert other.page.locator("#recovery").is_visible(), "the box stays open"
     other.page.fill("#recovery", codes[0])
     other.page.press("#recovery", "Enter")
     other.page.wait_for_url("**/me")
+    assert "9 recovery codes are left" in other.page.locator(".notice.note").inner_text()
 
 
 def test_passkey(visit: Open, server: RunningServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import json
 import os
 import signal
 import smtplib
@@ -73,6 +74,7 @@ def test_a_worker_that_dies_is_replaced(
 ) -> None:
     """kill -9 of a worker: new connections are served all the while (those that were waiting too), a new
     worker comes, and the server still stops cleanly."""
+    began = time.time()
     before = worker_pids(two_workers)
     assert len(before) == 2
     os.kill(before[0], signal.SIGKILL)
@@ -89,6 +91,8 @@ def test_a_worker_that_dies_is_replaced(
     with imaplib.IMAP4("127.0.0.1", two_workers.imap, timeout=30) as client:
         client.login(ANNA, password)
         assert client.select() == ("OK", [b"20"])
+    uptime = json.loads(two_workers.command("status", "--json").stdout)["uptime"]
+    assert uptime >= time.time() - began - 1, "the server's, not that of the new worker"
     assert two_workers.stop() == 0
     assert worker_pids_of(before + after) == []
 

@@ -110,14 +110,14 @@ def _trust(facts: Facts) -> Iterator[Wanted]:
         name=facts.domain,
         type="TXT",
         value="v=spf1 mx -all",
-        why="SPF: only the servers of the MX record send mail for the domain.",
+        why="SPF says that only the servers of the MX record send mail for the domain.",
         need="must",
     )
     yield Wanted(
         name=f"_dmarc.{facts.domain}",
         type="TXT",
         value=f"v=DMARC1; p=none; rua=mailto:postmaster@{facts.domain}",
-        why="DMARC: what others do with mail that only pretends to be from the domain. p=none asks for reports; "
+        why="DMARC says what others do with mail that only pretends to be from the domain. p=none asks for reports; "
         "sharpen it to quarantine or reject once they show that all is well.",
         need="should",
     )
@@ -175,7 +175,7 @@ def _transport(facts: Facts) -> Iterator[Wanted]:
             name=f"_mta-sts.{facts.domain}",
             type="TXT",
             value=f"v=STSv1; id={policy_id(facts.policy)}",
-            why="MTA-STS: other servers fetch the policy that mail comes here over verified TLS. The id changes "
+            why="MTA-STS tells other servers of the policy that mail comes here over verified TLS. The id changes "
             "whenever the policy does.",
             need="may",
         )

@@ -102,7 +102,7 @@ async def status(call: Call, wanted: Nothing) -> Status:
     return Status(
         version=__version__,
         running=context.running,
-        uptime=max(0.0, time.time() - context.started_at) if context.running else 0.0,
+        uptime=max(0.0, now - live.started_at) if context.running and live.started_at else 0.0,
         workers=live.workers,
         data=context.config.data,
         database=_engine(context.config.database_url),

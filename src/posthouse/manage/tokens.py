@@ -106,6 +106,11 @@ async def add(call: Call, wanted: NewToken) -> MadeToken:
             raise ManageError(
                 "refused", f"{account.address} does not administer {outside[0]}.", "Leave that domain out."
             )
+        unknown = [each for each in domains if not admin.has_domain(tx, each)]
+        if unknown:
+            raise ManageError(
+                "missing", f"There is no domain {unknown[0]}.", "Correct the name, or add the domain first."
+            )
         if len(tokens.of_account(tx, account.id)) >= tokens.MOST_TOKENS:
             raise ManageError("refused", f"{account.address} has 100 tokens.", "Remove some of them.")
         token_id = tokens.add(

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -123,9 +124,10 @@ async def _supervise(
     def sockets(worker: int) -> list[list[int]]:
         return [[opened.fileno() for opened in one.sockets[worker]] for one in listeners]
 
+    started_at = time.time()
     supervisor = Supervisor(
         workers,
-        start=lambda worker: Share.told(config, worker, workers, sockets(worker), files),
+        start=lambda worker: Share.told(config, worker, workers, sockets(worker), files, started_at),
         inherited=lambda worker: [number for numbers in sockets(worker) for number in numbers],
         on_ready=on_ready,
         patience=PATIENCE,

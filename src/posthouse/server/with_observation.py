@@ -58,7 +58,7 @@ async def attach(built: Built) -> None:
         sessions=built.house.counts,
         certificates=lambda: (_ends(built.contexts), built.contexts.self_made),
         data=config.data,
-        started_at=built.context.started_at,
+        started_at=built.share.started_at,
         keep_days=lambda: settings.now[settings_observe.SAMPLE_DAYS],
     )
     built.context.sessions, built.context.logs, built.context.measures = sessions, logs, measures

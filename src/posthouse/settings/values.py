@@ -102,7 +102,7 @@ def _wrong(setting: Setting[Any], text: str) -> SettingError:
     shown = (
         "that" if setting.secret else repr(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…")
     )
-    return SettingError(f"{setting.name}: {shown} is not {expected(setting)}.", f"Give {expected(setting)}.")
+    return SettingError(f"{setting.name} cannot be {shown}.", f"Give {expected(setting)}.")
 
 
 def expected(setting: Setting[Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,12 @@ from posthouse.manage.context import ROLE_ORDER
 from posthouse.manage.setup_facts import host_name
 from posthouse.settings.values import format_size
 from posthouse.web import flash, static_files
+from posthouse.web.coded import coded
 from posthouse.web.language import NAMES, Language, language
+from posthouse.web.mended import mended_at
 from posthouse.web.nav import GROUPS
 from posthouse.web.page import Page, pages
+from posthouse.web.said import said
 from posthouse.web.visit import link
 
 if TYPE_CHECKING:
@@ -48,8 +51,12 @@ def environment(code: str) -> Environment:
         moment=lambda at: _time(words, at),
         log_time=_log_time,
         words=words,
+        coded=coded,
+        said=partial(said, words),
     )
-    made.globals.update(static=static_files.address, link=link, languages=NAMES, zip=zip, exact=_exact)
+    made.globals.update(
+        static=static_files.address, link=link, mended_at=mended_at, languages=NAMES, zip=zip, exact=_exact
+    )
     return made
 
 

@@ -159,9 +159,13 @@ class Visit:
     def done(self, path: str, text: str, kind: str = "good") -> Response:
         """A form was carried out: on to ``path``, where ``text`` is shown once."""
         answer = self.go(path)
+        self.tell(answer, text, kind)
+        return answer
+
+    def tell(self, answer: Response, text: str, kind: str = "good") -> None:
+        """Let the next page of this session show the text once."""
         if self.session is not None:
             flash.put(answer, self.session.csrf, text, kind, secure=is_https(self.request))
-        return answer
 
     # --- lists ---------------------------------------------------------------------------------------------
 

@@ -159,3 +159,10 @@ async def test_devices_are_noted_in_batches(house: House) -> None:
     assert again[0]["last_seen"] > found[0]["last_seen"]
     assert (await house.do(carl, "me.quota"))["quota"] == 0
     assert VISITOR.face == "web"
+
+
+async def test_a_token_is_limited_to_domains_that_exist(house: House) -> None:
+    """A slip in the name would make a token that may do nothing, and nobody would know why."""
+    await house.do(ROOT, "account.role", address=ANNA, role="server")
+    found = await refused(house, ROOT, "token.add", address=ANNA, name="x", domains=["exmaple.org"])
+    assert (found.kind, "exmaple.org" in found.what) == ("missing", True)

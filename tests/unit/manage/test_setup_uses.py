@@ -70,7 +70,7 @@ async def test_set_up_ends_whatever_the_world_is_like(context: Context) -> None:
         assert refused.value.kind == "refused"
     audit = await perform(context, ROOT, "audit.list", {})
     assert "correct-horse" not in repr(audit)
-    assert "setup.finish" in {line.use for line in audit.lines}
+    assert sorted(line.use for line in audit.lines) == ["account.add", "setup.finish"]
 
 
 async def test_bad_answers_are_named(context: Context) -> None:
@@ -80,5 +80,12 @@ async def test_bad_answers_are_named(context: Context) -> None:
         with pytest.raises(ManageError) as refused:
             await perform(context, ROOT, "setup.finish", good | change)
         assert refused.value.kind == "invalid"
+    both = {"hostname": "a b", "addresses": "1.2.3"}
+    with pytest.raises(ManageError) as refused:
+        await perform(context, ROOT, "setup.name", both)
+    assert [("a b" in line, "1.2.3" in line) for line in refused.value.problems] == [
+        (True, False),
+        (False, True),
+    ]
     assert (await perform(context, ROOT, "setup.state", {})).needed
     assert (await perform(context, ROOT, "domain.list", {})).domains == []

@@ -132,7 +132,9 @@ def trace(session: Session, message: str) -> None:
     result = session.call("message.trace", {"message": message})
 
     def words(found: Any) -> None:
-        for told in found["traces"]:
+        for number, told in enumerate(found["traces"]):
+            if number:
+                show.line()
             show.line(f"Trace {told['trace']}")
             show.table(
                 ("WHEN", "STAGE", "WHAT"),

@@ -8,25 +8,14 @@ from starlette.responses import Response
 
 from posthouse.web import charts
 from posthouse.web.language import mark
+from posthouse.web.mended import mended_at, topic_of
 from posthouse.web.nav import Nav
-from posthouse.web.page import page, pages
+from posthouse.web.page import page
 from posthouse.web.visit import Visit
 
 DAY = 86400
 LATELY = 180
 """Seconds in which a measurement tells what goes on now."""
-
-MENDED_AT = {
-    "disk": "/admin/settings?topic=limits",
-    "certificate": "/admin/certificates",
-    "hostname": "/admin/setup",
-    "queue": "/admin/queue",
-    "workers": "/admin/log?level=error",
-    "administrator": "/admin/accounts",
-    "backup": "/admin/backup",
-    "webhook": "/admin/webhooks",
-}
-"""Where a warning is seen to, by the first word of its code."""
 
 
 @page("GET", "/admin", open_to="domain", nav=Nav(mark("Overview"), "speedometer2", "start", 10))
@@ -39,10 +28,10 @@ async def overview(visit: Visit) -> Response:
     return visit.render(
         "overview/server.html",
         status=status,
-        left=await visit.perform("setup.todo"),
+        todo=_not_warned_of((await visit.perform("setup.todo")).todo, status.warnings),
         chart=chart,
         delivered=await _delivered(visit),
-        warnings=[(each, _mended_at(each.code)) for each in status.warnings],
+        warnings=[(each, mended_at(each.code)) for each in status.warnings],
         certificates=_certificates(visit, status),
     )
 
@@ -54,16 +43,19 @@ async def _delivered(visit: Visit) -> str:
     return charts.written(visit, "number", points[-1].value) if points else ""
 
 
-def _mended_at(code: str) -> str:
-    """The page where the administrator sees to it; "" where that is not done by a page."""
-    path = MENDED_AT.get(code.partition(".")[0], "")
-    known = {each.path for each in pages() if each.method == "GET"}
-    return path if path.partition("?")[0] in known else ""
+def _certificates(visit: Visit, status: Any) -> list[tuple[list[str], str, int | None]]:
+    """Names, fingerprint and days left (None where it is not known) of each certificate."""
+    names: dict[str, list[str]] = {}
+    for name, print in sorted(status.certificates.items()):
+        names.setdefault(print, []).append(name)
+    found = []
+    for print, those in names.items():
+        ends = [end for name in those if (end := status.certificate_ends.get(name))]
+        found.append((those, print, int((min(ends) - visit.now) // DAY) if ends else None))
+    return found
 
 
-def _certificates(visit: Visit, status: Any) -> list[tuple[str, str, int | None]]:
-    """Name, fingerprint and days left (None where it is not known) of each certificate."""
-    return [
-        (name, print, int((end - visit.now) // DAY) if (end := status.certificate_ends.get(name)) else None)
-        for name, print in sorted(status.certificates.items())
-    ]
+def _not_warned_of(todo: list[Any], warnings: list[Any]) -> list[Any]:
+    """What is left to do without what a warning on the same page says already."""
+    warned = {topic_of(each.code) for each in warnings}
+    return [each for each in todo if each.name not in warned]

@@ -148,7 +148,8 @@ async def begin_look(visit: Visit) -> Response:
     try:
         await visit.perform("setup.name", kept)
     except ManageError as error:
-        field = "addresses" if "IP address" in error.what else "hostname"
+        both = "" if error.problems else "hostname"
+        field = "addresses" if "IP address" in error.what else both
         visit.trouble = trouble_of(error, field, visit.form)
         return await _name(visit)
     context.check_runs.start(RUN, context, visit.actor, "setup.check", {"domain": state.domain, **kept})

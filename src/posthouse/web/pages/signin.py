@@ -57,8 +57,22 @@ async def second(visit: Visit) -> Response:
     )
     found = await after(visit, step)
     if found is not None:
-        return found
+        return await _codes_left(visit, step, found) if factor == "recovery" else found
     return await ask_second(visit, step) if step.pending else await _begin_again(visit)
+
+
+async def _codes_left(visit: Visit, step: Step, answer: Response) -> Response:
+    """Somebody signed in by a recovery code: the next page says how many are left."""
+    visit.session = await identity_of(visit).by_cookie(step.cookie, visit.visitor) if step.cookie else None
+    if visit.session is None:
+        return answer
+    left = (await visit.perform("me.factor_list")).recovery_codes
+    if left:
+        text = visit.language.count("One recovery code is left.", "{count} recovery codes are left.", left)
+    else:
+        text = visit.t("That was your last recovery code. Make new ones on the page Second step.")
+    visit.tell(answer, text, "note" if left > 2 else "warning")
+    return answer
 
 
 async def _begin_again(visit: Visit) -> Response:
