@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -14,8 +13,9 @@ from posthouse.directory.versions import bump
 from posthouse.manage.audit import note
 from posthouse.manage.certificate_check import check_given, host_names
 from posthouse.manage.certificate_desk import CertificateDesk
+from posthouse.manage.certificate_probation import certificates_on_probation, former_certificates, subject_of
 from posthouse.manage.certificate_proofs import CHOICES
-from posthouse.manage.certificate_rows import TOPIC, add, live, retire, revive
+from posthouse.manage.certificate_rows import TOPIC, add, live, retire
 from posthouse.manage.certificate_views import CertificateView, all_views, brief, find, stored_id
 from posthouse.manage.errors import ManageError
 from posthouse.manage.probation import Pending, absorb, on_probation, undo
@@ -76,13 +76,6 @@ class CertificateChanged(msgspec.Struct, frozen=True):
     probation: int
 
 
-class FormerCertificates(msgspec.Struct, frozen=True):
-    """Which stored certificates for exactly these hosts were in service."""
-
-    hosts: str
-    ids: list[int]
-
-
 class FormerSelfMade(msgspec.Struct, frozen=True):
     """The fingerprint of the self-made certificate that was in service."""
 
@@ -130,7 +123,7 @@ async def order(call: Call, wanted: OrderCertificate) -> CertificateView:
                     f"Renew it (posthouse certificate renew {row.id}), or remove it first.",
                 )
         row_id = add(tx, hosts=hosts, kind="acme", challenge=wanted.challenge)
-        absorb(tx, _subject(" ".join(hosts)))
+        absorb(tx, subject_of(" ".join(hosts)))
         note(tx, call.actor, "certificate.order", " ".join(hosts), after={"challenge": wanted.challenge})
         return row_id
 
@@ -167,7 +160,7 @@ async def add_given(call: Call, wanted: GivenCertificate) -> CertificateChanged:
 
     def op(tx: Transaction) -> tuple[int, int]:
         same = [row for row in live(tx) if row.kind == "given" and set(row.names) == set(facts.hosts)]
-        former = _former(tx, hosts)
+        former = former_certificates(tx, hosts)
         if any(row.chain == usable.chain and row.secret_key == usable.key for row in same):
             raise ManageError("exists", "This very certificate is there already.", "Nothing is to be done.")
         for row in same:
@@ -190,7 +183,9 @@ async def add_given(call: Call, wanted: GivenCertificate) -> CertificateChanged:
             after={"certificate": row_id, "fingerprint": facts.fingerprint, "issuer": facts.issuer},
         )
         summary = f"certificate {row_id} for {', '.join(facts.hosts)} was added"
-        return row_id, _probation(tx, call, "certificate.add", hosts, summary, former, wanted.now)
+        return row_id, certificates_on_probation(
+            tx, call, "certificate.add", hosts, summary, former, wanted.now
+        )
 
     row_id, probation = await call.context.database.run(op)
     return CertificateChanged(await _now(call, row_id), probation)
@@ -204,7 +199,7 @@ async def remove(call: Call, wanted: RemoveCertificate) -> CertificateChanged:
     hosts = " ".join(view.hosts)
 
     def op(tx: Transaction) -> int:
-        former = _former(tx, hosts)
+        former = former_certificates(tx, hosts)
         if not retire(tx, call.context.feed, row_id):
             raise ManageError(
                 "missing", f"Certificate {row_id} is removed already.", "Nothing is to be done."
@@ -212,7 +207,7 @@ async def remove(call: Call, wanted: RemoveCertificate) -> CertificateChanged:
         before = {"certificate": row_id, "fingerprint": view.fingerprint, "source": view.source}
         note(tx, call.actor, "certificate.remove", hosts, before=before)
         summary = f"certificate {row_id} for {', '.join(view.hosts)} was removed"
-        return _probation(tx, call, "certificate.remove", hosts, summary, former, wanted.now)
+        return certificates_on_probation(tx, call, "certificate.remove", hosts, summary, former, wanted.now)
 
     probation = await call.context.database.run(op)
     if call.context.certificates is not None:
@@ -271,25 +266,6 @@ async def self_made_back(call: Call, former: FormerSelfMade, row: Pending) -> No
     await row.settled()
 
 
-@undo("certificate.back")
-async def back(call: Call, former: FormerCertificates, row: Pending) -> None:
-    """Put those certificates back into service that were there before, and no others for the same hosts."""
-    feed = call.context.feed
-
-    def op(tx: Transaction) -> None:
-        if not row.settle(tx):
-            return
-        for stored in live(tx):
-            if stored.id not in former.ids and set(stored.names) == set(former.hosts.split()):
-                retire(tx, feed, stored.id)
-        for row_id in former.ids:
-            revive(tx, feed, row_id)
-
-    await call.context.database.run(op)
-    if call.context.certificates is not None:
-        await call.context.certificates.keeper.load()
-
-
 # ---------------------------------------------------------------------- inside
 
 
@@ -327,40 +303,6 @@ async def _now(call: Call, row_id: int) -> CertificateView:
     if call.context.certificates is not None:
         await call.context.certificates.keeper.load()
     return brief(find(await all_views(call.context), str(row_id)))
-
-
-def _former(tx: Transaction, hosts: str) -> FormerCertificates:
-    same = set(hosts.split())
-    return FormerCertificates(hosts, [row.id for row in live(tx) if set(row.names) == same])
-
-
-def _subject(hosts: str) -> str:
-    """One subject for each set of host names, however long."""
-    names = " ".join(sorted(hosts.split()))
-    if len(names) <= 300:
-        return f"certificate {names}"
-    return f"certificate {names[:200]}… {sha256(names.encode()).hexdigest()[:16]}"
-
-
-def _probation(
-    tx: Transaction,
-    call: Call,
-    use_name: str,
-    hosts: str,
-    summary: str,
-    former: FormerCertificates,
-    now: bool,
-) -> int:
-    return on_probation(
-        tx,
-        call,
-        use_name=use_name,
-        subject=_subject(hosts),
-        summary=summary,
-        undo_name="certificate.back",
-        former=former,
-        now=now,
-    )
 
 
 def _fingerprint(path: Path) -> str:
