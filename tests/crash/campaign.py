@@ -15,6 +15,7 @@ import asyncio
 import imaplib
 import json
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -137,8 +138,7 @@ class Campaign:
             self._owe(12)
         if step.startswith("removal."):
             self._expunge()
-        self.server.environment = {} if step == "random" else {"POSTHOUSE_CRASH_AT": f"{step}:{count}"}
-        self.server.start()
+        self._start(step, count)
         in_flight = self._load(step)
         if in_flight is None:
             self.server.stop()
@@ -147,6 +147,20 @@ class Campaign:
         self.result.by_step[step] += 1
         self.result.in_flight.append(in_flight)
         return True
+
+    def _start(self, step: str, count: int) -> None:
+        """Start the server so that it dies when it reaches the step for the ``count``th time. What it does by itself
+        at its start may be enough for that: then it is to come further, into the load."""
+        for more in range(0, 100, 10):
+            at = {} if step == "random" else {"POSTHOUSE_CRASH_AT": f"{step}:{count + more}"}
+            self.server.environment = at
+            try:
+                self.server.start()
+                return
+            except RuntimeError:
+                if not at or self.server.process is None or self.server.process.poll() != -signal.SIGKILL:
+                    raise
+        raise AssertionError(f"the server reaches {step} again and again at its start")
 
     def _load(self, step: str) -> int | None:
         """Load the server until it is dead; the number of unanswered messages then, None if it lived on."""

@@ -47,7 +47,8 @@ class OpenListener:
 
     def places(self) -> list[tuple[str, int]]:
         """(address, port) of each socket of the first worker; a Unix socket is (path, 0)."""
-        return [_place(opened) for opened in self.sockets[0]]
+        # A server that stops closes them while somebody may still ask.
+        return [_place(opened) for opened in self.sockets[0] if opened.fileno() >= 0]
 
     def close(self) -> None:
         """Close every socket; remove a Unix socket's file."""
