@@ -156,9 +156,3 @@ class Opening(Handling):
         if early:
             self.data_received(bytes(early))
         self._steer_reading()
-
-    def data_received(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    def connection_lost(self, error: Exception | None) -> None:
-        raise NotImplementedError

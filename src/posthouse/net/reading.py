@@ -120,4 +120,4 @@ class Reading(Writing):
                 transport.pause_reading()
 
     def _time_over(self) -> None:
-        raise NotImplementedError
+        """The time of ``set_deadline`` passed."""
