@@ -470,6 +470,9 @@ def test_backup_without_a_script(visit: Open, server: RunningServer) -> None:
     assert page.locator("#f-key-wrong").is_visible()
     page.fill("#f-place", place)
     press(page, "Begin")
+    assert "set up already" in page.locator("#f-force-wrong").inner_text()
+    page.check("#f-force")
+    press(page, "Begin")
     assert "There are backups in" in page.locator("#f-place-wrong").inner_text()
 
 
