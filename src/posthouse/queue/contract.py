@@ -87,8 +87,8 @@ class Queue(Protocol):
         messages: Sequence[int] | None = None,
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of these ``messages`` (a
-        few hundred at most, by queue id) of another class. A row is never leased twice at once. ``owner`` names the worker, so that its leases can be freed when it
-        starts again (:meth:`free`)."""
+        few hundred at most, by queue id) of another class. A row is never leased twice at once. ``owner`` names the
+        worker, so that its leases can be freed when it starts again (:meth:`free`)."""
 
     def next_due(self, tx: Transaction, messages: Sequence[int] | None = None) -> float | None:
         """When the next row of mail (or of these ``messages``) is due, perhaps long ago; None while nothing is

@@ -16,8 +16,8 @@ from posthouse.store.contract import Store
 class ImapService:
     """Makes sessions, and counts them by account.
 
-    ``hostname`` is named in the greeting: a name, or what tells the present one. ``spool`` begins the body of an APPEND; it raises Refusal when the
-    disk is nearly full, before it is, and OSError when it refuses.
+    ``hostname`` is named in the greeting: a name, or what tells the present one. ``spool`` begins the body of an
+    APPEND; it raises Refusal when the disk is nearly full, before it is, and OSError when it refuses.
     """
 
     def __init__(

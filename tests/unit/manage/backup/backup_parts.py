@@ -178,8 +178,8 @@ class House:
         await self.context.store.flags(inbox.id, [5], FlagChange("add", 4, ("Rot",)))
 
     async def keep(self, place: Path) -> str:
-        """Begin backups in a place and make the first; the recovery key."""
-        key: str = (await self.do("backup.init", place=str(place)))["recovery_key"]
+        """Begin backups in a place (instead of one before, if there was one) and make the first; the recovery key."""
+        key: str = (await self.do("backup.init", place=str(place), force=True))["recovery_key"]
         await self.do("backup.run")
         return key
 

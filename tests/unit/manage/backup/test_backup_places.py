@@ -101,5 +101,5 @@ async def test_backups_in_an_object_store(s3: str, empty_data: Path, tmp_path: P
         await first.do("backup.restore", key=key, account=ANNA)
         assert sorted((await first.contents(ANNA, "INBOX")).values()) == sorted(before.values())
         with pytest.raises(ManageError, match="cannot be used"):
-            await first.do("backup.init", place="s3://no-such-bucket/x")
+            await first.do("backup.init", place="s3://no-such-bucket/x", force=True)
         assert "thing" not in json.dumps(await first.rows("audit"))
