@@ -117,12 +117,12 @@ async def _stopped() -> LiveState:
 
 @dataclass(slots=True)
 class Context:
-    """Everything a use may touch. ``running`` is False when a command works on a stopped server's data
-    folder. ``started_at`` is when this process began to serve, in seconds since 1970. ``live`` asks the supervisor
-    for the state of all workers. ``doors`` opens and closes listeners while the server runs. ``changing`` is held while something on
-    probation that is not in the database changes, and while such a change is confirmed or taken back. ``key_of``:
-    the files of certificate chain and key that answer to a host name. ``side`` takes down what a repair needs of mail
-    that is put back."""
+    """Everything a use may touch. ``running`` is False when a command works on a stopped server's data folder.
+    ``started_at`` is when this process began to serve, in seconds since 1970. ``live`` asks the supervisor
+    for the state of all workers. ``doors`` opens and closes listeners while the server runs. ``changing`` is
+    held while something on probation that is not in the database changes, and while such a change is
+    confirmed or taken back. ``key_of``: the files of certificate chain and key that answer to a host name.
+    ``side`` takes down what a repair needs of mail that is put back."""
 
     config: Config
     database: Database
