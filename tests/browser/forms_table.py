@@ -3,8 +3,8 @@
 A form that is not here fails ``test_every_form_is_in_the_table``. An entry names
 
 - the registered path, and where it has parameters an address that is there (``at``), others that are not (``gone``);
-- ``good``: fields that are carried out, ``effect``: a page and a text that it shows then (``not_there``: shows no
-  more), and ``before``: forms to send first;
+- ``good``: fields that are carried out, ``effect``: a page and a text that it shows then (no page: the answer does;
+  ``not_there``: shows no more), and ``before``: forms to send first;
 - ``takes``: for each field that is typed, which kinds of odd input it takes (see ``ODD``); every other kind must be
   refused with a complaint. ``bad``: further input that must be refused, with words of the complaint.
 """
@@ -284,7 +284,7 @@ def _machine(server: RunningServer, place: Path, spare: int) -> list[Form]:
             {"name": ""},
             note="test_wizard.py",
         ),
-        Form("/admin/setup/message", effect=("/admin/audit", "setup.test_message")),
+        Form("/admin/setup/message", effect=("", "arrived in")),
         *_certificates(),
         *_backup(place),
         *_webhooks(),
@@ -323,8 +323,20 @@ def _certificates() -> list[Form]:
             note="test_pages_certificates_backup.py",
         ),
         Form(f"{here}/self-made-anew", effect=("/admin/audit", "certificate.self_made")),
-        Form(f"{here}/{{name}}/renew", bad=(({}, ""),), at=f"{here}/self-made/renew", gone=GONE_NAME),
-        Form(f"{here}/{{name}}/remove", bad=(({}, ""),), at=f"{here}/self-made/remove", gone=GONE_NAME),
+        Form(
+            f"{here}/{{name}}/renew",
+            bad=(({}, ""),),
+            at=f"{here}/self-made/renew",
+            gone=GONE_NAME,
+            note="test_pages_certificates_backup.py",
+        ),
+        Form(
+            f"{here}/{{name}}/remove",
+            bad=(({}, ""),),
+            at=f"{here}/self-made/remove",
+            gone=GONE_NAME,
+            note="test_pages_certificates_backup.py",
+        ),
     ]
 
 
@@ -374,7 +386,7 @@ def _backup(place: Path) -> list[Form]:
             secrets=("passphrase", "again"),
             effect=(here, str(place)),
         ),
-        Form(f"{here}/kept", {"kept": "on"}, effect=(here, "first backup")),
+        Form(f"{here}/kept", {"kept": "on"}, effect=("", "first backup")),
     ]
 
 
@@ -432,7 +444,7 @@ OWN = [
             "days": "empty",
             "networks": "empty",
         },
-        bad=(({"rights": "nothing"}, ""), ({"days": "99999"}, "")),
+        bad=(({"rights": "nothing"}, ""), ({"days": "99999"}, ""), ({"domains": "nowhere.example"}, "")),
         effect=("/me/tokens", "A script"),
         who=PERSON,
     ),
@@ -444,13 +456,13 @@ OWN = [
     ),
     Form(
         "/me/security/totp",
-        {},
+        {"code": "000000", "name": "A phone"},
         {"code": ""},
         bad=(({"code": "000000"}, ""), ({"code": "１２３４５６"}, "")),
         who=PERSON,
         note="test_stories.py",
     ),
-    Form("/me/security/passkey", {}, {"answer": ""}, who=PERSON, note="test_stories.py"),
+    Form("/me/security/passkey", {"name": "A key"}, {"answer": ""}, who=PERSON, note="test_stories.py"),
     Form("/me/security/codes", bad=(({}, ""),), who=PERSON, note="test_stories.py"),
     Form(
         "/me/security/{id:int}/remove",
