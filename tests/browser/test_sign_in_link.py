@@ -32,7 +32,7 @@ def test_it_works_once(visit: Open, server: RunningServer, width: str) -> None:
         watched.picture("sign-in-link-desk")
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/me")
-    assert page.get_by_text(USER).first.is_visible()
+    assert page.locator("main").get_by_text(USER).first.is_visible()
 
     other = visit("", width)
     other.page.goto(path)
