@@ -302,7 +302,7 @@ async def import_(call: Call, wanted: Import) -> Imported:
         problems.sort(key=_line_number)
         raise ManageError(
             "invalid",
-            f"{len(problems)} problems in the file; no account was added.",
+            f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in the file; no account was added.",
             "Correct these lines and import the file again.",
             tuple(problems),
         )
