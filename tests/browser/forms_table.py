@@ -208,12 +208,12 @@ LETTING_IN = [
     Form(
         "/admin/probation/{id:int}/confirm",
         gone=tuple(f"/admin/probation/{each}/confirm" for each in GONE_NUMBER),
-        note="test_probation.py",
+        note="test_probation_pages.py",
     ),
     Form(
         "/admin/probation/{id:int}/undo",
         gone=tuple(f"/admin/probation/{each}/undo" for each in GONE_NUMBER),
-        note="test_probation.py",
+        note="test_probation_pages.py",
     ),
 ]
 

@@ -169,7 +169,9 @@ def _thin_some(tx: Transaction, span: int, into: int, before: int) -> bool:
     stretches: dict[tuple[str, int], list[float]] = defaultdict(list)
     for topic, at, value in taken:
         stretches[topic, at // into * into].append(value)
-    tx.execute_many(records.DELETE_ONE, [{"of_topic": topic, "of_at": at} for topic, at, _ in taken])
+    # A mean may be there already, where the clock was set back: the later one counts.
+    gone = {(topic, at) for topic, at, _ in taken} | set(stretches)
+    tx.execute_many(records.DELETE_ONE, [{"of_topic": topic, "of_at": at} for topic, at in sorted(gone)])
     tx.execute_many(
         records.INSERT,
         [

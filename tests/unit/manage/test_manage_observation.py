@@ -123,6 +123,22 @@ async def test_samples_thin_out_with_age(context: Context) -> None:
     assert len(left) == 60 - 24
 
 
+async def test_thinning_meets_its_own_mean(context: Context) -> None:
+    """A clock set back brings minutes where a mean stands already: the later mean counts, and thinning goes on."""
+    database = context.database
+    begin = (NOW - 2 * DAY) // 300 * 300
+    for value in (1.0, 5.0):
+        rows = [
+            {"topic": "cpu", "at": begin + number * 60, "span": 60, "value": value}
+            for number in range(value == 5.0, 5)
+        ]
+        await database.run(lambda tx, rows=rows: tx.execute_many(sample_records.INSERT, rows))
+        await measurements.thin(database, NOW, 19)
+    wanted = {"topic": "cpu", "since": begin, "until": begin + 300, "points": 10}
+    found = await perform(context, ROOT, "status.history", wanted)
+    assert [point.value for point in found.points] == [5.0]
+
+
 async def test_a_sample_taken_twice_counts_once(context: Context) -> None:
     """Two nodes, or a job that ran again."""
     for value in (1.0, 2.0):
