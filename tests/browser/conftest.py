@@ -63,7 +63,7 @@ def visit(browser: Browser, base: str) -> Iterator[Open]:
         context = browser.new_context(
             base_url=base, viewport={"width": across, "height": down}, **{"locale": "en", **options}
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         watched = Watched(context.new_page())
         if role:
