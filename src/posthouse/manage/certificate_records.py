@@ -134,11 +134,6 @@ CLAIM = (
     )
     .values(busy_by=bindparam("by_holder"), busy_until=bindparam("until"))
 )
-RELEASE = (
-    update(certificates)
-    .where(_OF_ID, certificates.c.busy_by == bindparam("by"))
-    .values(busy_by="", busy_until=0)
-)
 RETIRE = update(certificates).where(_OF_ID, certificates.c.retired_at == 0).values(retired_at=bindparam("at"))
 REVIVE = update(certificates).where(_OF_ID).values(retired_at=0)
 PURGE = delete(certificates).where(
