@@ -118,7 +118,9 @@ def test_commands_on_a_stopped_and_a_running_server(tmp_path: Path) -> None:
     server = RunningServer(tmp_path / "server")
     server.add_domain("example.org")
     people = tmp_path / "people.csv"
-    people.write_text("address,password\nanna@example.org,one horse and two\nbert@example.org,two horses and one\n")
+    people.write_text(
+        "address,password\nanna@example.org,one horse and two\nbert@example.org,two horses and one\n"
+    )
     assert "2 accounts" in server.command("account", "import", str(people)).stdout
     assert server.command("account", "import", str(people), check=False).returncode == 2
     server.start()
