@@ -1,19 +1,21 @@
 """Write the newest migration from the tables as declared: ``python tests/house/make_migration.py``.
 
-It makes the tables that the migrations before it do not make. Those are shipped and never edited, and so are their
-tables: what needs another column before the first release gets a table beside it.
+It makes the tables that the migrations before it do not make, and adds the columns and indexes that say
+``schema.since`` with its number to those that do. Earlier migrations are shipped and never edited.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
+    Index,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -22,9 +24,10 @@ from sqlalchemy import (
 from posthouse.database import migrations, schema
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
-TARGET = VERSIONS / "0002_faces.py"
+NUMBER = "0003"
+TARGET = VERSIONS / f"{NUMBER}_sending.py"
 
-HEADER = '''"""What administration in the browser and by API keeps."""
+HEADER = '''"""What sending keeps: routes, keys, policies, limits, and more about each queued message."""
 
 from __future__ import annotations
 
@@ -33,14 +36,14 @@ from alembic import op
 
 from posthouse.database import schema
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables that came with the faces."""
+    """Make the tables of sending, and add to those of the queue."""
 '''
 
 
@@ -67,8 +70,16 @@ def render() -> str:
     load()
     shipped = _shipped()
     return HEADER + "".join(
-        _table(table) for table in schema.metadata.sorted_tables if table.name not in shipped
+        _added(table) if table.name in shipped else _table(table) for table in schema.metadata.sorted_tables
     )
+
+
+def _added(table: Table) -> str:
+    """What this migration adds to a table of an earlier one."""
+    columns = [each for each in table.columns if each.info.get("since") == NUMBER]
+    lines = [f'    op.add_column("{table.name}", {_column(each)})\n' for each in columns]
+    indexes = [each for each in table.indexes if each.info.get("since") == NUMBER]
+    return "".join(lines) + _indexes(table, indexes)
 
 
 def _table(table: Table) -> str:
@@ -78,7 +89,12 @@ def _table(table: Table) -> str:
     own = {key: value for key, value in table.dialect_kwargs.items() if key not in schema.OPTIONS}
     lines += [f"        {key}={value!r},\n" for key, value in sorted(own.items())]
     lines += ["        **schema.OPTIONS,\n    )\n"]
-    for index in sorted(table.indexes, key=lambda each: str(each.name)):
+    return "".join(lines) + _indexes(table, table.indexes)
+
+
+def _indexes(table: Table, indexes: Iterable[Index]) -> str:
+    lines = []
+    for index in sorted(indexes, key=lambda each: str(each.name)):
         columns = [column.name for column in index.columns]
         lines.append(
             f'    op.create_index("{index.name}", "{table.name}", {columns!r}, unique={index.unique})\n'

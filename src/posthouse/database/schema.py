@@ -10,12 +10,14 @@ A released type is never changed, because migrations name it: a new need gets a 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Double, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
 from sqlalchemy.dialects import mssql, mysql, postgresql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
+
+ItemT = TypeVar("ItemT", bound=SchemaItem)
 
 metadata = MetaData(
     naming_convention={
@@ -45,6 +47,13 @@ _MSSQL_BYTES: Any = mssql.VARBINARY  # (untyped in SQLAlchemy)
 def table(name: str, *items: SchemaItem, **options: Any) -> Table:
     """Declare a table in :data:`metadata` with the options all tables share."""
     return Table(name, metadata, *items, **{**OPTIONS, **options})
+
+
+def since(version: str, item: ItemT) -> ItemT:
+    """A column or index that a migration adds to a table which an earlier one made; a column needs a
+    ``server_default``, or to be nullable. It stands after the columns that were there before."""
+    item.info["since"] = version
+    return item
 
 
 def _named(kind: TypeEngine[Any], source: str) -> Any:
@@ -147,6 +156,7 @@ __all__ = [
     "key_text",
     "metadata",
     "real",
+    "since",
     "small",
     "table",
     "text",

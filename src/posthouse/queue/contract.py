@@ -16,13 +16,35 @@ from posthouse.database.contract import Transaction
 EVENTS = "EVENTS"
 """The ``body_type`` of what is no mail: its content is kept by its destination class, there is no body file."""
 
+LOCAL = "local"
+"""The destination of what goes into a mailbox of ours."""
+
 WEBHOOK = "webhook:"
 """What destinations of that class begin with; the webhook's id follows."""
+
+MX = "mx:"
+"""What destinations of that class begin with; the domain (A-labels, lower case) follows."""
+
+ROUTE = "route:"
+"""What destinations of that class begin with; the route's id follows."""
+
+FORWARD, NOTICE, REPORT = "forward", "notice", "report"
+"""Kinds of messages that are ours: forwarded by an alias or an account, a delivery notice, a report to another
+server's postmaster. Nobody is told when a notice or a report does not arrive."""
+
+HOLD_ADMIN, HOLD_EXPIRED, HOLD_BURST, HOLD_ROUTE = "admin", "expired", "burst", "route"
+"""Why a row is held: by hand, tried for as long as may be (where nobody can be told), too much at once from one
+sender, or its route waits for ETRN."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """The shared half of the rows of one message. Times are seconds since 1970. ``sender`` "" = null path."""
+    """The shared half of the rows of one message. Times are seconds since 1970. ``sender`` "" = null path.
+
+    ``priority``: MT-PRIORITY, -9 to 9 (RFC 6710). ``account_id``: who submitted it; None for strangers' mail and our
+    own. ``kind``: "" for mail that was handed over to us, else what of ours it is (:data:`FORWARD`, :data:`NOTICE`,
+    :data:`REPORT`). ``deliver_by`` is the time of DELIVERBY (0.0 = none) and ``by_mode`` its mode, ``N`` or ``R``,
+    with ``T`` after it for trace (RFC 2852). ``require_tls``: REQUIRETLS was given (RFC 8689)."""
 
     trace: str
     body: str
@@ -34,12 +56,20 @@ class QueuedMessage:
     smtputf8: bool = False
     body_type: str = "7BIT"
     priority: int = 0
+    account_id: int | None = None
+    kind: str = ""
+    deliver_by: float = 0.0
+    by_mode: str = ""
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedRecipient:
-    """One recipient still owed. ``destination`` is its class and key: ``"local"``, ``"webhook:7"``; ``account_id``
-    for local. ``due_at`` 0.0 = at once; ``reason`` says why it was not delivered yet."""
+    """One recipient still owed. ``destination`` is its class and key: ``"local"``, ``"mx:example.org"`` (the domain's
+    own hosts), ``"route:12"`` (what a route says), ``"webhook:7"``; ``account_id`` for local. ``due_at`` 0.0 = at
+    once; ``reason`` says why it was not delivered yet. ``not_before``: it is to be sent later, not before then (0.0 =
+    at once). ``hold`` is not "" for a row that begins held: one of the ``HOLD_`` words. ``delay_told``: its sender
+    was told that it takes long."""
 
     recipient: str
     destination: str
@@ -48,6 +78,9 @@ class QueuedRecipient:
     orcpt: str = ""
     due_at: float = 0.0
     reason: str = ""
+    not_before: float = 0.0
+    hold: str = ""
+    delay_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +118,12 @@ class Queue(Protocol):
         seconds: float,
         owner: str,
         messages: Sequence[int] | None = None,
+        destination: str | None = None,
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of these ``messages`` (a
-        few hundred at most, by queue id) of another class. A row is never leased twice at once. ``owner`` names the
-        worker, so that its leases can be freed when it starts again (:meth:`free`)."""
+        few hundred at most, by queue id) of another class, or of one ``destination``, then those of higher priority
+        first, senders in turn, and rows of one message together. A row is never leased twice at once. ``owner`` names
+        the worker, so that its leases can be freed when it starts again (:meth:`free`)."""
 
     def next_due(self, tx: Transaction, messages: Sequence[int] | None = None) -> float | None:
         """When the next row of mail (or of these ``messages``) is due, perhaps long ago; None while nothing is
@@ -102,12 +137,33 @@ class Queue(Protocol):
         store's message id where a copy was made. False if the lease was lost meanwhile: then the caller's
         unit must not take effect (raise)."""
 
-    def retry(self, tx: Transaction, lease: Lease, due_at: float, reason: str) -> bool:
-        """Give the row back, due later, and trace ``reason``. False if the lease was lost."""
+    def retry(
+        self,
+        tx: Transaction,
+        lease: Lease,
+        due_at: float,
+        reason: str,
+        *,
+        status: str = "",
+        remote: str = "",
+        delay_told: bool = False,
+        tried: bool = True,
+    ) -> bool:
+        """Give the row back, due later, and trace ``reason`` (a remote's words verbatim). ``status`` is the enhanced
+        status code, ``remote`` the host that said so. ``delay_told``: the sender is told of the delay in this unit.
+        ``tried`` False: nothing was tried (nobody could be asked), so the attempt does not count. False if the lease
+        was lost."""
 
-    def hold(self, tx: Transaction, lease: Lease, reason: str) -> bool:
-        """Past its expiry: keep the row, not due until an administrator acts (until bounces exist nothing is
-        dropped), and trace ``reason``. False if the lease was lost."""
+    def hold(self, tx: Transaction, lease: Lease, reason: str, why: str = HOLD_EXPIRED) -> bool:
+        """Keep the row, not due until an administrator acts, and trace ``reason``. False if the lease was lost."""
+
+    def fail(self, tx: Transaction, lease: Lease, note: str) -> bool:
+        """It will never be delivered: remove the row as :meth:`settle` does, trace ``note``, and write the event
+        ``message.failed``. Telling the sender is the caller's, in the same unit. False if the lease was lost."""
+
+    def move(self, tx: Transaction, lease: Lease, destination: str) -> bool:
+        """The recipient leads elsewhere by now: give the row back, due at once, to another destination. False if the
+        lease was lost."""
 
     def refers(self, tx: Transaction, digest: str) -> bool:
         """Whether any queued message has this body (the removal job of ``bodies`` asks)."""

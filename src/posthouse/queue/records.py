@@ -40,6 +40,11 @@ queue_messages = schema.table(
     Column("smtputf8", schema.small(), nullable=False),
     Column("body_type", schema.ascii_text(16), nullable=False),
     Column("priority", schema.big(), nullable=False),
+    schema.since("0003", Column("account_id", schema.big(), nullable=True)),
+    schema.since("0003", Column("kind", schema.ascii_text(16), nullable=False, server_default="")),
+    schema.since("0003", Column("deliver_by", schema.real(), nullable=False, server_default="0")),
+    schema.since("0003", Column("by_mode", schema.ascii_text(4), nullable=False, server_default="")),
+    schema.since("0003", Column("require_tls", schema.small(), nullable=False, server_default="0")),
     Index(None, "body"),
     sqlite_autoincrement=True,
 )
@@ -61,8 +66,16 @@ queue_recipients = schema.table(
     Column("lease_token", schema.ascii_text(40), nullable=False),
     Column("lease_owner", schema.key_text(255), nullable=False),
     Column("lease_until", schema.real(), nullable=False),
+    schema.since("0003", Column("priority", schema.big(), nullable=False, server_default="0")),
+    schema.since("0003", Column("not_before", schema.real(), nullable=False, server_default="0")),
+    schema.since("0003", Column("hold", schema.ascii_text(16), nullable=False, server_default="")),
+    schema.since("0003", Column("delay_told", schema.small(), nullable=False, server_default="0")),
+    schema.since("0003", Column("status", schema.ascii_text(16), nullable=False, server_default="")),
+    schema.since("0003", Column("remote", schema.key_text(255), nullable=False, server_default="")),
     Index(None, "message_id"),
     Index(None, "held", "due_at"),
+    schema.since("0003", Index(None, "held", "destination", "due_at")),
+    schema.since("0003", Index(None, "held", "expires_at")),
     sqlite_autoincrement=True,
 )
 
@@ -97,6 +110,12 @@ INSERT_RECIPIENT = insert(queue_recipients).values(
 SELECT_DUE = (
     select(_R.id, _R.lease_token)
     .where(_R.held == 0, _R.due_at <= bindparam("now"))
+    .order_by(_R.due_at, _R.id)
+    .limit(bindparam("count"))
+)
+SELECT_DUE_OF = (
+    select(_R.id, _R.lease_token)
+    .where(_R.held == 0, _R.destination == bindparam("of"), _R.due_at <= bindparam("now"))
     .order_by(_R.due_at, _R.id)
     .limit(bindparam("count"))
 )
@@ -138,6 +157,8 @@ SELECT_LEASED = (
         _R.reason,
         _R.attempts,
         _R.expires_at,
+        _R.not_before,
+        _R.delay_told,
         *_MESSAGE,
     )
     .join(queue_messages, queue_messages.c.id == _R.message_id)
@@ -153,17 +174,36 @@ DELETE_MESSAGE = delete(queue_messages).where(
     queue_messages.c.id == bindparam("of_id"),
     ~exists(select(_R.id).where(_R.message_id == bindparam("of_id"))),
 )
+_FREED: dict[str, object] = {"lease_token": "", "lease_owner": "", "lease_until": 0.0}
+_HELD_BY = (_R.id == bindparam("of_id"), _R.lease_token == bindparam("token"))
 GIVE_BACK = (
     update(queue_recipients)
-    .where(_R.id == bindparam("of_id"), _R.lease_token == bindparam("token"))
+    .where(*_HELD_BY)
     .values(
-        lease_token="",
-        lease_owner="",
-        lease_until=0.0,
+        **_FREED,
         due_at=bindparam("new_due_at"),
-        held=bindparam("new_held"),
+        reason=bindparam("new_reason"),
+        status=bindparam("new_status"),
+        remote=bindparam("new_remote"),
+        delay_told=bindparam("new_told"),
+        attempts=bindparam("new_attempts"),
+    )
+)
+HOLD = (
+    update(queue_recipients)
+    .where(*_HELD_BY)
+    .values(
+        **_FREED,
+        due_at=bindparam("new_due_at"),
+        held=1,
+        hold=bindparam("new_hold"),
         reason=bindparam("new_reason"),
     )
+)
+MOVE = (
+    update(queue_recipients)
+    .where(*_HELD_BY)
+    .values(**_FREED, due_at=bindparam("now"), destination=bindparam("new_destination"))
 )
 FREE_OWNER = (
     update(queue_recipients)
@@ -174,7 +214,7 @@ FREE_OWNER = (
 TRY_AGAIN = (
     update(queue_recipients)
     .where(_R.message_id == bindparam("of_message"), _R.lease_token == "")
-    .values(held=0, due_at=bindparam("now"))
+    .values(held=0, hold="", due_at=bindparam("now"))
 )
 
 # looking

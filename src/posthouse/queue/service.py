@@ -15,7 +15,7 @@ from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
 from posthouse.queue import records, traces
-from posthouse.queue.contract import EVENTS, Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue.contract import EVENTS, HOLD_EXPIRED, Lease, QueuedMessage, QueuedRecipient
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.queue import LIFETIME
 
@@ -42,7 +42,7 @@ class QueueService:
         expires_at = message.received_at + (self._settings.now[LIFETIME] if lifetime is None else lifetime)
         tx.execute_many(
             records.INSERT_RECIPIENT,
-            [_recipient_values(message_id, recipient, expires_at) for recipient in recipients],
+            [_recipient_values(message_id, message, recipient, expires_at) for recipient in recipients],
         )
         tx.after_commit(partial(self._feed.publish, TOPIC, 0, message_id))
         if message.body_type != EVENTS:
@@ -57,11 +57,14 @@ class QueueService:
         seconds: float,
         owner: str,
         messages: Sequence[int] | None = None,
+        destination: str | None = None,
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first."""
         leases = []
         until = now + seconds
-        if messages is None:
+        if destination is not None:
+            due = tx.execute(records.SELECT_DUE_OF, {"now": now, "count": limit, "of": destination})
+        elif messages is None:
             due = tx.execute(records.SELECT_DUE_MAIL, {"now": now, "count": limit})
         else:
             due = [(row[0], row[1]) for row in _waiting(tx, messages) if row[2] <= now][:limit]
@@ -96,43 +99,81 @@ class QueueService:
 
     def settle(self, tx: Transaction, lease: Lease, note: str, message_id: int = 0) -> bool:
         """The row is done; the message goes with its last row."""
+        return self._end(tx, lease, "delivered", note, message_id)
+
+    def fail(self, tx: Transaction, lease: Lease, note: str) -> bool:
+        """It will never be delivered; the message goes with its last row."""
+        return self._end(tx, lease, "failed", note)
+
+    def _end(self, tx: Transaction, lease: Lease, what: str, note: str, message_id: int = 0) -> bool:
         # Two last rows settled at once would each see the other still there: they take turns at the message.
         tx.lock(records.LOCK_MESSAGE, {"of_id": lease.message_id})
         if not tx.change(records.DELETE_RECIPIENT, {"of_id": lease.id, "token": lease.lease_token}):
             return False
         tx.change(records.DELETE_MESSAGE, {"of_id": lease.message_id})
         self._trace(tx, lease, note, message_id)
-        self._tell(tx, lease, "delivered", note)
+        self._tell(tx, lease, what, note)
         return True
 
-    def retry(self, tx: Transaction, lease: Lease, due_at: float, reason: str) -> bool:
+    def retry(
+        self,
+        tx: Transaction,
+        lease: Lease,
+        due_at: float,
+        reason: str,
+        *,
+        status: str = "",
+        remote: str = "",
+        delay_told: bool = False,
+        tried: bool = True,
+    ) -> bool:
         """Give the row back, due later."""
-        return self._give_back(tx, lease, due_at, 0, reason)
-
-    def hold(self, tx: Transaction, lease: Lease, reason: str) -> bool:
-        """Keep the row, but do not try any more."""
-        return self._give_back(tx, lease, lease.expires_at, 1, reason)
-
-    def refers(self, tx: Transaction, digest: str) -> bool:
-        """Whether any queued message has this body."""
-        return bool(tx.execute(records.SELECT_BODY, {"body": bytes.fromhex(digest)}))
-
-    def _give_back(self, tx: Transaction, lease: Lease, due_at: float, held: int, reason: str) -> bool:
+        told = delay_told or lease.recipient.delay_told
         changed = tx.change(
             records.GIVE_BACK,
             {
                 "of_id": lease.id,
                 "token": lease.lease_token,
                 "new_due_at": due_at,
-                "new_held": held,
+                "new_reason": reason[: traces.MAX_TEXT],
+                "new_status": status[:16],
+                "new_remote": remote[:255],
+                "new_told": int(told),
+                "new_attempts": lease.attempts if tried else max(lease.attempts - 1, 0),
+            },
+        )
+        if changed and tried:
+            self._trace(tx, lease, f"not delivered yet: {reason}")
+        return bool(changed)
+
+    def hold(self, tx: Transaction, lease: Lease, reason: str, why: str = HOLD_EXPIRED) -> bool:
+        """Keep the row, but do not try any more."""
+        changed = tx.change(
+            records.HOLD,
+            {
+                "of_id": lease.id,
+                "token": lease.lease_token,
+                "new_due_at": lease.expires_at,
+                "new_hold": why,
                 "new_reason": reason[: traces.MAX_TEXT],
             },
         )
         if changed:
-            self._trace(tx, lease, f"held: {reason}" if held else f"not delivered yet: {reason}")
-            if held:
-                self._tell(tx, lease, "held", reason)
+            self._trace(tx, lease, f"held: {reason}")
+            self._tell(tx, lease, "held", reason)
         return bool(changed)
+
+    def move(self, tx: Transaction, lease: Lease, destination: str) -> bool:
+        """Give the row back, due at once, to another destination."""
+        given = {"of_id": lease.id, "token": lease.lease_token, "now": time(), "new_destination": destination}
+        changed = tx.change(records.MOVE, given)
+        if changed:
+            self._trace(tx, lease, f"goes by {destination} from now on")
+        return bool(changed)
+
+    def refers(self, tx: Transaction, digest: str) -> bool:
+        """Whether any queued message has this body."""
+        return bool(tx.execute(records.SELECT_BODY, {"body": bytes.fromhex(digest)}))
 
     def _tell(self, tx: Transaction, lease: Lease, what: str, text: str) -> None:
         """Write the event; deliveries of events are none, or they would never end."""
@@ -179,10 +220,17 @@ def _message_values(message: QueuedMessage) -> dict[str, object]:
         "smtputf8": int(message.smtputf8),
         "body_type": message.body_type,
         "priority": message.priority,
+        "account_id": message.account_id,
+        "kind": message.kind,
+        "deliver_by": message.deliver_by,
+        "by_mode": message.by_mode,
+        "require_tls": int(message.require_tls),
     }
 
 
-def _recipient_values(message_id: int, recipient: QueuedRecipient, expires_at: float) -> dict[str, object]:
+def _recipient_values(
+    message_id: int, message: QueuedMessage, recipient: QueuedRecipient, expires_at: float
+) -> dict[str, object]:
     return {
         "message_id": message_id,
         "recipient": recipient.recipient,
@@ -190,14 +238,20 @@ def _recipient_values(message_id: int, recipient: QueuedRecipient, expires_at: f
         "account_id": recipient.account_id,
         "notify": recipient.notify,
         "orcpt": recipient.orcpt,
-        "due_at": recipient.due_at,
-        "expires_at": expires_at,
+        "due_at": max(recipient.due_at, recipient.not_before),
+        "expires_at": max(expires_at, recipient.not_before + expires_at - message.received_at),
         "attempts": 0,
-        "held": 0,
+        "held": int(bool(recipient.hold)),
         "reason": recipient.reason[: traces.MAX_TEXT],
         "lease_token": "",
         "lease_owner": "",
         "lease_until": 0.0,
+        "priority": message.priority,
+        "not_before": recipient.not_before,
+        "hold": recipient.hold,
+        "delay_told": int(recipient.delay_told),
+        "status": "",
+        "remote": "",
     }
 
 
@@ -214,6 +268,11 @@ def message_of(row: Row) -> QueuedMessage:
         smtputf8=bool(row[7]),
         body_type=row[8],
         priority=int(row[9]),
+        account_id=int(row[10]) if row[10] is not None else None,
+        kind=row[11],
+        deliver_by=row[12],
+        by_mode=row[13],
+        require_tls=bool(row[14]),
     )
 
 
@@ -226,11 +285,13 @@ def _lease(row: Row, token: str, until: float) -> Lease:
         orcpt=row[6],
         due_at=until,
         reason=row[7],
+        not_before=row[10],
+        delay_told=bool(row[11]),
     )
     return Lease(
         id=int(row[0]),
         message_id=int(row[1]),
-        message=message_of(row[10:]),
+        message=message_of(row[12:]),
         recipient=recipient,
         attempts=int(row[8]),
         lease_token=token,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, create_engine
+from sqlalchemy import MetaData, Select, create_engine
 from sqlalchemy.dialects import mssql, mysql, postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql import ClauseElement, Delete, Executable, Insert, Update
 
 from posthouse.database import migrations, schema
@@ -34,21 +35,39 @@ def tool() -> ModuleType:
 
 
 def test_migrations_make_what_is_declared(sqlite_template: Path, tmp_path: Path) -> None:
-    """The migrated SQLite schema is, statement for statement, that of the declared tables."""
+    """The migrated SQLite schema is that of the declared tables: columns, keys and indexes (a column that was added
+    later stands elsewhere in the table, which no statement sees)."""
     tool()
     engine = create_engine(f"sqlite:///{tmp_path}/declared.db")
     schema.metadata.create_all(engine)
     engine.dispose()
 
-    def statements(path: Path) -> dict[str, str]:
+    def shape(path: Path) -> dict[str, Any]:
         connection = sqlite3.connect(path)
-        rows = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+        tables = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
+        found = {}
+        for name, sql in tables:
+            if not name.startswith(("sqlite_", "alembic_")):
+                columns = {row[1:] for row in connection.execute(f"PRAGMA table_xinfo({name})")}
+                foreign = {row[2:] for row in connection.execute(f"PRAGMA foreign_key_list({name})")}
+                found[name] = (columns, foreign, "AUTOINCREMENT" in sql, "STRICT" in sql)
+        indexes = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+        found |= {name: "".join(text.split()) for name, text in indexes}
+        uniques = [
+            (row[0], row[1])
+            for row in connection.execute("SELECT tbl_name, name FROM sqlite_schema WHERE sql IS NULL")
+        ]
+        for table, name in uniques:
+            if table.startswith("alembic_"):
+                continue
+            keys = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({name})"))
+            found[f"unique {table} {keys}"] = True
         connection.close()
-        return {
-            name: "".join(text.split()) for name, text in rows if not name.startswith(("sqlite_", "alembic_"))
-        }
+        return found
 
-    assert statements(sqlite_template) == statements(tmp_path / "declared.db")
+    assert shape(sqlite_template) == shape(tmp_path / "declared.db")
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://", "mysql+pymysql://", "mssql+pymssql://"])
@@ -71,10 +90,32 @@ def test_migrations_write_the_declared_tables_for_servers(url: str) -> None:
             spec.loader.exec_module(module)
             module.upgrade()
     made = "".join(written.getvalue().split())
+    before = _before()
     for table in schema.metadata.sorted_tables:
-        assert "".join(str(CreateTable(table).compile(dialect=dialect)).split()) in made
+        added = [column for column in table.columns if column.info.get("since")]
+        assert (
+            "".join(
+                str(
+                    CreateTable(before.tables[table.name] if added else table).compile(dialect=dialect)
+                ).split()
+            )
+            in made
+        )
+        for column in added:
+            text = "".join(str(CreateColumn(column).compile(dialect=dialect)).split())
+            assert re.search(f"ALTERTABLE{table.name}ADD(COLUMN)?{re.escape(text)}", made), column
         for index in table.indexes:
             assert "".join(str(CreateIndex(index).compile(dialect=dialect)).split()) in made
+
+
+def _before() -> MetaData:
+    """The declared tables without the columns that were added later."""
+    copied = MetaData(naming_convention=schema.metadata.naming_convention)
+    for table in schema.metadata.sorted_tables:
+        copy = table.to_metadata(copied)
+        for column in [each for each in copy.columns if each.info.get("since")]:
+            copy._columns.remove(column)
+    return copied
 
 
 def test_versions_are_those_of_the_files() -> None:

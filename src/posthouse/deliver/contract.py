@@ -1,0 +1,68 @@
+"""What the folder's parts expect of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from posthouse.database.contract import Transaction
+from posthouse.deliver.results import Feedback, Result
+from posthouse.mail.mime import Buffer
+from posthouse.queue.contract import Lease, QueuedMessage, QueuedRecipient
+
+
+class Deliverer(Protocol):
+    """Delivers what belongs to one class of destinations (``local``, ``mx:``, ``route:``)."""
+
+    async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+        """Deliver rows of one message and one destination, and settle each of them; rows whose lease was lost
+        meanwhile are left alone. Raises DatabaseUnavailable, then the rows stay leased until the lease runs out."""
+
+
+class Settlement(Protocol):
+    """Ends an attempt: one unit for all of its rows."""
+
+    async def settle(self, results: Sequence[Result], *, tries: int = 0, minutes: int = 0) -> None:
+        """Write what became of each row: delivered and relayed rows go, deferred ones wait for the next attempt (by
+        ``tries`` and ``minutes`` of a route, else by the schedule) or fail when their time is over, failed ones go;
+        and the notices that senders asked for or are owed are queued, in the same unit. Raises DatabaseUnavailable."""
+
+
+NoticeKind = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
+"""The Action of a notice (RFC 3464 2.3.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One recipient in a notice. ``last`` is whether this was the last attempt (False in delay notices);
+    ``until``: until when delivery is tried."""
+
+    result: Result
+    kind: NoticeKind
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A finished delivery notice: a whole message with CRLF lines, from the null sender."""
+
+    content: bytes
+    message: QueuedMessage
+    recipients: tuple[QueuedRecipient, ...]
+
+
+class Notices(Protocol):
+    """Writes delivery notices (deliver/dsn)."""
+
+    def wanted(self, result: Result, kind: NoticeKind) -> bool:
+        """Whether anybody is to be told: by NOTIFY (RFC 3461 4.1), never of a notice, a report or a null sender."""
+
+    async def compose(
+        self, message: QueuedMessage, told: Sequence[Told], original: Buffer | None
+    ) -> Notice | None:
+        """The notice to the sender of a message for these recipients; None where there is nobody to tell.
+        ``original`` is the message (None: its content is gone). Raises DatabaseUnavailable."""
+
+    def note(self, tx: Transaction, told: Sequence[Told]) -> None:
+        """Within the settling unit: remember hard failures where that is wanted (suppression list)."""
