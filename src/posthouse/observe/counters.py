@@ -27,6 +27,7 @@ class Counters:
         "connections",
         "deferred",
         "delivered",
+        "failed",
         "log_lines",
         "not_let_in",
         "refused",
@@ -47,6 +48,7 @@ class Counters:
         self.refused = 0
         self.delivered = 0
         self.deferred = 0
+        self.failed = 0
 
     def read(self) -> Counted:
         """All numbers now."""

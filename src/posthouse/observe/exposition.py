@@ -21,6 +21,7 @@ COUNTERS: dict[str, tuple[str, str, str]] = {
     "refused": ("messages_refused", "Senders, recipients and messages refused.", ""),
     "delivered": ("messages_delivered", "Copies put into mailboxes.", ""),
     "deferred": ("deliveries_deferred", "Deliveries put off for another try.", ""),
+    "failed": ("deliveries_failed", "Deliveries given up for good.", ""),
 }
 """Counter to name, help and label."""
 

@@ -23,6 +23,8 @@ NAMES: tuple[str, ...] = (
     "append.reply",  # APPEND durable, OK not yet written
     "queue.leased",  # a local queue row was leased
     "queue.delivered",  # its delivery and settlement committed
+    "queue.answered",  # another server answered for a queue row, nothing of it is written
+    "queue.settled",  # what it answered is durable
     "removal.condemned",  # a body was condemned
     "removal.unlinked",  # its file is unlinked, row not yet removed by commit
 )
