@@ -42,6 +42,9 @@ log = logger("deliver.remote")
 RESERVE = 10.0
 """Seconds before the end of a lease at which its attempt is broken off."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between tries to write down what a remote said, while the database is away."""
+
 AFTER_DOT = "."
 """The stage in which a remote may have the message although it did not say so."""
 
@@ -107,8 +110,23 @@ class RemoteDelivery:
                 results += found
         if results:
             tries, minutes = (way.tries, way.minutes) if way is not None else (0, 0)
-            await self._settlement.settle(results, tries=tries, minutes=minutes)
+            await self._settle(results, tries, minutes)
         return feedback
+
+    async def _settle(self, results: list[Result], tries: int, minutes: int) -> None:
+        """Write the results down. Somebody may have said 250: as long as the rows are ours it is tried again, or they
+        would get the message twice."""
+        until = min(result.lease.lease_until for result in results)
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._settlement.settle(results, tries=tries, minutes=minutes)
+            except DatabaseUnavailable as problem:
+                if self._clock() + pause >= until:
+                    raise
+                log.warning("remote.unsettled", reason=str(problem), trace=results[0].lease.message.trace)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     # ------------------------------------------------------------------ where to
 
