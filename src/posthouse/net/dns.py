@@ -1,7 +1,9 @@
-"""Asking the DNS: one resolver over dnspython, with deadlines, a small cache and an answer that is a plain value.
+"""Asking the DNS: one resolver over dnspython, with deadlines, a bounded cache and an answer that is a plain value.
 
 What a caller must tell apart is told apart in ``Answer.state``: records found, a name without such records, no
-such name, and no answer at all (which says nothing about the name).
+such name, and no answer at all (which says nothing about the name). That there is nothing is remembered for as long
+as the zone's SOA allows (RFC 2308 5); failures are not remembered. Who asks what is being asked already waits for
+that answer.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any, Literal
 import dns.asyncresolver
 import dns.exception
 import dns.flags
+import dns.message
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
@@ -24,9 +27,14 @@ import dns.resolver
 from posthouse.settings import dns as settings_dns
 from posthouse.settings.contract import CurrentSettings
 
-MAX_CACHED = 2000
 MAX_ROWS = 200
 """Records kept of one answer: nobody honest has more, and memory stays bounded."""
+
+AT_ONCE = 200
+"""Questions under way; each has a socket."""
+
+NOTHING_TTL = 60.0
+"""Seconds that "there is nothing" is remembered where the answer has no SOA."""
 
 State = Literal["found", "empty", "missing", "failed"]
 
@@ -34,10 +42,12 @@ State = Literal["found", "empty", "missing", "failed"]
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the DNS said. ``rows`` are the records in presentation form: host names in lower case without the dot at
-    the end, the strings of a TXT joined and unquoted, an MX as ``10 mail.example.org``.
+    the end, the strings of a TXT joined and unquoted, an MX as ``10 mail.example.org``, a TLSA as
+    ``3 1 1 0a1b...``.
 
-    ``authentic``: the resolver says it validated the answer (the AD flag; worth as much as the way to the
-    resolver). ``ttl`` in seconds. ``reason`` says why there is no answer when ``state`` is ``failed``.
+    ``authentic``: a resolver that is trusted (``dns.trust_ad``) says it validated all of the answer, CNAMEs
+    included (RFC 4035 3.2.3). ``ttl`` in seconds. ``reason`` says why there is no answer when ``state`` is
+    ``failed``. ``canonical`` is the name that CNAMEs lead to, "" where there are none.
     """
 
     state: State
@@ -45,6 +55,7 @@ class Answer:
     authentic: bool = False
     ttl: float = 0.0
     reason: str = ""
+    canonical: str = ""
 
 
 class Resolver:
@@ -55,8 +66,11 @@ class Resolver:
         self._settings = settings
         self._clock = clock
         self._cache: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
+        self._under_way: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._made_for: str | None = None
         self._resolver: dns.asyncresolver.Resolver | None = None
+        self._near = False
 
     async def ask(self, name: str, kind: str, *, fresh: bool = False) -> Answer:
         """The records of this type (``MX``, ``TXT`` …) under ``name`` (A-labels or U-labels). ``fresh`` does not
@@ -66,18 +80,21 @@ class Resolver:
         except ValueError as error:
             return Answer("failed", reason=str(error))
         key = (name, kind)
-        now = self._clock()
+        if fresh:
+            return self._keep(key, await self._ask(name, kind))
         known = self._cache.get(key)
-        if known is not None and not fresh and known[0] > now:
+        if known is not None and known[0] > self._clock():
+            self._cache.move_to_end(key)
             return known[1]
-        answer = await self._ask(name, kind)
-        keep = min(answer.ttl, self._settings.now[settings_dns.CACHE_TIME])
-        self._cache.pop(key, None)
-        if keep > 0 and answer.state != "failed":
-            self._cache[key] = (now + keep, answer)
-            while len(self._cache) > MAX_CACHED:
-                self._cache.popitem(last=False)
-        return answer
+        asked = self._under_way.get(key)
+        if asked is None:
+            asked = asyncio.create_task(self._shared(key))
+            self._under_way[key] = asked
+        return await asyncio.shield(asked)  # who gives up does not end it for the others
+
+    def forget(self) -> None:
+        """Empty the cache."""
+        self._cache.clear()
 
     async def addresses(self, name: str, *, fresh: bool = False) -> Answer:
         """A and AAAA together, IPv4 first. Failed when neither was answered."""
@@ -96,27 +113,60 @@ class Resolver:
 
     # ------------------------------------------------------------------ inside
 
+    async def _shared(self, key: tuple[str, str]) -> Answer:
+        try:
+            return self._keep(key, await self._ask(*key))
+        finally:
+            self._under_way.pop(key, None)
+
+    def _keep(self, key: tuple[str, str], answer: Answer) -> Answer:
+        now = self._settings.now
+        keep = min(answer.ttl, now[settings_dns.CACHE_TIME])
+        self._cache.pop(key, None)
+        if keep > 0 and answer.state != "failed":
+            self._cache[key] = (self._clock() + keep, answer)
+            while len(self._cache) > now[settings_dns.CACHE_SIZE]:
+                self._cache.popitem(last=False)
+        return answer
+
     async def _ask(self, name: str, kind: str) -> Answer:
         seconds = self._settings.now[settings_dns.TIMEOUT]
         try:
             resolver = self._current()
-            async with asyncio.timeout(seconds + 1):
+            async with self._places, asyncio.timeout(seconds + 1):
                 found = await resolver.resolve(
                     name + ".", kind, raise_on_no_answer=False, lifetime=seconds, search=False
                 )
         except dns.resolver.NXDOMAIN as error:
-            return Answer("missing", authentic=_authentic_missing(error), ttl=60)
+            return self._missing(error)
         except (dns.resolver.LifetimeTimeout, TimeoutError):
             return Answer("failed", reason=f"no DNS server answered within {seconds:g} seconds")
         except dns.resolver.NoNameservers:
             return Answer("failed", reason="the DNS servers report a failure for this name")
         except (dns.exception.DNSException, OSError, ValueError) as error:
             return Answer("failed", reason=str(error) or type(error).__name__)
-        authentic = bool(found.response.flags & dns.flags.AD)
+        response, authentic = found.response, self._authentic(found.response)
+        canonical = _name(found.canonical_name)
+        canonical = "" if canonical == name else canonical
         if found.rrset is None:
-            return Answer("empty", authentic=authentic, ttl=60)
+            return Answer("empty", authentic=authentic, ttl=_nothing_ttl(response), canonical=canonical)
         rows = tuple(_row(record) for record in list(found.rrset)[:MAX_ROWS])
-        return Answer("found", tuple(sorted(rows)), authentic, float(found.rrset.ttl))
+        ttl = float(found.chaining_result.minimum_ttl)
+        return Answer("found", tuple(sorted(rows)), authentic, ttl, canonical=canonical)
+
+    def _missing(self, error: dns.resolver.NXDOMAIN) -> Answer:
+        try:
+            (response,) = list(error.responses().values())[-1:]
+        except (AttributeError, ValueError, dns.exception.DNSException):
+            return Answer("missing", ttl=NOTHING_TTL)
+        return Answer("missing", authentic=self._authentic(response), ttl=_nothing_ttl(response))
+
+    def _authentic(self, response: dns.message.Message) -> bool:
+        """The AD flag, where it may be believed: nobody on the way to a resolver of this machine can set it."""
+        if not response.flags & dns.flags.AD:
+            return False
+        trust = self._settings.now[settings_dns.TRUST_AD]
+        return trust == "yes" or (trust == "auto" and self._near)
 
     def _current(self) -> dns.asyncresolver.Resolver:
         """The resolver for the servers set now. Raises DNSException where the system names none."""
@@ -130,6 +180,7 @@ class Resolver:
             resolver.flags = dns.flags.RD | dns.flags.AD
             resolver.use_edns(0, 0, 1232)
             self._resolver, self._made_for = resolver, servers
+            self._near = all(_is_near(server) for server in resolver.nameservers)
         return self._resolver
 
 
@@ -156,11 +207,22 @@ def reverse_name(address: str) -> str:
     return ipaddress.ip_address(address).reverse_pointer
 
 
-def _authentic_missing(error: Any) -> bool:
+def _is_near(server: Any) -> bool:
+    """Whether a resolver is on this machine."""
     try:
-        return any(response.flags & dns.flags.AD for response in error.responses().values())
-    except (AttributeError, dns.exception.DNSException):
+        return ipaddress.ip_address(server if isinstance(server, str) else server.address).is_loopback
+    except (AttributeError, ValueError):
         return False
+
+
+def _nothing_ttl(response: dns.message.Message) -> float:
+    """How long "there is nothing" may be remembered (RFC 2308 5)."""
+    lives = [
+        float(min(rrset.ttl, rrset[0].minimum))
+        for rrset in response.authority
+        if rrset.rdtype == dns.rdatatype.SOA and rrset
+    ]
+    return min(lives, default=NOTHING_TTL)
 
 
 def _row(record: Any) -> str:
@@ -175,6 +237,8 @@ def _row(record: Any) -> str:
         return _name(record.target)
     if kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
         return str(ipaddress.ip_address(record.address))
+    if kind == dns.rdatatype.TLSA:
+        return f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}"
     return str(record.to_text())
 
 

@@ -66,6 +66,23 @@ CACHE_TIME = Setting(
     maximum=86400,
 )
 
+CACHE_SIZE = Setting(
+    "dns.cache_size",
+    20000,
+    "How many answers are remembered; those not asked for longest go first. One takes about 500 bytes.",
+    minimum=100,
+    maximum=1000000,
+)
+
+TRUST_AD = Setting(
+    "dns.trust_ad",
+    "auto",
+    "Whether the resolvers' word that they validated an answer with DNSSEC (the AD flag) is believed. `auto`: only if "
+    "all of them run on this machine (loopback addresses), as anybody on the way could set it. `yes`: always; the "
+    "network to the resolvers must be trusted. `no`: never. Without it there is no DANE.",
+    choices=("auto", "yes", "no"),
+)
+
 RECORD_TTL = Setting(
     "dns.record_ttl",
     3600,
