@@ -143,7 +143,7 @@ class DeliveryWorker:
             self._queue.hold(tx, lease, f"{reason}; given up after {lease.attempts} attempts")
         else:
             due_at = min(
-                next_attempt(self._settings.now, lease.attempts, now), max(lease.expires_at, now + 1)
+                next_attempt(self._settings.now, lease, now), max(lease.expires_at, now + 1)
             )
             self._queue.retry(tx, lease, due_at, reason)
 

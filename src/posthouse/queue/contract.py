@@ -7,7 +7,7 @@ where both are ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,15 +119,26 @@ class Queue(Protocol):
         owner: str,
         messages: Sequence[int] | None = None,
         destination: str | None = None,
+        most: int = 0,
+        without: Collection[str] = (),
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of these ``messages`` (a
         few hundred at most, by queue id) of another class, or of one ``destination``, then those of higher priority
-        first, senders in turn, and rows of one message together. A row is never leased twice at once. ``owner`` names
-        the worker, so that its leases can be freed when it starts again (:meth:`free`)."""
+        first, senders in turn, and rows of one message together, of ``most`` messages at most (0: no matter how many)
+        and none of the senders in ``without``. A row is never leased twice at once. ``owner`` names the worker, so
+        that its leases can be freed when it starts again (:meth:`free`)."""
 
-    def next_due(self, tx: Transaction, messages: Sequence[int] | None = None) -> float | None:
-        """When the next row of mail (or of these ``messages``) is due, perhaps long ago; None while nothing is
-        owed."""
+    def lease_row(
+        self, tx: Transaction, row_id: int, seen: str, now: float, seconds: float, owner: str
+    ) -> Lease | None:
+        """Take one row, whose lease token was ``seen``, whether it is due or not; None if it is held, leased by
+        somebody, or gone."""
+
+    def next_due(
+        self, tx: Transaction, messages: Sequence[int] | None = None, destination: str | None = None
+    ) -> float | None:
+        """When the next row of mail (or of these ``messages``, or to this ``destination``) is due, perhaps long ago;
+        None while nothing is owed."""
 
     def free(self, tx: Transaction, owner: str, now: float) -> int:
         """Give back every lease of ``owner``: for a worker that stops, or starts after it died."""

@@ -7,19 +7,15 @@ message for ever.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Select,
     bindparam,
     delete,
     exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -46,6 +42,8 @@ queue_messages = schema.table(
     schema.since("0003", Column("by_mode", schema.ascii_text(4), nullable=False, server_default="")),
     schema.since("0003", Column("require_tls", schema.small(), nullable=False, server_default="0")),
     Index(None, "body"),
+    schema.since("0003", Index(None, "sender", "id")),
+    schema.since("0003", Index(None, "deliver_by")),
     sqlite_autoincrement=True,
 )
 
@@ -72,9 +70,11 @@ queue_recipients = schema.table(
     schema.since("0003", Column("delay_told", schema.small(), nullable=False, server_default="0")),
     schema.since("0003", Column("status", schema.ascii_text(16), nullable=False, server_default="")),
     schema.since("0003", Column("remote", schema.key_text(255), nullable=False, server_default="")),
+    schema.since("0003", Column("lane", schema.small(), nullable=False, server_default="0")),
     Index(None, "message_id"),
     Index(None, "held", "due_at"),
-    schema.since("0003", Index(None, "held", "destination", "due_at")),
+    schema.since("0003", Index(None, "held", "destination", "priority", "lane", "due_at")),
+    schema.since("0003", Index(None, "held", "destination", "due_at", "id")),
     schema.since("0003", Index(None, "held", "expires_at")),
     sqlite_autoincrement=True,
 )
@@ -110,12 +110,6 @@ INSERT_RECIPIENT = insert(queue_recipients).values(
 SELECT_DUE = (
     select(_R.id, _R.lease_token)
     .where(_R.held == 0, _R.due_at <= bindparam("now"))
-    .order_by(_R.due_at, _R.id)
-    .limit(bindparam("count"))
-)
-SELECT_DUE_OF = (
-    select(_R.id, _R.lease_token)
-    .where(_R.held == 0, _R.destination == bindparam("of"), _R.due_at <= bindparam("now"))
     .order_by(_R.due_at, _R.id)
     .limit(bindparam("count"))
 )
@@ -219,81 +213,23 @@ TRY_AGAIN = (
 
 # looking
 SELECT_BODY = select(queue_messages.c.id).where(queue_messages.c.body == bindparam("body")).limit(1)
-_FIRST = (
-    select(queue_messages.c.id)
-    .where(queue_messages.c.id > bindparam("after"), exists().where(_R.message_id == queue_messages.c.id))
-    .order_by(queue_messages.c.id)
-    .limit(bindparam("count"))
-)
-
-
-_LINES = (
-    select(
-        queue_messages.c.id,
-        queue_messages.c.trace,
-        queue_messages.c.sender,
-        queue_messages.c.size,
-        queue_messages.c.received_at,
-        func.count(_R.id),
-        func.sum(_R.held),
-        func.min(_R.due_at),
-        func.max(_R.attempts),
-    )
-    .join(queue_recipients, _R.message_id == queue_messages.c.id)
-    .group_by(
-        queue_messages.c.id,
-        queue_messages.c.trace,
-        queue_messages.c.sender,
-        queue_messages.c.size,
-        queue_messages.c.received_at,
-    )
-    .order_by(queue_messages.c.id)
-)
-
-
-def _lines(first: Select[Any]) -> Select[Any]:
-    """What is shown of the messages of a page; the page is chosen before anything is counted."""
-    page = first.subquery("page")
-    return _LINES.join(page, page.c.id == queue_messages.c.id)
-
-
-_NAMED = queue_recipients.alias("named")
-_FOUND = or_(
-    queue_messages.c.trace == bindparam("trace"),
-    func.lower(queue_messages.c.sender).like(bindparam("pattern"), escape="!"),
-    exists().where(
-        _NAMED.c.message_id == queue_messages.c.id,
-        func.lower(_NAMED.c.recipient).like(bindparam("pattern"), escape="!"),
-    ),
-)
-"""Messages with a piece of an address in sender or recipients, or with this trace id."""
-SELECT_LIST = _lines(_FIRST)
-SEARCH_LIST = _lines(_FIRST.where(_FOUND))
-SEARCH_COUNT = select(func.count()).select_from(queue_messages).where(_FOUND)
 SELECT_BODIES = (
     select(queue_messages.c.id, queue_messages.c.body)
     .where(queue_messages.c.id > bindparam("after"), queue_messages.c.body_type != EVENTS)
     .order_by(queue_messages.c.id)
     .limit(bindparam("count"))
 )
-SELECT_OLDEST = select(func.min(queue_messages.c.received_at)).where(queue_messages.c.body_type != EVENTS)
-SELECT_COUNTS = select(func.count(_R.message_id.distinct()), func.count(), func.sum(_R.held))
-SELECT_MESSAGE = select(queue_messages.c.id, *_MESSAGE).where(queue_messages.c.id == bindparam("of_id"))
-SELECT_RECIPIENTS = (
-    select(
-        _R.id,
-        _R.recipient,
-        _R.destination,
-        _R.due_at,
-        _R.expires_at,
-        _R.attempts,
-        _R.held,
-        _R.reason,
-        _R.lease_until,
-    )
-    .where(_R.message_id == bindparam("message_id"))
-    .order_by(_R.id)
+# Ids are given out in the order in which messages come.
+SELECT_OLDEST = (
+    select(queue_messages.c.received_at)
+    .where(queue_messages.c.body_type != EVENTS)
+    .order_by(queue_messages.c.id)
+    .limit(1)
 )
+COUNT_MESSAGES = select(func.count()).select_from(queue_messages)
+COUNT_RECIPIENTS = select(func.count()).select_from(queue_recipients)
+COUNT_HELD = select(func.count()).select_from(queue_recipients).where(_R.held == 1)
+SELECT_MESSAGE = select(queue_messages.c.id, *_MESSAGE).where(queue_messages.c.id == bindparam("of_id"))
 
 # traces
 INSERT_TRACE = insert(traces).values(

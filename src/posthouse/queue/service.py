@@ -6,15 +6,15 @@ comes second finds the lease token changed and no row to touch.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from itertools import count
 from time import time
 
 from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
-from posthouse.queue import records, traces
+from posthouse.queue import lease_records, leasing, records, traces
 from posthouse.queue.contract import EVENTS, HOLD_EXPIRED, Lease, QueuedMessage, QueuedRecipient
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.queue import LIFETIME
@@ -29,6 +29,7 @@ class QueueService:
     def __init__(self, settings: CurrentSettings, feed: Feed) -> None:
         self._settings = settings
         self._feed = feed
+        self._turns = count()
 
     def put(
         self,
@@ -58,38 +59,48 @@ class QueueService:
         owner: str,
         messages: Sequence[int] | None = None,
         destination: str | None = None,
+        most: int = 0,
+        without: Collection[str] = (),
     ) -> list[Lease]:
-        """Take up to ``limit`` due rows, oldest due first."""
-        leases = []
-        until = now + seconds
+        """Take up to ``limit`` due rows, oldest due first; of a destination by priority, senders in turn."""
+        wanted = leasing.Wanted(
+            destination=destination or "",
+            now=now,
+            rows=limit,
+            messages=most or limit,
+            owner=owner,
+            until=now + seconds,
+            without=without,
+            turn=next(self._turns) % leasing.LANES,
+        )
         if destination is not None:
-            due = tx.execute(records.SELECT_DUE_OF, {"now": now, "count": limit, "of": destination})
-        elif messages is None:
-            due = tx.execute(records.SELECT_DUE_MAIL, {"now": now, "count": limit})
+            taken = leasing.take(tx, wanted)
         else:
-            due = [(row[0], row[1]) for row in _waiting(tx, messages) if row[2] <= now][:limit]
-        for row_id, seen_token in due:
-            token = secrets.token_hex(16)
-            taken = tx.change(
-                records.TAKE,
-                {
-                    "of_id": row_id,
-                    "seen_token": seen_token,
-                    "now": now,
-                    "new_token": token,
-                    "new_owner": owner,
-                    "until": until,
-                },
-            )
-            if taken:
-                (row,) = tx.execute(records.SELECT_LEASED, {"of_id": row_id})
-                leases.append(_lease(row, token, until))
-        return leases
+            if messages is None:
+                due = tx.execute(records.SELECT_DUE_MAIL, {"now": now, "count": limit})
+            else:
+                due = [(row[0], row[1]) for row in _waiting(tx, messages) if row[2] <= now][:limit]
+            rows = (leasing.take_row(tx, row_id, seen, wanted) for row_id, seen in due)
+            taken = [each for each in rows if each is not None]
+        return [_lease(each.row, each.token, wanted.until) for each in taken]
 
-    def next_due(self, tx: Transaction, messages: Sequence[int] | None = None) -> float | None:
+    def lease_row(
+        self, tx: Transaction, row_id: int, seen: str, now: float, seconds: float, owner: str
+    ) -> Lease | None:
+        """Take one row that waits, due or not."""
+        wanted = leasing.Wanted("", now, 1, 1, owner, now + seconds)
+        taken = leasing.take_row(tx, row_id, seen, wanted, due=False)
+        return _lease(taken.row, taken.token, wanted.until) if taken is not None else None
+
+    def next_due(
+        self, tx: Transaction, messages: Sequence[int] | None = None, destination: str | None = None
+    ) -> float | None:
         """When the next row is due; None while nothing is owed."""
         if messages is not None:
             return next((float(row[2]) for row in _waiting(tx, messages)), None)
+        if destination is not None:
+            found = tx.execute(lease_records.NEXT_DUE_OF, {"of": destination})
+            return float(found[0][0]) if found else None
         due: float | None = tx.execute(records.SELECT_NEXT_MAIL)[0][0]
         return due
 
@@ -231,6 +242,9 @@ def _message_values(message: QueuedMessage) -> dict[str, object]:
 def _recipient_values(
     message_id: int, message: QueuedMessage, recipient: QueuedRecipient, expires_at: float
 ) -> dict[str, object]:
+    expires_at = max(expires_at, recipient.not_before + expires_at - message.received_at)
+    if message.deliver_by and message.by_mode.startswith("R"):
+        expires_at = min(expires_at, message.deliver_by)  # then it goes back (RFC 2852 4.1.4)
     return {
         "message_id": message_id,
         "recipient": recipient.recipient,
@@ -239,7 +253,7 @@ def _recipient_values(
         "notify": recipient.notify,
         "orcpt": recipient.orcpt,
         "due_at": max(recipient.due_at, recipient.not_before),
-        "expires_at": max(expires_at, recipient.not_before + expires_at - message.received_at),
+        "expires_at": expires_at,
         "attempts": 0,
         "held": int(bool(recipient.hold)),
         "reason": recipient.reason[: traces.MAX_TEXT],
@@ -252,6 +266,7 @@ def _recipient_values(
         "delay_told": int(recipient.delay_told),
         "status": "",
         "remote": "",
+        "lane": leasing.lane_of(message.sender, message.account_id),
     }
 
 

@@ -15,6 +15,27 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables of sending, and add to those of the queue."""
+    op.create_table(
+        "queue_destinations",
+        sa.Column("destination", schema.key_text(400), autoincrement=False, nullable=False),
+        sa.Column("paused", schema.small(), nullable=False),
+        sa.Column("paused_by", schema.key_text(320), nullable=False),
+        sa.Column("paused_at", schema.real(), nullable=False),
+        sa.Column("down_until", schema.real(), nullable=False),
+        sa.Column("failures", schema.big(), nullable=False),
+        sa.Column("reason", schema.text(), nullable=False),
+        sa.Column("tried_at", schema.real(), nullable=False),
+        sa.Column("worked_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("destination", name=op.f("pk_queue_destinations")),
+        **schema.OPTIONS,
+    )
+    op.create_index(
+        "ix_queue_destinations_failures_tried_at",
+        "queue_destinations",
+        ["failures", "tried_at"],
+        unique=False,
+    )
+    op.create_index("ix_queue_destinations_paused", "queue_destinations", ["paused"], unique=False)
     op.add_column("queue_messages", sa.Column("account_id", schema.big(), nullable=True))
     op.add_column(
         "queue_messages", sa.Column("kind", schema.ascii_text(16), server_default="", nullable=False)
@@ -27,6 +48,93 @@ def upgrade() -> None:
     )
     op.add_column(
         "queue_messages", sa.Column("require_tls", schema.small(), server_default="0", nullable=False)
+    )
+    op.create_index("ix_queue_messages_deliver_by", "queue_messages", ["deliver_by"], unique=False)
+    op.create_index("ix_queue_messages_sender_id", "queue_messages", ["sender", "id"], unique=False)
+    op.create_table(
+        "route_addresses",
+        sa.Column("route_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("address", schema.key_text(320), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("route_id", "address", name=op.f("pk_route_addresses")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "route_sources",
+        sa.Column("domain", schema.key_text(255), autoincrement=False, nullable=False),
+        sa.Column("address", schema.ascii_text(100), nullable=False),
+        sa.PrimaryKeyConstraint("domain", name=op.f("pk_route_sources")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "route_tokens",
+        sa.Column("route_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("token", schema.text(), nullable=False),
+        sa.Column("until", schema.real(), nullable=False),
+        sa.Column("fingerprint", schema.ascii_text(64), nullable=False),
+        sa.PrimaryKeyConstraint("route_id", name=op.f("pk_route_tokens")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "routes",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("position", schema.big(), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("description", schema.key_text(400), nullable=False),
+        sa.Column("recipient", schema.key_text(320), nullable=False),
+        sa.Column("sender", schema.key_text(320), nullable=False),
+        sa.Column("account", schema.key_text(320), nullable=False),
+        sa.Column("target", schema.text(), nullable=False),
+        sa.Column("port", schema.big(), nullable=False),
+        sa.Column("protocol", schema.ascii_text(8), nullable=False),
+        sa.Column("command", schema.text(), nullable=False),
+        sa.Column("security", schema.ascii_text(16), nullable=False),
+        sa.Column("verify", schema.small(), nullable=False),
+        sa.Column("username", schema.key_text(320), nullable=False),
+        sa.Column("password", schema.text(), nullable=False),
+        sa.Column("mechanism", schema.ascii_text(32), nullable=False),
+        sa.Column("token_url", schema.text(), nullable=False),
+        sa.Column("client_id", schema.text(), nullable=False),
+        sa.Column("client_secret", schema.text(), nullable=False),
+        sa.Column("refresh_token", schema.text(), nullable=False),
+        sa.Column("scope", schema.text(), nullable=False),
+        sa.Column("tries", schema.big(), nullable=False),
+        sa.Column("minutes", schema.big(), nullable=False),
+        sa.Column("all_addresses", schema.small(), nullable=False),
+        sa.Column("local_recipients", schema.small(), nullable=False),
+        sa.Column("local_senders", schema.small(), nullable=False),
+        sa.Column("hold", schema.small(), nullable=False),
+        sa.Column("etrn_networks", schema.text(), nullable=False),
+        sa.Column("etrn_accounts", schema.text(), nullable=False),
+        sa.Column("source", schema.ascii_text(100), nullable=False),
+        sa.Column("certificate", schema.key_text(255), nullable=False),
+        sa.Column("batch", schema.big(), nullable=False),
+        sa.Column("created_at", schema.real(), nullable=False),
+        sa.Column("asked_until", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routes")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "dkim_keys",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("domain_id", schema.big(), nullable=False),
+        sa.Column("selector", schema.key_text(100), nullable=False),
+        sa.Column("algorithm", schema.ascii_text(20), nullable=False),
+        sa.Column("secret_key", schema.text(), nullable=False),
+        sa.Column("public", schema.text(), nullable=False),
+        sa.Column("state", schema.ascii_text(10), nullable=False),
+        sa.Column("made_at", schema.real(), nullable=False),
+        sa.Column("since", schema.real(), nullable=False),
+        sa.Column("seen_at", schema.real(), nullable=False),
+        sa.Column("checked_at", schema.real(), nullable=False),
+        sa.Column("dns", schema.ascii_text(10), nullable=False),
+        sa.Column("note", schema.text(), nullable=False),
+        sa.Column("published", schema.ascii_text(10), nullable=False),
+        sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_dkim_keys_domain_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dkim_keys")),
+        sa.UniqueConstraint("domain_id", "selector", name=op.f("uq_dkim_keys_domain_id_selector")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
     )
     op.add_column("queue_recipients", sa.Column("priority", schema.big(), server_default="0", nullable=False))
     op.add_column(
@@ -44,10 +152,17 @@ def upgrade() -> None:
     op.add_column(
         "queue_recipients", sa.Column("remote", schema.key_text(255), server_default="", nullable=False)
     )
+    op.add_column("queue_recipients", sa.Column("lane", schema.small(), server_default="0", nullable=False))
     op.create_index(
-        "ix_queue_recipients_held_destination_due_at",
+        "ix_queue_recipients_held_destination_due_at_id",
         "queue_recipients",
-        ["held", "destination", "due_at"],
+        ["held", "destination", "due_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_queue_recipients_held_destination_priority_lane_due_at",
+        "queue_recipients",
+        ["held", "destination", "priority", "lane", "due_at"],
         unique=False,
     )
     op.create_index(
