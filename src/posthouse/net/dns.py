@@ -154,7 +154,7 @@ class Resolver:
         ttl = float(found.chaining_result.minimum_ttl)
         return Answer("found", tuple(sorted(rows)), authentic, ttl, canonical=canonical)
 
-    def _missing(self, error: dns.resolver.NXDOMAIN) -> Answer:
+    def _missing(self, error: Any) -> Answer:
         try:
             (response,) = list(error.responses().values())[-1:]
         except (AttributeError, ValueError, dns.exception.DNSException):

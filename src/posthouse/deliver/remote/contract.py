@@ -68,9 +68,12 @@ class TlsPolicies(Protocol):
     async def policy(self, way: Way, host: Host, *, require_tls: bool = False) -> TlsPolicy | Said:
         """The policy for one host of a way; or why it may not be asked (4xx: later, 5xx: never)."""
 
-    def outcome(self, way: Way, host: Host, policy: TlsPolicy, tls: str, trouble: str) -> None:
+    def outcome(
+        self, way: Way, host: Host, policy: TlsPolicy, tls: str, trouble: str, *, verified: bool = False
+    ) -> None:
         """After a session: ``tls`` is the version ("" for clear text), ``trouble`` a result type of RFC 8460 4.3
-        ("" for success). For reports and for the memory of each domain's best level. Never raises, never waits."""
+        ("" for success). ``verified``: the certificate was good for the host although nothing demanded it. For
+        reports and for the memory of each domain's best level. Never raises, never waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,9 @@ class DnsHostFinder:
         answered = [each for each in answers if each.state != "failed"]
         failed = next((each for each in answers if each.state == "failed"), None)
         if not addresses and failed is not None:
-            return _Found(named, trouble=f"the addresses of {named.name} cannot be found out: {failed.reason}")
+            return _Found(
+                named, trouble=f"the addresses of {named.name} cannot be found out: {failed.reason}"
+            )
         # One family that is not answered must not make a signed host look unsigned.
         authentic = named.secure and all(each.authentic for each in answered)
         if named.secure and not authentic and any(each.canonical for each in answered):
@@ -225,9 +227,7 @@ class DnsHostFinder:
         return self._ourselves.named(found.named.name) or self._reaches_us(found)
 
     def _reaches_us(self, found: _Found) -> bool:
-        return any(
-            "/" not in each and self._ourselves.at(each, found.named.port) for each in found.addresses
-        )
+        return any("/" not in each and self._ourselves.at(each, found.named.port) for each in found.addresses)
 
     def _limited(self, found: Sequence[_Found]) -> tuple[Host, ...]:
         """As hosts, each address once, and not more than are wanted in all."""

@@ -19,7 +19,9 @@ MOST_HOSTS = 200
 
 _ID = re.compile(r"[A-Za-z0-9]{1,32}\Z")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z")
-_HOST = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
+_HOST = re.compile(
+    r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z"
+)
 
 
 class BadPolicy(Exception):
@@ -112,7 +114,7 @@ def _host(value: str) -> str:
 def _mode(values: dict[str, str]) -> Mode:
     for mode in ("enforce", "testing", "none"):
         if values.get("mode") == mode:
-            return mode  # type: ignore[return-value]
+            return mode
     raise BadPolicy("its mode is none of enforce, testing and none")
 
 

@@ -77,7 +77,9 @@ class PolicyFetcher:
             raise FetchFailed("sts-policy-fetch-error", f"{host} has no address {answer.reason}".strip())
         addresses = [each for each in answer.rows if self._allowed(each)][:MOST_ADDRESSES]
         if not addresses:
-            raise FetchFailed("sts-policy-fetch-error", f"{host} leads to {answer.rows[0]}, not a public address")
+            raise FetchFailed(
+                "sts-policy-fetch-error", f"{host} leads to {answer.rows[0]}, not a public address"
+            )
         for address in addresses[:-1]:
             try:
                 return await self._get(host, address)
@@ -100,7 +102,9 @@ class PolicyFetcher:
                 raise FetchFailed("sts-policy-fetch-error", f"{host} answers {response.status_code}")
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if kind != "text/plain":
-                raise FetchFailed("sts-policy-invalid", f"{host} sends {kind[:50] or 'no type'}, not text/plain")
+                raise FetchFailed(
+                    "sts-policy-invalid", f"{host} sends {kind[:50] or 'no type'}, not text/plain"
+                )
             content = bytearray()
             async for piece in response.aiter_raw():
                 content += piece

@@ -130,7 +130,9 @@ class TlsMemory:
         waiting, self._waiting = list(self._waiting.items()), {}
         days = self._settings.now[settings_tls_out.MEMORY_DAYS]
         for start in range(0, len(waiting), CHUNK):
-            piece = sorted(waiting[start : start + CHUNK])  # in one order: writers of other processes wait, not clash
+            piece = sorted(
+                waiting[start : start + CHUNK]
+            )  # in one order: writers of other processes wait, not clash
             for domain, was, now in await self._database.run(_write, piece, self._clock(), days * DAY):
                 log.warning("tls.downgraded", domain=domain, before=WORDS[was], now=WORDS[now])
 
@@ -138,7 +140,7 @@ class TlsMemory:
         """Remove domains that got no mail for longer than anything is remembered."""
         days = max(self._settings.now[settings_tls_out.MEMORY_DAYS], 30)
         while await self._database.run(_remove_old, self._clock() - days * DAY):
-            await asyncio.sleep(0)
+            pass
 
     def forget(self, domain: str) -> None:
         """Drop what is not written yet; the row is the caller's to remove."""

@@ -33,9 +33,7 @@ wanted it so. ``good`` and ``bad`` count sessions. ``trouble`` is a result type 
 _C = tls_domains.c
 
 SELECT = select(tls_domains).where(_C.domain == bindparam("of_domain"))
-_FOUND = or_(
-    _C.domain.like(bindparam("pattern"), escape="!"), _C.host.like(bindparam("pattern"), escape="!")
-)
+_FOUND = or_(_C.domain.like(bindparam("pattern"), escape="!"), _C.host.like(bindparam("pattern"), escape="!"))
 SELECT_PAGE = (
     select(tls_domains)
     .where(_C.domain > bindparam("after"), _FOUND)
