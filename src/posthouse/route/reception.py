@@ -1,8 +1,8 @@
 """Answers RCPT (``receive.contract.Reception``): who may reach whom, and whether there is room.
 
-Strangers reach local recipients only. That is decided on the parsed address alone: whatever a local part
-looks like (``user%elsewhere``, ``elsewhere!user``, ``"a@b"``) it is a name in its own domain and is never
-read as a route.
+Strangers reach what is ours only: mailboxes, what leads outside through our aliases, and recipients of routes that
+treat them as local. That is decided on the parsed address alone: whatever a local part looks like
+(``user%elsewhere``, ``elsewhere!user``, ``"a@b"``) it is a name in its own domain and is never read as a route.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.log import logger
 from posthouse.route.quota import full
 from posthouse.route.reservations import Reservations
-from posthouse.route.resolve import Destination, Router
+from posthouse.route.resolve import OWN_NAMES, Destination, Router
+from posthouse.route.ways import RouteWays
+from posthouse.settings import route as settings_route
+from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Appender
 
 _log = logger("route")
@@ -24,18 +27,33 @@ _log = logger("route")
 class ReceptionDesk:
     """Decides on recipients, one at a time."""
 
-    def __init__(self, router: Router, database: Database, appender: Appender) -> None:
+    def __init__(
+        self,
+        router: Router,
+        database: Database,
+        appender: Appender,
+        ways: RouteWays,
+        settings: CurrentSettings,
+    ) -> None:
         self._router = router
         self._database = database
         self._appender = appender
+        self._ways = ways
+        self._settings = settings
         self._reservations = Reservations()
 
-    async def recipient(self, address: Address, origin: Origin, size: int) -> None:
-        """Return when the recipient may be accepted; raise Refusal otherwise."""
+    async def recipient(
+        self, address: Address, origin: Origin, size: int, sender: Address | None = None
+    ) -> None:
+        """Return when the recipient may be accepted; raise Refusal otherwise. ``sender`` None is the null
+        reverse-path."""
         try:
+            await self._check_sender(origin, sender)
             destination = await self._router.resolve(address)
             if destination.kind == "local" and destination.account is not None:
                 await self._reserve(destination.account, origin, size)
+                return
+            if await self._may_leave(address, destination, origin, sender):
                 return
         except DatabaseUnavailable as problem:
             raise our_fault(str(problem)) from problem
@@ -43,7 +61,7 @@ class ReceptionDesk:
             _log.error(
                 "alias.loop", recipient=address.key, via=" -> ".join(destination.via), trace=origin.trace
             )
-        raise _refusal(address, destination, origin)
+        raise _refusal(address, destination)
 
     async def may_send_as(self, account_id: int, address: Address) -> bool:
         """Whether an account may use this address as its sender: everything that leads to its mailbox."""
@@ -58,6 +76,46 @@ class ReceptionDesk:
         """The transaction ended: its promised space is free again."""
         self._reservations.release(origin.trace)
 
+    def _is_known(self, origin: Origin) -> bool:
+        """Whether the peer may send to anybody: it has signed in, or is in a trusted network."""
+        trusted = self._settings.now[settings_route.RELAY_NETWORKS]
+        return origin.account_id is not None or settings_route.within(origin.address, trusted)
+
+    async def _check_sender(self, origin: Origin, sender: Address | None) -> None:
+        """Strangers that send as one of us have to sign in, where that is wanted."""
+        if not self._settings.now[settings_route.OWN_SENDERS] or self._is_known(origin):
+            return
+        if await self._ways.treats_as_local(sender):
+            raise Refusal(530, "5.7.0", "Sign in to send with an address of this server")
+
+    async def _may_leave(
+        self, address: Address, destination: Destination, origin: Origin, sender: Address | None
+    ) -> bool:
+        """Whether the recipient is accepted to be sent onward. False: the destination itself says what is wrong.
+        Raises Refusal for what may not leave, or has no way."""
+        if destination.kind == "return" and sender is not None:
+            # Such addresses are made for notices only; with others they would be a way around every filter.
+            raise Refusal(550, "5.7.1", "This address takes delivery notices only, from the null sender")
+        onward = destination.onward(address)
+        if onward is None:
+            return False
+        account_id = origin.account_id
+        if destination.kind == "foreign" and not self._is_known(origin):
+            route = await self._ways.route(onward, sender, account_id, local=False)
+            if route is None or not route.for_strangers:
+                raise Refusal(
+                    550, "5.7.1", "Relaying denied: this server takes mail for its own domains only"
+                )
+        way = await self._ways.way(onward, sender, account_id)
+        if not isinstance(way, Refusal):
+            return True
+        if destination.kind == "unknown":
+            return False
+        if destination.kind == "outside":
+            cause = f"alias {' -> '.join(destination.via)} -> {destination.target}: {way}"
+            raise Refusal(550, "5.1.1", "No such user here", cause=cause)
+        raise way
+
     async def _reserve(self, account: Account, origin: Origin, size: int) -> None:
         if not account.quota:
             return
@@ -70,32 +128,17 @@ class ReceptionDesk:
         self._reservations.promise(origin.trace, account.id, size)
 
 
-def _refusal(address: Address, destination: Destination, origin: Origin) -> Refusal:
-    """The answer for a recipient that is not local. It never tells where an alias leads."""
+def _refusal(address: Address, destination: Destination) -> Refusal:
+    """The answer for a recipient that leads nowhere. It never tells where an alias leads."""
     via = " -> ".join(destination.via)
     match destination.kind:
-        case "foreign" if origin.account_id is None:
-            return Refusal(550, "5.7.1", "Relaying denied: this server takes mail for its own domains only")
-        case "foreign":
-            return Refusal(
-                550,
-                "5.7.1",
-                "Sending to other servers is not possible yet: this server delivers to its own domains only",
-            )
-        case "outside":
-            return Refusal(
-                550,
-                "5.7.1",
-                "This address leads to another server, and sending there is not possible yet",
-                cause=f"alias {via} -> {destination.target}",
-            )
         case "disabled":
             return Refusal(550, "5.2.1", "This mailbox is disabled")
         case "loop":
             return Refusal(
                 451, "4.4.6", "This address is misconfigured on our side (it leads in a circle)", cause=via
             )
-        case _ if address.local.lower() == "postmaster":
+        case _ if address.local.lower() in OWN_NAMES:
             # RFC 5321 4.5.1: never refused for good; there is just nobody here yet.
             return Refusal(450, "4.2.1", "No mailbox exists here yet, please try again later")
         case _ if destination.via:

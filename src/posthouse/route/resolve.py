@@ -1,9 +1,10 @@
-"""From a recipient's address to its destination: aliases are followed, with a limit and an eye on loops."""
+"""From a recipient's address to its destination: aliases are followed, with a limit and an eye on loops; return
+addresses of forwarded mail (SRS) lead back to the sender they were made from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from posthouse.directory.contract import Account, Directory
 from posthouse.mail.address import Address, parse_address
@@ -11,7 +12,12 @@ from posthouse.mail.address import Address, parse_address
 MAX_ALIASES = 10
 """Aliases one address may lead through; what is longer is a mistake like a loop is."""
 
-Kind = Literal["local", "disabled", "unknown", "foreign", "outside", "loop"]
+POSTMASTER = "postmaster"
+OWN_NAMES = (POSTMASTER, "abuse")
+"""Names that reach somebody in every domain of ours (RFC 5321 4.5.1, RFC 2142 2 and 4). The other names of RFC 2142 are
+for services (hostmaster: DNS, webmaster: HTTP) that this server does not run; an alias makes them."""
+
+Kind = Literal["local", "disabled", "unknown", "foreign", "outside", "return", "loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +25,10 @@ class Destination:
     """Where a recipient leads.
 
     ``local``: to ``account``. ``disabled``: to ``account``, which is not active. ``unknown``: a domain of
-    ours, but nobody there. ``foreign``: not our domain. ``outside``: through aliases of ours to ``target``,
-    which is not ours. ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a
-    plus sign, ``via`` the aliases it went through.
+    ours, but nobody there (a route may be for it). ``foreign``: not our domain. ``outside``: through aliases of ours
+    to ``target``, which is not ours. ``return``: a return address of ours; ``target`` is the original sender.
+    ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a plus sign, ``via`` the aliases it
+    went through.
     """
 
     kind: Kind
@@ -30,19 +37,49 @@ class Destination:
     target: str = ""
     via: tuple[str, ...] = ()
 
+    def onward(self, address: Address) -> Address | None:
+        """Whom mail for ``address`` is sent to when it may leave by a way (``contract.Ways``): None where it leads to
+        a mailbox, or nowhere at all."""
+        if self.kind in ("local", "disabled", "loop"):
+            return None
+        if not self.target:
+            return address
+        try:
+            return parse_address(self.target)
+        except ValueError:
+            return None
+
+
+class Returns(Protocol):
+    """What return addresses of forwarded mail lead to (``origin.srs``)."""
+
+    async def original(self, address: Address) -> Address | None:
+        """The sender that an address of ours was made from; None for what is no such address, or too old, or not
+        made by us. Raises DatabaseUnavailable."""
+
 
 class Router:
     """Resolves recipients with the directory. Raises DatabaseUnavailable when it cannot be asked."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, returns: Returns | None = None) -> None:
         self._directory = directory
+        self._returns = returns
 
     async def resolve(self, address: Address) -> Destination:
         """Where this address leads. The postmaster, bare or at a domain of ours, leads to an account whatever
-        aliases say, as long as there is one (RFC 5321 4.5.1)."""
+        aliases say, unless they lead outside, and as long as there is an account (RFC 5321 4.5.1); so does ``abuse``,
+        to the postmaster's where there is nobody else."""
         destination = await self._follow(address)
-        if destination.kind in ("local", "foreign") or not _is_postmaster(address):
+        if destination.kind in ("local", "foreign", "outside"):
             return destination
+        if self._returns is not None and destination.kind == "unknown" and _may_be_return(address):
+            original = await self._returns.original(address)
+            if original is not None:
+                return Destination("return", target=str(original))
+        if (name := _base(address)) not in OWN_NAMES:
+            return destination
+        if name != POSTMASTER:
+            return await self.resolve(Address(POSTMASTER, address.domain))
         account = await self._directory.postmaster(address.domain)
         if account is None:
             return destination
@@ -71,5 +108,9 @@ class Router:
                 return Destination("unknown", target=target.forward, via=tuple(via))
 
 
-def _is_postmaster(address: Address) -> bool:
-    return address.local.partition("+")[0].lower() == "postmaster"
+def _base(address: Address) -> str:
+    return address.local.partition("+")[0].lower()
+
+
+def _may_be_return(address: Address) -> bool:
+    return address.local[:4].upper() in ("SRS0", "SRS1")

@@ -32,6 +32,7 @@ from posthouse.deliver.local import LocalDelivery
 from posthouse.deliver.worker import DeliveryWorker
 from posthouse.directory.live import LiveSettings
 from posthouse.directory.passwords import Passwords
+from posthouse.directory.routes_live import RouteBook
 from posthouse.directory.service import DirectoryService
 from posthouse.http.parts import HttpParts
 from posthouse.manage.context import Context, LiveState
@@ -47,6 +48,7 @@ from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import Router
+from posthouse.route.ways import RouteWays
 from posthouse.server import (
     with_backup,
     with_bans,
@@ -58,6 +60,7 @@ from posthouse.server import (
     with_observation,
     with_probation,
     with_setup,
+    with_suppressions,
 )
 from posthouse.server.built import Built
 from posthouse.server.pieces import (
@@ -93,6 +96,7 @@ ATTACHMENTS = (
     with_events.attach,
     with_identity.attach,
     with_setup.attach,
+    with_suppressions.attach,
     with_http.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
@@ -150,7 +154,10 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         queue = QueueService(settings, feed)
         refusals = Refusals(database, settings)
         router = Router(directory)
-        reception = ReceptionDesk(router, database, store.appender)
+        book = RouteBook(database, feed)
+        stack.callback(book.close)
+        ways = RouteWays(book, directory, settings)
+        reception = ReceptionDesk(router, database, store.appender, ways, settings)
         acceptance = AcceptanceDesk(
             durability=durability,
             database=database,
