@@ -12,7 +12,7 @@ from time import time
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Transaction
-from posthouse.directory import records, roles
+from posthouse.directory import dkim, records, roles
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address, target_address
@@ -82,6 +82,7 @@ def remove_domain(
             "refused",
         )
     roles.forget_domain(tx, domain_id)
+    dkim.forget_domain(tx, domain_id)
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
     tx.change(records.DELETE_DOMAIN_ACCOUNTS, owned)
     tx.change(records.DELETE_DOMAIN, {"of_id": domain_id})

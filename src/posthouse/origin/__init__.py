@@ -1,5 +1,3 @@
-"""Where a message really comes from: SPF, DKIM, DMARC and ARC as algorithms that ask for DNS answers and do
-no I/O.
-
-Nothing here yet: it comes with the screening of senders and the signing of outgoing mail.
+"""Where a message really comes from: DKIM and ARC as algorithms that are handed the DNS answers and do no I/O, and
+SRS, which rewrites the sender of what is forwarded. SPF and DMARC come with the screening of senders.
 """
