@@ -23,6 +23,8 @@ PROGRAMS = {
     "postfix": ("postfix", "/usr/sbin/postfix"),
     "node": ("node", "nodejs"),
     "knotd": ("knotd", "/usr/sbin/knotd"),
+    "nsd": ("nsd", "/usr/sbin/nsd"),
+    "unbound": ("unbound", "/usr/sbin/unbound"),
 }
 """Where a part is looked for, if not by its own name on the path."""
 
