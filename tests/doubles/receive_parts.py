@@ -136,7 +136,9 @@ class MemoryReception:
     broken: Exception | None = None
     gate: asyncio.Event | None = None
 
-    async def recipient(self, address: Address, origin: Origin, size: int) -> None:
+    async def recipient(
+        self, address: Address, origin: Origin, size: int, sender: Address | None = None
+    ) -> None:
         self.reserved[origin.trace] = self.reserved.get(origin.trace, 0) + size
         if self.gate is not None:
             await self.gate.wait()

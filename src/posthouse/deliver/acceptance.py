@@ -1,8 +1,9 @@
 """The moment of the 250 (``receive.contract.Acceptance``): everything in one unit of work, durable before
 it returns.
 
-Recipients that lead to a mailbox get their copy at once, all others become queue rows, and the trace is
-written, in the same transaction. A crash before the reply leaves nothing, after it everything.
+Recipients that lead to a mailbox get their copy at once, all others become queue rows (those that an address of ours
+sends on: of messages of their own), and trace and notices are written, in the same transaction. A crash before the
+reply leaves nothing, after it everything.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from time import time
 
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.deliver.contract import Notices
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of
-from posthouse.deliver.plan import Copy, Plan, plan_for
+from posthouse.deliver.delivered import Written, notices_of
+from posthouse.deliver.plan import Copy, Plan
+from posthouse.deliver.planning import ForwardSender, Planner
 from posthouse.deliver.told import private_of
-from posthouse.deliver.unit import AcceptanceUnit, AppendFailed
+from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, queued_message
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
@@ -24,6 +28,7 @@ from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.queue.contract import Queue
 from posthouse.queue.refusals import Refusals
+from posthouse.route.contract import Ways
 from posthouse.route.quota import full
 from posthouse.route.resolve import Router
 from posthouse.settings.contract import CurrentSettings, Setting
@@ -36,7 +41,8 @@ _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 class AcceptanceDesk:
     """Accepts messages. ``free_space`` is the setting of how many bytes must stay free where bodies are kept,
-    ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970."""
+    ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
+    to, ``forward_sender`` with which sender it is sent on, ``notices`` writes notices of what is delivered."""
 
     def __init__(
         self,
@@ -52,11 +58,15 @@ class AcceptanceDesk:
         settings: CurrentSettings,
         free_space: Setting[int],
         clock: Callable[[], float] = time,
+        ways: Ways | None = None,
+        forward_sender: ForwardSender | None = None,
+        notices: Notices | None = None,
     ) -> None:
         self._durability = durability
         self._database = database
         self._appender = appender
-        self._router = router
+        self._planner = Planner(router, ways, forward_sender)
+        self._notices = notices
         self._bodies = bodies
         self._refusals = refusals
         self._facts = facts
@@ -88,7 +98,7 @@ class AcceptanceDesk:
 
     async def _accept(self, envelope: Envelope, body: Body, per_recipient: bool) -> list[Outcome]:
         facts = await facts_of(self._facts, body)
-        plan = await plan_for(self._router, envelope)
+        plan = await self._planner.plan_for(envelope, self._clock())
         self._break_loops(plan, body, facts, per_recipient)
         if per_recipient:
             await self._check_room(plan, body.size)
@@ -109,7 +119,7 @@ class AcceptanceDesk:
         if per_recipient:
             for copy in circles:
                 plan.refuse(copy, refusal)
-        elif len(circles) == len(plan.copies) and not plan.waiting:
+        elif len(circles) == len(plan.copies) and not plan.waiting and not plan.forwards:
             raise refusal
 
     async def _check_room(self, plan: Plan, size: int) -> None:
@@ -125,9 +135,17 @@ class AcceptanceDesk:
         refusal: whatever the recipients were told at RCPT stands."""
         private = private_of(self._settings.now, body, facts, plan.sender)
         while True:
+            written = await self._write_notices(plan, body)
             try:
                 await self._durability.commit(
-                    [body], self._unit.run, plan, body, facts, self._clock(), private
+                    [body, *(each.body for each in written)],
+                    self._unit.run,
+                    plan,
+                    body,
+                    facts,
+                    self._clock(),
+                    private,
+                    written,
                 )
                 counters.delivered += len(plan.copies)
                 return
@@ -141,6 +159,14 @@ class AcceptanceDesk:
                 _log.exception("accept.express_failed", trace=plan.envelope.origin.trace)
                 for copy in list(plan.copies):
                     self._postpone(plan, copy, f"not delivered at once ({type(failure).__name__})")
+            finally:
+                for each in written:
+                    each.body.discard()
+
+    async def _write_notices(self, plan: Plan, body: Body) -> list[Written]:
+        if self._notices is None or not plan.sender or not plan.copies:
+            return []
+        return await notices_of(self._notices, self._bodies, plan, queued_message(plan, body), body.buffer())
 
     def _postpone(self, plan: Plan, copy: Copy, reason: str) -> None:
         _log.warning(

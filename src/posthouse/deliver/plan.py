@@ -1,15 +1,16 @@
-"""Who gets a copy at once and who waits in the queue: decided before the unit of work begins."""
+"""Who gets a copy at once, who waits in the queue, and where each of those is sent: decided before the unit of work
+begins."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from posthouse.directory.contract import Account
 from posthouse.mail.envelope import Envelope, Recipient
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal
-from posthouse.queue.contract import QueuedRecipient
-from posthouse.route.resolve import Router
+from posthouse.queue.contract import LOCAL, QueuedRecipient
 
 EXPRESS = 100
 """Copies delivered within the accepting unit; further recipients are queued and due at once, so that one
@@ -26,22 +27,39 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
-    """A queue row to be, for the recipients at these places. ``account`` where it is known."""
+    """A queue row to be, for the recipients at these places. ``account`` where it is known, ``destination`` the queue's
+    word for where it goes."""
 
     places: list[int]
     account: Account | None
     reason: str
+    destination: str = LOCAL
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forward:
+    """What leads outside through an address of ours: a queue row to be, of a message of its own with this ``sender``
+    ("" the null path). ``via`` is the address of ours, ``target`` where it leads."""
+
+    places: list[int]
+    target: str
+    sender: str
+    destination: str
+    via: str
+    reason: str = ""
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is to happen to one message. ``queue_id`` is set once the unit ran."""
+    """What is to happen to one message. ``queue_id`` (and, by sender, ``forward_ids``) are set once the unit ran."""
 
     envelope: Envelope
     copies: list[Copy] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+    forwards: list[Forward] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
     queue_id: int = 0
+    forward_ids: dict[str, int] = field(default_factory=dict)
 
     @property
     def sender(self) -> str:
@@ -51,11 +69,15 @@ class Plan:
     @property
     def pending(self) -> bool:
         """Whether anything is left to be accepted."""
-        return bool(self.copies or self.waiting)
+        return bool(self.copies or self.waiting or self.forwards)
 
     def recipient(self, place: int) -> Recipient:
         """The recipient at a place of the envelope."""
         return self.envelope.recipients[place]
+
+    def names(self, places: list[int]) -> str:
+        """The recipients at these places, for the trace."""
+        return " ".join(f"<{self.recipient(place).address}>" for place in places)
 
     def refuse(self, copy: Copy, refusal: Refusal) -> None:
         """Drop a copy; its recipients are refused."""
@@ -69,51 +91,91 @@ class Plan:
 
     def queued(self) -> list[QueuedRecipient]:
         """The queue rows; recipients that lead to one mailbox share the first one's row."""
-        rows = []
-        for waiting in self.waiting:
-            recipient = self.recipient(waiting.places[0])
-            rows.append(
-                QueuedRecipient(
-                    recipient=str(recipient.address),
-                    destination="local",
-                    account_id=waiting.account.id if waiting.account is not None else None,
-                    notify=",".join(sorted(recipient.notify)),
-                    orcpt=recipient.orcpt,
-                    reason=waiting.reason,
-                )
+        return [
+            self._row(
+                waiting.places[0],
+                str(self.recipient(waiting.places[0]).address),
+                waiting.destination,
+                waiting.reason,
+                account_id=waiting.account.id if waiting.account is not None else None,
+                notify=self.notify(waiting.places),
+                orcpt=self.recipient(waiting.places[0]).orcpt,
             )
-        return rows
+            for waiting in self.waiting
+        ]
+
+    def forwarded(self) -> Iterator[tuple[str, list[QueuedRecipient]]]:
+        """The queue rows of what leads outside, by the sender with which it is sent on. The original recipient is
+        told along (RFC 3461 4.2), so that a notice names an address its reader knows."""
+        by_sender: dict[str, list[QueuedRecipient]] = {}
+        for forward in self.forwards:
+            recipient = self.recipient(forward.places[0])
+            row = self._row(
+                forward.places[0],
+                forward.target,
+                forward.destination,
+                forward.reason,
+                notify=self.notify(forward.places),
+                orcpt=recipient.orcpt or orcpt_of(str(recipient.address)),
+            )
+            by_sender.setdefault(forward.sender, []).append(row)
+        yield from by_sender.items()
+
+    def notify(self, places: list[int]) -> str:
+        """NOTIFY of recipients that share a row: what any of them asked for; "" where one left it out."""
+        asked = [self.recipient(place).notify for place in places]
+        words = frozenset().union(*asked)
+        if len(words) > 1:
+            words -= {"NEVER"}
+        return ",".join(sorted(words)) if all(asked) else _and_failures(words)
 
     def outcomes(self) -> list[Outcome]:
         """What became of each recipient, in the envelope's order."""
         summaries = {place: "delivered to mailbox" for copy in self.copies for place in copy.places}
         for waiting in self.waiting:
             summaries.update(dict.fromkeys(waiting.places, f"queued as {self.queue_id}"))
+        for forward in self.forwards:
+            queue_id = self.forward_ids.get(forward.sender, 0)
+            summaries.update(dict.fromkeys(forward.places, f"queued as {queue_id}"))
         return [
             Outcome(recipient, self.refusals.get(place), summaries.get(place, ""))
             for place, recipient in enumerate(self.envelope.recipients)
         ]
 
+    def _row(
+        self,
+        place: int,
+        recipient: str,
+        destination: str,
+        reason: str,
+        *,
+        account_id: int | None = None,
+        notify: str = "",
+        orcpt: str = "",
+    ) -> QueuedRecipient:
+        return QueuedRecipient(
+            recipient=recipient,
+            destination=destination,
+            account_id=account_id,
+            notify=notify,
+            orcpt=orcpt,
+            reason=reason,
+            not_before=self.envelope.terms.not_before,
+            hold=self.envelope.hold,
+        )
 
-async def plan_for(router: Router, envelope: Envelope) -> Plan:
-    """Resolve every recipient. One that no longer leads to a mailbox (it did at RCPT) waits in the queue;
-    several that lead to one mailbox share a copy. Raises DatabaseUnavailable."""
-    plan = Plan(envelope)
-    by_account: dict[int, Copy] = {}
-    for place, recipient in enumerate(envelope.recipients):
-        destination = await router.resolve(recipient.address)
-        account = destination.account
-        if destination.kind != "local" or account is None:
-            reason = f"the address led nowhere when the message was accepted ({destination.kind})"
-            plan.waiting.append(Waiting([place], account, reason))
-        elif account.id in by_account:
-            by_account[account.id].places.append(place)
-        else:
-            by_account[account.id] = Copy(account, [place])
-    # Always in the same order: two units that want the same mailboxes must not wait for each other.
-    copies = sorted(by_account.values(), key=lambda copy: copy.account.id)
-    plan.copies = copies[:EXPRESS]
-    plan.waiting.extend(
-        Waiting(copy.places, copy.account, "many recipients, delivered in turn") for copy in copies[EXPRESS:]
+
+def _and_failures(words: frozenset[str]) -> str:
+    """NOTIFY where some gave none, which stands for failures and delays (RFC 3461 4.1)."""
+    if not words:
+        return ""
+    return ",".join(sorted((words - {"NEVER"}) | {"FAILURE", "DELAY"}))
+
+
+def orcpt_of(address: str) -> str:
+    """An address as ORCPT has it (RFC 3461 4.2; RFC 6533 3 for UTF-8)."""
+    if not address.isascii():
+        return f"utf-8;{address}"
+    return "rfc822;" + "".join(
+        letter if "!" <= letter <= "~" and letter not in "+=" else f"+{ord(letter):02X}" for letter in address
     )
-    return plan

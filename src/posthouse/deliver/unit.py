@@ -5,15 +5,19 @@ It may run more than once and leaves nothing behind but rows and the plan's ``qu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from posthouse.bodies.contract import Bodies, Body
 from posthouse.cluster import events
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import new_copy
+from posthouse.deliver.delivered import Written
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.told import received
 from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
-from posthouse.queue.contract import Queue, QueuedMessage
+from posthouse.queue.contract import FORWARD, Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
 from posthouse.store.contract import Appender, Facts, StoreRefusal
 
@@ -37,14 +41,28 @@ class AcceptanceUnit:
         self._bodies = bodies
 
     def run(
-        self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float, private: dict[str, str]
+        self,
+        tx: Transaction,
+        plan: Plan,
+        body: Body,
+        facts: Facts,
+        now: float,
+        private: dict[str, str],
+        notices: Sequence[Written] = (),
     ) -> None:
-        """Deliver the copies, put the queue rows, write trace and events; ``private`` is what these may tell of the
-        content. Raises AppendFailed."""
+        """Deliver the copies, put the queue rows and the notices of what is delivered, write trace and events;
+        ``private`` is what these may tell of the content. Raises AppendFailed."""
         rows = self._deliver(tx, plan, body, facts, now)
-        if plan.waiting:
+        if plan.waiting or plan.forwards:
             self._bodies.claim(tx, body.digest, body.size)
-            plan.queue_id = self._queue.put(tx, _queued_message(plan, body), plan.queued())
+        if plan.waiting:
+            plan.queue_id = self._queue.put(tx, queued_message(plan, body), plan.queued())
+        for sender, recipients in plan.forwarded():
+            plan.forward_ids[sender] = self._queue.put(tx, _forwarded_message(plan, body, sender), recipients)
+        for written in notices:
+            self._bodies.claim(tx, written.body.digest, written.body.size)
+            message = replace(written.notice.message, body=written.body.digest, size=written.body.size)
+            self._queue.put(tx, message, written.notice.recipients)
         traces.write(tx, _story(plan, body, facts, rows, now))
         trace = plan.envelope.origin.trace
         events.write(
@@ -78,8 +96,10 @@ class AcceptanceUnit:
         return delivered
 
 
-def _queued_message(plan: Plan, body: Body) -> QueuedMessage:
+def queued_message(plan: Plan, body: Body) -> QueuedMessage:
+    """The shared half of the queue rows of a plan."""
     envelope = plan.envelope
+    terms = envelope.terms
     return QueuedMessage(
         trace=envelope.origin.trace,
         body=body.digest,
@@ -90,7 +110,17 @@ def _queued_message(plan: Plan, body: Body) -> QueuedMessage:
         envid=envelope.envid,
         smtputf8=envelope.smtputf8,
         body_type=envelope.body,
+        priority=terms.priority,
+        account_id=envelope.origin.account_id,
+        deliver_by=terms.deliver_by,
+        by_mode=terms.by_mode,
+        require_tls=terms.require_tls,
     )
+
+
+def _forwarded_message(plan: Plan, body: Body, sender: str) -> QueuedMessage:
+    """The same for what is sent on by an address of ours: it is ours then, whoever submitted it."""
+    return replace(queued_message(plan, body), sender=sender, kind=FORWARD, account_id=None)
 
 
 def _story(
@@ -103,8 +133,17 @@ def _story(
     source = f"from <{plan.sender}> over {origin.protocol} by {origin.address}{who}"
     entries = [*envelope.trace_notes, ("accept", f"{body.size} bytes {source}, body {body.digest}")]
     for waiting in plan.waiting:
-        names = " ".join(f"<{plan.recipient(place).address}>" for place in waiting.places)
-        entries.append(("queue", f"{names} queued as {plan.queue_id}: {waiting.reason}"))
+        why = f": {waiting.reason}" if waiting.reason else ""
+        names = plan.names(waiting.places)
+        entries.append(("queue", f"{names} queued as {plan.queue_id} for {waiting.destination}{why}"))
+    for forward in plan.forwards:
+        queued = f"queued as {plan.forward_ids[forward.sender]} for {forward.destination}"
+        entries.append(
+            (
+                "queue",
+                f"{plan.names(forward.places)} leads to <{forward.target}>, from <{forward.sender}>: {queued}",
+            )
+        )
     for place, refusal in plan.refusals.items():
         entries.append(("accept", f"<{plan.recipient(place).address}> refused: {refusal}"))
     first = 0
@@ -121,5 +160,5 @@ def _story(
 
 def _delivery(plan: Plan, delivered: tuple[Copy, int, int]) -> tuple[str, str]:
     copy, _, uid = delivered
-    names = " ".join(f"<{plan.recipient(place).address}>" for place in copy.places)
+    names = plan.names(copy.places)
     return "deliver", f"{names} delivered to INBOX of {copy.account.address} as UID {uid}"

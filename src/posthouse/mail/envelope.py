@@ -37,6 +37,21 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """How a message wants to be treated on its way. Times are seconds since 1970, 0.0 where none was given.
+
+    ``not_before``: it is to be sent later (FUTURERELEASE, RFC 4865). ``deliver_by``: it is of no use afterwards, and
+    ``by_mode`` says what happens then: ``R`` or ``N``, with ``T`` for trace (DELIVERBY, RFC 2852). ``priority``: -9 to
+    9 (MT-PRIORITY, RFC 6710). ``require_tls``: never in clear text (REQUIRETLS, RFC 8689)."""
+
+    not_before: float = 0.0
+    deliver_by: float = 0.0
+    by_mode: str = ""
+    priority: int = 0
+    require_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """Sender and recipients of one transaction. ``sender`` is None for the null reverse-path ``<>``."""
 
@@ -48,5 +63,8 @@ class Envelope:
     ret: str = ""
     envid: str = ""
     received_at: float = 0.0
+    terms: Terms = Terms()
+    hold: str = ""
+    """Not "": nothing is delivered before an administrator releases it; why, as the queue's word."""
     trace_notes: tuple[tuple[str, str], ...] = field(default=())
     """(stage, text) pairs that receive and screen gathered; written with the message's trace."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from posthouse.mail.envelope import Terms
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.log import logger
-from posthouse.receive import authentication, content
+from posthouse.receive import authentication, content, extensions
+from posthouse.receive.contract import Etrn
 from posthouse.receive.intake import too_large
 from posthouse.receive.parts import Kind
 from posthouse.receive.refused import note_refused
+from posthouse.receive.terms import terms_of
 from posthouse.receive.transaction import Transaction
 from posthouse.settings import smtp
 from posthouse.wire.smtp import State, reply
-from posthouse.wire.smtp.command import Mail, Rcpt, parse_hello, parse_mail, parse_rcpt
+from posthouse.wire.smtp.command import Mail, Rcpt, parse_etrn, parse_hello, parse_mail, parse_rcpt
 
 if TYPE_CHECKING:
     from posthouse.receive.session import Session
@@ -27,7 +30,7 @@ _OK = reply(250, "2.0.0", "OK")
 _HELP = reply(
     214,
     "2.0.0",
-    "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS AUTH QUIT",
+    "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS AUTH ETRN QUIT",
     "This server speaks SMTP as RFC 5321 describes it",
 )
 _HELP_LMTP = reply(
@@ -47,34 +50,14 @@ def hello(session: Session, argument: str, verb: str) -> None:
     session.state = State.READY
     session.note("helo", f"{verb} {session.hello}")
     host = session.parts.hostname
-    session.write(reply(250, "", host) if verb == "HELO" else reply(250, "", host, *extensions(session)))
-
-
-def extensions(session: Session) -> list[str]:
-    """What is announced now, a line each."""
-    settings = session.settings.now
-    lines = [
-        "PIPELINING",
-        f"SIZE {settings[smtp.MAX_MESSAGE_SIZE]}",
-        "8BITMIME",
-        "SMTPUTF8",
-        "ENHANCEDSTATUSCODES",
-        "CHUNKING",
-    ]
-    if session.can_start_tls:
-        lines.append("STARTTLS")
-    mechanisms = authentication.offered(session)
-    if mechanisms:
-        lines.append("AUTH " + " ".join(mechanisms))
-    most = settings[smtp.MAX_TRANSACTIONS]
-    lines.append(f"LIMITS {f'MAILMAX={most} ' if most else ''}RCPTMAX={settings[smtp.MAX_RECIPIENTS]}")
-    lines.append("HELP")
-    return lines
+    session.write(
+        reply(250, "", host) if verb == "HELO" else reply(250, "", host, *extensions.announced(session))
+    )
 
 
 def mail(session: Session, argument: str) -> None:
     """MAIL (RFC 5321 4.1.1.2)."""
-    parsed = parse_mail(argument)
+    parsed = parse_mail(argument, extensions.mail_parameters(session))
     settings = session.settings.now
     if session.kind is Kind.SUBMISSION and session.account_id is None:
         raise sign_in_first(session)
@@ -82,10 +65,12 @@ def mail(session: Session, argument: str) -> None:
         raise Refusal(421, "4.7.0", "Too many messages over one connection, closing", close=True)
     if parsed.size > settings[smtp.MAX_MESSAGE_SIZE]:
         raise too_large(settings[smtp.MAX_MESSAGE_SIZE])
+    known = session.account_id is not None
+    terms = terms_of(parsed, settings, session.parts.clock(), known=known)
     if session.account_id is not None and parsed.sender is not None and settings[smtp.SENDER_MUST_BE_OWN]:
-        session.run(_mail_of_own(session, parsed, session.account_id))
+        session.run(_mail_of_own(session, parsed, terms, session.account_id))
     else:
-        _begin(session, parsed)
+        _begin(session, parsed, terms)
 
 
 def sign_in_first(session: Session) -> Refusal:
@@ -94,22 +79,27 @@ def sign_in_first(session: Session) -> Refusal:
     return Refusal(530, "5.7.0", text)
 
 
-async def _mail_of_own(session: Session, parsed: Mail, account_id: int) -> None:
+async def _mail_of_own(session: Session, parsed: Mail, terms: Terms, account_id: int) -> None:
     assert parsed.sender is not None
     if not await session.parts.reception.may_send_as(account_id, parsed.sender):
         refusal = Refusal(553, "5.7.1", "This sender address is not yours")
         await note_refused(session, None, "mail", f"{parsed.sender}: {refusal.text}", refusal.code)
         raise refusal
-    _begin(session, parsed)
+    _begin(session, parsed, terms)
 
 
-def _begin(session: Session, parsed: Mail) -> None:
+def _begin(session: Session, parsed: Mail, terms: Terms) -> None:
     session.transactions += 1
     trace = f"{session.trace}.{session.transactions}"
     word = session.protocol_word(smtputf8=parsed.smtputf8)
-    transaction = session.transaction = Transaction(session.origin(trace, word), parsed)
+    transaction = session.transaction = Transaction(session.origin(trace, word), parsed, terms)
     transaction.note("mail", str(parsed.sender) if parsed.sender is not None else "<>")
+    transaction.note_terms()
     session.state = State.MAIL
+    if parsed.priority is not None and parsed.priority != terms.priority:
+        # RFC 6710 4.1: whoever asked is told what came of it.
+        session.write(reply(250, "2.3.6", f"{terms.priority} is the new priority assigned"))
+        return
     session.write(_SENDER_OK)
 
 
@@ -117,7 +107,9 @@ def rcpt(session: Session, argument: str) -> None:
     """RCPT (RFC 5321 4.1.1.3)."""
     transaction = session.transaction
     assert transaction is not None
-    parsed = parse_rcpt(argument, smtputf8=transaction.mail.smtputf8)
+    parsed = parse_rcpt(
+        argument, smtputf8=transaction.mail.smtputf8, announced=extensions.rcpt_parameters(session)
+    )
     if len(transaction.answers) >= session.settings.now[smtp.MAX_RECIPIENTS]:
         raise Refusal(452, "4.5.3", "Too many recipients; send the rest in another message")
     if transaction.knows(parsed):
@@ -128,7 +120,7 @@ def rcpt(session: Session, argument: str) -> None:
 
 async def _rcpt(session: Session, transaction: Transaction, parsed: Rcpt) -> None:
     try:
-        await session.parts.reception.recipient(parsed.address, transaction.origin, transaction.mail.size)
+        await _ask(session, transaction, parsed)
     except Refusal as refusal:
         text = f"{parsed.address}: {refusal}"
         log.info(
@@ -143,6 +135,18 @@ async def _rcpt(session: Session, transaction: Transaction, parsed: Rcpt) -> Non
         session.refuse(refusal, counts=session.account_id is None and session.kind is not Kind.LMTP)
         return
     _accepted(session, transaction, parsed)
+
+
+async def _ask(session: Session, transaction: Transaction, parsed: Rcpt) -> None:
+    """Whether this recipient may be added. Raises Refusal."""
+    parts, origin, mail = session.parts, transaction.origin, transaction.mail
+    await parts.reception.recipient(parsed.address, origin, mail.size, mail.sender)
+    if parts.suppressions is not None and origin.account_id is not None:
+        refusal = await parts.suppressions.check(parsed.address, mail.sender)
+        if refusal is not None:
+            raise refusal
+    if parts.limits is not None:
+        await parts.limits.check(origin, mail.sender, len(transaction.recipients) + 1, mail.size)
 
 
 def _accepted(session: Session, transaction: Transaction, parsed: Rcpt) -> None:
@@ -208,6 +212,26 @@ async def _starttls(session: Session) -> None:
         session.close()
 
 
+def etrn(session: Session, argument: str) -> None:
+    """ETRN (RFC 1985): mail that waits for a node is sent to it."""
+    asked = session.parts.etrn
+    if asked is None:
+        raise Refusal(502, "5.5.1", "Command not implemented")
+    session.run(_etrn(session, asked, parse_etrn(argument)))
+
+
+async def _etrn(session: Session, asked: Etrn, node: str) -> None:
+    try:
+        waiting = await asked.request(node, session.origin(session.trace))
+    except Refusal as refusal:
+        await note_refused(session, None, "etrn", f"{node}: {refusal.text}", refusal.code)
+        raise
+    if waiting:
+        session.write(reply(253, "2.0.0", f"{waiting} pending messages for node {node} started"))
+    else:
+        session.write(reply(251, "2.0.0", f"No messages waiting for node {node}"))
+
+
 def _no_argument(verb: str, argument: str) -> None:
     if argument:
         raise Refusal(501, "5.5.4", f"{verb} takes no argument")
@@ -229,5 +253,6 @@ HANDLERS: dict[str, Handler] = {
     "QUIT": quit_,
     "STARTTLS": starttls,
     "AUTH": authentication.auth,
+    "ETRN": etrn,
 }
 """By verb; BDAT is not here, as its octets must be dealt with in any state."""

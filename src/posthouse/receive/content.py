@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from posthouse.mail import mime
@@ -13,12 +14,17 @@ from posthouse.observe import spans
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
-from posthouse.receive.contract import Body
+from posthouse.receive import identity
+from posthouse.receive.binary import in_lines
+from posthouse.receive.contract import Body, SendingLimits
+from posthouse.receive.header import HeaderFacts
 from posthouse.receive.intake import Intake, too_large
 from posthouse.receive.parts import Kind
 from posthouse.receive.refused import note_refused
+from posthouse.receive.terms import allowed_priority
 from posthouse.receive.transaction import Transaction
 from posthouse.settings import smtp
+from posthouse.settings.contract import Settings
 from posthouse.wire.smtp import Content, State, out_of_place, refusal_reply, reply
 from posthouse.wire.smtp.command import parse_bdat
 
@@ -38,6 +44,8 @@ def data(session: Session, argument: str) -> None:
         raise Refusal(501, "5.5.4", "DATA takes no argument")
     transaction = session.transaction
     assert transaction is not None
+    if transaction.mail.body == "BINARYMIME":
+        raise Refusal(503, "5.5.1", "A message with BODY=BINARYMIME comes by BDAT")
     transaction.intake = _intake(session, transaction)
     session.reader.begin_data()
     session.write(_GO_AHEAD)
@@ -72,13 +80,18 @@ def bdat(session: Session, argument: str) -> None:
 def _intake(session: Session, transaction: Transaction) -> Intake:
     """The way into a new spool. Raises Refusal when there is no room for it."""
     parts = session.parts
-    submitted = session.kind is Kind.SUBMISSION or session.account_id is not None
+    settings = session.settings.now
+    known = session.account_id is not None
+    submitted = session.kind is Kind.SUBMISSION or known
+    hidden = known and settings[smtp.HIDE_SUBMITTER]
     now = parts.clock()
     return Intake(
         parts.acceptance.spool(),
-        session.settings.now,
+        settings,
         parts.hostname,
-        lambda facts: transaction.new_fields(facts, parts.hostname, now, submitted=submitted),
+        lambda facts: transaction.new_fields(facts, parts.hostname, now, submitted=submitted, hidden=hidden),
+        judged=known and identity.is_checked(settings),
+        binary=transaction.mail.body == "BINARYMIME",
     )
 
 
@@ -98,17 +111,61 @@ def arrived(session: Session, piece: Content) -> None:
             assert intake.problem is not None
             session.say_and_close(refusal_reply(intake.problem))
             return
+        if intake.waiting:
+            session.run(_judge_and_go_on(session, transaction, intake, done=piece.done))
+            return
     if not piece.done:
         return
-    chunk = session.chunk
-    if chunk is None or chunk.last:
+    if _is_last(session):
         session.run(_finish(session, transaction))
-        return
+    else:
+        _answer_chunk(session, transaction)
+
+
+def _is_last(session: Session) -> bool:
+    return session.chunk is None or session.chunk.last
+
+
+def _answer_chunk(session: Session, transaction: Transaction) -> None:
+    chunk, intake = session.chunk, transaction.intake
+    assert chunk is not None
     problem = transaction.problem or (intake.problem if intake is not None else None)
     if problem is not None:
         session.refuse(problem)
     else:
         session.write(reply(250, "2.0.0", f"{chunk.size} octets received"))
+
+
+async def _judge_and_go_on(session: Session, transaction: Transaction, intake: Intake, *, done: bool) -> None:
+    """Somebody's header is complete: look whose name it bears, then take what follows."""
+    await _judge(session, transaction, intake)
+    if not done:
+        return
+    if _is_last(session):
+        await _finish(session, transaction)
+    else:
+        _answer_chunk(session, transaction)
+
+
+async def _judge(session: Session, transaction: Transaction, intake: Intake) -> None:
+    account_id = session.account_id
+    assert account_id is not None
+    reception = session.parts.reception
+    try:
+        changes = await identity.judge(
+            intake.facts,
+            session.account,
+            transaction.mail.sender,
+            session.settings.now,
+            lambda address: reception.may_send_as(account_id, address),
+        )
+    except Refusal as refusal:
+        intake.reject(refusal)
+    except Exception as error:
+        log.error("message.judge_failed", trace=transaction.origin.trace, exc_info=error)
+        intake.reject(our_fault())
+    else:
+        intake.admit(changes.add, changes.drop)
 
 
 async def _finish(session: Session, transaction: Transaction) -> None:
@@ -133,12 +190,22 @@ async def _finish(session: Session, transaction: Transaction) -> None:
 async def _accept(session: Session, transaction: Transaction) -> Sequence[Outcome]:
     if transaction.problem is not None:
         raise transaction.problem
-    assert transaction.intake is not None
-    body = transaction.intake.finish()
+    intake = transaction.intake
+    assert intake is not None
+    intake.close()
+    if intake.waiting:
+        await _judge(session, transaction, intake)
+    body = intake.finish()
     try:
-        if transaction.intake.facts.composite:
+        if intake.encode:
+            plain = await in_lines(body, session.parts.acceptance)
+            body.discard()
+            body = plain
+        if intake.facts.composite:
             await check_depth(body, session.settings.now[smtp.MAX_MIME_DEPTH])
         parts = session.parts
+        take_priority(transaction, intake.facts, session.settings.now)
+        await count(parts.limits, transaction, body.size)
         envelope = transaction.envelope(parts.clock(), session.notes.items())
         outcomes = await parts.acceptance.accept(envelope, body, per_recipient=session.kind is Kind.LMTP)
     finally:
@@ -189,6 +256,26 @@ async def _refused(session: Session, transaction: Transaction, refusal: Refusal)
     session.write(refusal_reply(refusal) * count)
     if refusal.close:
         session.close()
+
+
+async def count(limits: SendingLimits | None, transaction: Transaction, size: int) -> None:
+    """Count a message that is about to be accepted; it may have to wait for somebody's look. Raises Refusal."""
+    if limits is None:
+        return
+    number = len(transaction.recipients)
+    transaction.hold = await limits.take(transaction.origin, transaction.mail.sender, number, size)
+    if transaction.hold:
+        transaction.note("limits", f"held ({transaction.hold})")
+
+
+def take_priority(transaction: Transaction, facts: HeaderFacts, settings: Settings) -> None:
+    """Where MAIL gave no priority, a signed-in user's MT-Priority field does (RFC 6758 3)."""
+    if facts.priority is None or transaction.mail.priority is not None:
+        return
+    if transaction.origin.account_id is not None:
+        priority = allowed_priority(facts.priority, settings, known=True)
+        transaction.terms = replace(transaction.terms, priority=priority)
+        transaction.note("mail", f"priority {priority} by the MT-Priority field")
 
 
 async def check_depth(body: Body, deepest: int) -> None:

@@ -11,6 +11,7 @@ from posthouse.mail.address import Address
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.mime import Buffer
 from posthouse.mail.outcome import Outcome as Outcome
+from posthouse.mail.refusal import Refusal
 
 
 class Body(Protocol):
@@ -52,14 +53,46 @@ class Acceptance(Protocol):
 class Reception(Protocol):
     """Answers RCPT (route/ and directory/ together)."""
 
-    async def recipient(self, address: Address, origin: Origin, size: int) -> None:
+    async def recipient(
+        self, address: Address, origin: Origin, size: int, sender: Address | None = None
+    ) -> None:
         """Return when this recipient may be accepted from this origin with a message of ``size`` declared
-        bytes (0 = not declared); raise Refusal otherwise: relaying denied, no such user, mailbox full (used
-        plus in flight; the reservation ends with ``release``), remote domain not possible yet."""
+        bytes (0 = not declared) and this ``sender`` (None: the null reverse-path); raise Refusal otherwise: relaying
+        denied, no such user, mailbox full (used plus in flight; the reservation ends with ``release``), no way."""
 
     async def may_send_as(self, account_id: int, address: Address) -> bool:
-        """Whether a signed-in account may use this address as MAIL FROM: its own address, with or without a
-        detail (``+…``), or an alias that leads to it. Asked only while ``smtp.sender_must_be_own`` is on."""
+        """Whether a signed-in account may use this address as MAIL FROM, and in From and Sender: its own address,
+        with or without a detail (``+…``), or an alias that leads to it. Asked only while
+        ``smtp.sender_must_be_own`` is on."""
 
     def release(self, origin: Origin) -> None:
         """The transaction of this origin (by trace id) ended: free its quota reservations."""
+
+
+class SendingLimits(Protocol):
+    """How much somebody may send. Asked about everybody's mail: a signed-in account's (``origin.account_id``) and a
+    stranger's (``origin.address``)."""
+
+    async def check(self, origin: Origin, sender: Address | None, recipients: int, size: int) -> None:
+        """At RCPT, before the recipient with this number (from 1) is accepted; ``size`` as declared, 0 if it was not.
+        Counts nothing. Raises Refusal (450 4.7.1, say) when it is too much already."""
+
+    async def take(self, origin: Origin, sender: Address | None, recipients: int, size: int) -> str:
+        """The message is complete and about to be accepted: count it. "" when all is well; a word of the queue
+        (``HOLD_BURST``) when it is to be kept until somebody looked at it. Raises Refusal."""
+
+
+class Suppressions(Protocol):
+    """Addresses that mail is no longer sent to, because it came back."""
+
+    async def check(self, recipient: Address, sender: Address | None) -> Refusal | None:
+        """At RCPT of a signed-in sender: the refusal of an address that is on the list. Raises DatabaseUnavailable."""
+
+
+class Etrn(Protocol):
+    """Starts the delivery of mail that waits to be asked for (RFC 1985)."""
+
+    async def request(self, node: str, origin: Origin) -> int:
+        """How many recipients waited for ``node`` (a domain, in its normal form; with ``@`` before it, its subdomains
+        too; or ``#`` and a queue's name) and get their mail now. Raises Refusal: 459 where this peer may not ask, 458
+        or 451 where it cannot be done now."""

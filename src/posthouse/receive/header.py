@@ -11,7 +11,10 @@ from posthouse.mail.refusal import Refusal
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*(?:\r\n|\Z)")
 _NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
 _MBOX_LINE = re.compile(rb">?From [^\r\n]*\r\n")
-_COUNTED = frozenset((b"received", b"return-path", b"date", b"message-id", b"content-type"))
+_COUNTED = frozenset(
+    (b"received", b"return-path", b"date", b"message-id", b"content-type", b"from", b"sender", b"mt-priority")
+)
+_PRIORITY = re.compile(rb"\s*(0|-?[1-9])\s*(?:\([^()]*\)\s*)?")
 
 
 @dataclass(slots=True)
@@ -26,6 +29,12 @@ class HeaderFacts:
     composite: bool = False
     """Whether the message may have parts within parts: its type is multipart/… or message/…"""
     foreign_paths: list[tuple[int, int]] = field(default_factory=list)
+    authors: list[bytes] = field(default_factory=list)
+    """The value of each From field as it stands, folded."""
+    senders: list[tuple[bytes, int, int]] = field(default_factory=list)
+    """The value of each Sender field, and where the field begins and ends."""
+    priority: int | None = None
+    """What MT-Priority says (RFC 6758), if it can be read."""
 
 
 class HeaderGate:
@@ -136,10 +145,21 @@ def _note(facts: HeaderFacts, name: bytes, found: re.Match[bytes], hostname: str
         facts.date = True
     elif name == b"message-id":
         facts.message_id = True
+    elif name == b"from":
+        facts.authors.append(_value(found))
+    elif name == b"sender":
+        facts.senders.append((_value(found), *found.span()))
+    elif name == b"mt-priority":
+        number = _PRIORITY.fullmatch(_value(found))
+        facts.priority = int(number[1]) if number is not None else None
     else:
         facts.composite = (
             found[0][len(name) :].lstrip(b" \t:\r\n").lower().startswith((b"multipart/", b"message/"))
         )
+
+
+def _value(found: re.Match[bytes]) -> bytes:
+    return found[0].partition(b":")[2]
 
 
 def _written_by(received: bytes, hostname: str) -> bool:

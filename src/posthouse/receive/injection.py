@@ -80,7 +80,8 @@ class Injector:
         refused: dict[str, Refusal] = {}
         for address in recipients:
             try:
-                await self._parts.reception.recipient(address, transaction.origin, transaction.mail.size)
+                mail = transaction.mail
+                await self._parts.reception.recipient(address, transaction.origin, mail.size, mail.sender)
             except Refusal as refusal:
                 refused[address.key] = refusal
                 text = f"{address}: {refusal}"

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from posthouse.directory.contract import Account, ScramKeys, SignIn
-from posthouse.receive.contract import Acceptance, Reception
+from posthouse.receive.contract import Acceptance, Etrn, Reception, SendingLimits, Suppressions
 from posthouse.receive.trace import new_trace
 from posthouse.settings.contract import CurrentSettings
 
@@ -26,7 +26,8 @@ class Doorkeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What every receiving session shares. ``hostname`` is our name in greetings and Received lines."""
+    """What every receiving session shares. ``hostname`` is our name in greetings and Received lines. Without
+    ``limits`` everybody may send as much as they like, without ``etrn`` ETRN is not announced."""
 
     hostname: str
     settings: CurrentSettings
@@ -35,6 +36,9 @@ class Parts:
     directory: Doorkeeper
     clock: Callable[[], float] = time.time
     trace: Callable[[], str] = new_trace
+    limits: SendingLimits | None = None
+    suppressions: Suppressions | None = None
+    etrn: Etrn | None = None
 
 
 class Kind(Enum):

@@ -32,19 +32,27 @@ def rfc5322_date(now: float) -> str:
 
 
 def received_field(
-    origin: Origin, hostname: str, now: float, *, recipient: Address | None = None, smtputf8: bool = False
+    origin: Origin,
+    hostname: str,
+    now: float,
+    *,
+    recipient: Address | None = None,
+    smtputf8: bool = False,
+    hidden: bool = False,
 ) -> bytes:
     """The field, folded, with its CRLF. ``recipient`` only when it is the single one: naming one of
-    several, or several, would tell recipients of each other (RFC 5321 7.2)."""
-    lines = [f"Received: from {_sender(origin)}", f"by {hostname} with {origin.protocol}"]
+    several, or several, would tell recipients of each other (RFC 5321 7.2). ``hidden``: without the from clause,
+    which would tell everybody where a person's computer stands."""
+    by = f"by {hostname} with {origin.protocol}"
     if origin.tls and _CIPHER.fullmatch(origin.tls):
-        lines[1] += f" ({origin.tls})"
+        by += f" ({origin.tls})"
+    lines = [f"Received: {by}"] if hidden else [f"Received: from {_sender(origin)}", by]
     lines.append(f"id {origin.trace}")
     named = str(recipient) if recipient is not None else ""
     # The address stands in a comment-free place, so what needs no quoting is safe as it is; UTF-8 only
     # where it may stand.
     if named and (smtputf8 or named.isascii()) and named.isprintable():
-        lines[2] += f" for <{named}>"
+        lines[-1] += f" for <{named}>"
     return ("\r\n\t".join(lines) + f"; {rfc5322_date(now)}\r\n").encode()
 
 

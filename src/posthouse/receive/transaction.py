@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posthouse.mail.envelope import Envelope, Origin, Recipient
+from posthouse.mail.envelope import Envelope, Origin, Recipient, Terms
 from posthouse.mail.refusal import Refusal
 from posthouse.receive.header import HeaderFacts
 from posthouse.receive.intake import Intake
@@ -14,6 +14,9 @@ from posthouse.wire.smtp.command import Mail, Rcpt
 _MAX_NOTES = 100
 
 
+_AT_ONCE = Terms()
+
+
 class Transaction:
     """What is known of a message before and while it comes.
 
@@ -21,11 +24,15 @@ class Transaction:
     order: the index of its recipient (LMTP owes a reply for each RCPT, also when an address was given twice).
     """
 
-    __slots__ = ("_places", "answers", "intake", "mail", "notes", "origin", "problem", "recipients")
+    __slots__ = (
+        "_places", "answers", "hold", "intake", "mail", "notes", "origin", "problem", "recipients", "terms"
+    )  # fmt: skip
 
-    def __init__(self, origin: Origin, mail: Mail) -> None:
+    def __init__(self, origin: Origin, mail: Mail, terms: Terms = _AT_ONCE) -> None:
         self.origin = origin
         self.mail = mail
+        self.terms = terms
+        self.hold = ""
         self.recipients: list[Recipient] = []
         self.answers: list[int] = []
         self.notes: list[tuple[str, str]] = []
@@ -45,11 +52,15 @@ class Transaction:
             self.recipients.append(Recipient(rcpt.address, rcpt.notify, rcpt.orcpt))
         self.answers.append(place)
 
-    def new_fields(self, facts: HeaderFacts, hostname: str, now: float, *, submitted: bool) -> bytes:
+    def new_fields(
+        self, facts: HeaderFacts, hostname: str, now: float, *, submitted: bool, hidden: bool = False
+    ) -> bytes:
         """The fields for the top of the message. To submitted mail a missing Date and Message-ID are added (RFC 6409
-        8.2, 8.3)."""
+        8.2, 8.3). ``hidden``: nothing is told of where it came from."""
         only = self.recipients[0].address if len(self.recipients) == 1 else None
-        fields = received_field(self.origin, hostname, now, recipient=only, smtputf8=self.mail.smtputf8)
+        fields = received_field(
+            self.origin, hostname, now, recipient=only, smtputf8=self.mail.smtputf8, hidden=hidden
+        )
         if submitted and not facts.date:
             fields += b"Date: %b\r\n" % rfc5322_date(now).encode("ascii")
         if submitted and not facts.message_id:
@@ -61,6 +72,21 @@ class Transaction:
         if len(self.notes) < _MAX_NOTES:
             self.notes.append((stage, text))
 
+    def note_terms(self) -> None:
+        """Tell the trace how the message wants to be treated."""
+        terms = self.terms
+        said = []
+        if terms.not_before:
+            said.append(f"not before {rfc5322_date(terms.not_before)}")
+        if terms.deliver_by:
+            said.append(f"by {rfc5322_date(terms.deliver_by)} (mode {terms.by_mode})")
+        if self.mail.priority is not None:
+            said.append(f"priority {terms.priority} (asked for {self.mail.priority})")
+        if terms.require_tls:
+            said.append("only over TLS")
+        if said:
+            self.note("mail", ", ".join(said))
+
     def envelope(self, now: float, notes: Iterable[tuple[str, str]]) -> Envelope:
         """The finished envelope. ``notes`` are those of the connection."""
         mail = self.mail
@@ -68,11 +94,14 @@ class Transaction:
             origin=self.origin,
             sender=mail.sender,
             recipients=tuple(self.recipients),
-            body=mail.body,
+            # What cannot be stored line by line was encoded on its way in.
+            body="8BITMIME" if mail.body == "BINARYMIME" else mail.body,
             smtputf8=mail.smtputf8,
             ret=mail.ret,
             envid=mail.envid,
             received_at=now,
+            terms=self.terms,
+            hold=self.hold,
             trace_notes=(*notes, *self.notes),
         )
 

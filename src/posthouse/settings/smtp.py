@@ -139,3 +139,44 @@ SENDER_MUST_BE_OWN = Setting(
     "Refuse MAIL FROM of a signed-in user unless the address is theirs: the account's own, or an alias "
     "that leads to it.",
 )
+
+FROM_MUST_BE_OWN = Setting(
+    "smtp.from_must_be_own",
+    "refuse",
+    "What becomes of a signed-in user's message whose From names somebody else: refuse it, add a Sender field that "
+    "names the account, or off: let it pass. Without smtp.sender_must_be_own it always passes.",
+    choices=("refuse", "sender", "off"),
+)
+
+HIDE_SUBMITTER = Setting(
+    "smtp.hide_submitter",
+    True,
+    "Leave the address and the name of a signed-in user's computer out of the Received field. The trace keeps both.",
+)
+
+FUTURE_RELEASE = Setting(
+    "smtp.future_release",
+    30 * 86400.0,
+    "How far ahead mail may be sent later (FUTURERELEASE, and send_at of the API). 0 means not at all.",
+    unit="seconds",
+    minimum=0,
+    maximum=366 * 86400,
+)
+
+DELIVER_BY_MINIMUM = Setting(
+    "smtp.deliver_by_minimum",
+    60,
+    "The shortest time within which a message may ask to be delivered or returned (DELIVERBY with mode R).",
+    unit="seconds",
+    minimum=1,
+    maximum=999_999_999,
+)
+
+HIGHEST_PRIORITY = Setting(
+    "smtp.highest_priority",
+    3,
+    "The highest priority that signed-in users may give their mail (MT-PRIORITY, -9 to 9). Strangers cannot raise "
+    "theirs above 0.",
+    minimum=0,
+    maximum=9,
+)

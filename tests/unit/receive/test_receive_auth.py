@@ -86,7 +86,7 @@ async def test_submission_adds_date_and_message_id_where_they_lack() -> None:
     server = Reception()
     talk = submission(server)
     talk.say(f"AUTH PLAIN {GOOD}")
-    for header in (b"From: a\r\n", b"date: x\r\n", b"MESSAGE-ID: <1@x>\r\nDate: y\r\n"):
+    for header in (b"From: anna@example.org\r\n", b"date: x\r\n", b"MESSAGE-ID: <1@x>\r\nDate: y\r\n"):
         talk.say(
             "MAIL FROM:<anna@example.org>", "RCPT TO:<bert@example.org>", "DATA", header + b"\r\nx\r\n.\r\n"
         )

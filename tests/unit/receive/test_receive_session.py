@@ -25,9 +25,13 @@ async def test_greeting_and_extensions() -> None:
         "250-PIPELINING",
         f"250-SIZE {50 * 1024 * 1024}",
         "250-8BITMIME",
+        "250-BINARYMIME",
         "250-SMTPUTF8",
         "250-ENHANCEDSTATUSCODES",
         "250-CHUNKING",
+        "250-DSN",
+        "250-MT-PRIORITY",
+        "250-DELIVERBY 60",
         "250-LIMITS MAILMAX=10000 RCPTMAX=1000",
         "250 HELP",
         "",
@@ -515,7 +519,7 @@ async def test_commands_without_a_message() -> None:
     said = talk.codes(
         "NOOP", "NOOP arg", "HELP", "HELP MAIL", "VRFY anna", "VRFY", "EXPN list", "RSET", "RSET x", "ETRN x"
     )
-    assert said == ["250", "250", "214", "214", "252", "501", "502", "250", "501", "500"]
+    assert said == ["250", "250", "214", "214", "252", "501", "502", "250", "501", "503"]
     assert talk.codes("MAIL FROM:<>", "EHLO", "STARTTLS", "AUTH PLAIN", "LHLO c") == [
         "503",
         "501",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from typing import NamedTuple
 
 from posthouse.mail.refusal import Refusal
 
@@ -12,6 +14,22 @@ _ORCPT = re.compile(r"[A-Za-z0-9!#$&'*+\-./^_`{|}~]+;\S+")
 _MAX_ORCPT = 500
 _MAX_ENVID = 100
 _MAX_SIZE_DIGITS = 20
+_BY = re.compile(r"([+-]?[0-9]{1,9});([NR])(T?)", re.IGNORECASE)
+_HOLD_FOR = re.compile(r"[1-9][0-9]{0,8}")
+_HOLD_UNTIL = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE | re.ASCII,
+)
+_PRIORITY = re.compile(r"0|-?[1-9]", re.ASCII)
+
+
+class By(NamedTuple):
+    """BY (RFC 2852 4): deliver within ``seconds`` (negative: the time is over already), else ``mode`` says what
+    happens: ``R`` return the message, ``N`` notify the sender. ``trace``: tell of each relay."""
+
+    seconds: int
+    mode: str
+    trace: bool
 
 
 def split_parameters(text: str) -> dict[str, str | None]:
@@ -88,3 +106,38 @@ def orcpt(value: str | None, *, smtputf8: bool) -> str:
     if not value.isascii() and not smtputf8:
         raise bad("This ORCPT needs SMTPUTF8")
     return value
+
+
+def by(value: str | None) -> By:
+    """BY (RFC 2852 4). A message that is to be returned must have some time left."""
+    found = _BY.fullmatch(value or "")
+    if found is None:
+        raise bad("BY takes seconds and a mode, like 3600;R")
+    seconds, mode = int(found[1]), found[2].upper()
+    if mode == "R" and seconds <= 0:
+        raise bad("BY with mode R takes more than 0 seconds")
+    return By(seconds, mode, bool(found[3]))
+
+
+def hold_for(value: str | None) -> int:
+    """HOLDFOR (RFC 4865 4): seconds."""
+    if value is None or not _HOLD_FOR.fullmatch(value):
+        raise bad("HOLDFOR takes seconds")
+    return int(value)
+
+
+def hold_until(value: str | None) -> float:
+    """HOLDUNTIL (RFC 4865 4): a date-time of RFC 3339, as seconds since 1970."""
+    if value is None or not _HOLD_UNTIL.fullmatch(value):
+        raise bad("HOLDUNTIL takes a time like 2030-01-31T08:00:00Z")
+    try:
+        return datetime.fromisoformat(value.upper()).timestamp()
+    except (ValueError, OverflowError):
+        raise bad("HOLDUNTIL takes a time like 2030-01-31T08:00:00Z") from None
+
+
+def priority(value: str | None) -> int:
+    """MT-PRIORITY (RFC 6710 5): -9 to 9."""
+    if value is None or not _PRIORITY.fullmatch(value):
+        raise bad("MT-PRIORITY takes a number from -9 to 9")
+    return int(value)

@@ -34,6 +34,7 @@ VERBS = frozenset(
         "STARTTLS",
         "AUTH",
         "EXPN",
+        "ETRN",
     ]
 )
 """Every verb that is carried out or refused by name."""
@@ -78,6 +79,12 @@ _TABLE: dict[str, dict[State, bytes]] = {
         State.RCPT: _IN_TRANSACTION,
         State.CHUNKS: _IN_TRANSACTION,
     },
+    "ETRN": {
+        State.CONNECTED: _HELLO_FIRST,
+        State.MAIL: _IN_TRANSACTION,
+        State.RCPT: _IN_TRANSACTION,
+        State.CHUNKS: _IN_TRANSACTION,
+    },
 }
 """The reply to a verb in a state where it may not come. Verbs and states that are not here are allowed."""
 
@@ -89,7 +96,7 @@ def out_of_place(verb: str, state: State, *, lmtp: bool = False) -> bytes | None
     """The reply that refuses ``verb`` in ``state``, or None when it may come."""
     if verb not in VERBS or verb in _ELSEWHERE[lmtp]:
         return _NOT_HERE if verb in NOT_IMPLEMENTED else _UNKNOWN
-    if verb in NOT_IMPLEMENTED:
+    if verb in NOT_IMPLEMENTED or (lmtp and verb == "ETRN"):
         return _NOT_HERE
     refused = _TABLE.get(verb, {}).get(state)
     # RFC 2033 4.2 wants 503 where RFC 5321 has 554.

@@ -14,12 +14,14 @@ from posthouse.wire.smtp.command import (
     Mail,
     parse_auth,
     parse_bdat,
+    parse_etrn,
     parse_hello,
     parse_line,
     parse_mail,
     parse_rcpt,
     parse_response,
 )
+from posthouse.wire.smtp.parameters import By
 
 
 def test_verbs_are_case_insensitive_and_spaces_are_tolerated() -> None:
@@ -52,6 +54,13 @@ def test_octets_that_no_command_has(line: bytes) -> None:
             Mail(Address("ä", "b.example"), 12345, "8BITMIME", True, "HDRS", "a+2Bb"),
         ),
         ("FROM:<a@b.example> BODY=7BIT AUTH=a+40b", Mail(Address("a", "b.example"))),
+        ("FROM:<> body=binarymime", Mail(None, body="BINARYMIME")),
+        ("FROM:<> BY=120;rt", Mail(None, by=By(120, "R", True))),
+        ("FROM:<> BY=-5;N", Mail(None, by=By(-5, "N", False))),
+        ("FROM:<> HOLDFOR=86400 MT-PRIORITY=-9", Mail(None, hold_for=86400, priority=-9)),
+        ("FROM:<> HOLDUNTIL=2030-01-31T08:00:00Z", Mail(None, hold_until=1896076800.0)),
+        ("FROM:<> holduntil=2030-01-31t09:00:00.5+01:00", Mail(None, hold_until=1896076800.5)),
+        ("FROM:<> REQUIRETLS MT-PRIORITY=0", Mail(None, require_tls=True, priority=0)),
     ],
 )
 def test_mail(argument: str, expected: Mail) -> None:
@@ -83,7 +92,22 @@ def test_mail(argument: str, expected: Mail) -> None:
         ("FROM:<a@b.example> SIZE=1 size=2", 501, "5.5.4"),
         ("FROM:<a@b.example> SMTPUTF8=yes", 501, "5.5.4"),
         ("FROM:<a@b.example> BODY=9BIT", 501, "5.5.4"),
-        ("FROM:<a@b.example> BODY=BINARYMIME", 555, "5.6.1"),
+        ("FROM:<a@b.example> BY=10", 501, "5.5.4"),
+        ("FROM:<a@b.example> BY=0;R", 501, "5.5.4"),
+        ("FROM:<a@b.example> BY=-1;R", 501, "5.5.4"),
+        ("FROM:<a@b.example> BY=1234567890;N", 501, "5.5.4"),
+        ("FROM:<a@b.example> BY=\u0661;N", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDFOR", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDFOR=0", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDFOR=1234567890", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDUNTIL=tomorrow", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDUNTIL=2030-02-31T08:00:00Z", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDUNTIL=2030-01-31T08:00:00", 501, "5.5.4"),
+        ("FROM:<a@b.example> HOLDUNTIL=2030-01-31T08:00:00Z HOLDFOR=5", 501, "5.5.4"),
+        ("FROM:<a@b.example> MT-PRIORITY=10", 501, "5.5.4"),
+        ("FROM:<a@b.example> MT-PRIORITY=-0", 501, "5.5.4"),
+        ("FROM:<a@b.example> MT-PRIORITY", 501, "5.5.4"),
+        ("FROM:<a@b.example> REQUIRETLS=yes", 501, "5.5.4"),
         ("FROM:<a@b.example> RET=HALF", 501, "5.5.4"),
         ("FROM:<a@b.example> ENVID=a+zz", 501, "5.5.4"),
         ("FROM:<a@b.example> ENVID=" + "a" * 101, 501, "5.5.4"),
@@ -179,3 +203,33 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         except Refusal as problem:
             refusal = problem
         assert refusal is None or (500 <= refusal.code <= 555 and len(refusal.text) < 200)
+
+
+def test_parameters_that_were_not_announced() -> None:
+    """What is known and not announced to this client is refused as if it were unknown (RFC 5321 4.1.1.11)."""
+    assert parse_mail("FROM:<> SIZE=1", ("SIZE",)).size == 1
+    for argument in ("FROM:<> BODY=8BITMIME", "FROM:<> REQUIRETLS"):
+        with pytest.raises(Refusal) as refusal:
+            parse_mail(argument, ("SIZE",))
+        assert (refusal.value.code, refusal.value.enhanced) == (555, "5.5.4")
+    with pytest.raises(Refusal) as refusal:
+        parse_rcpt("TO:<u@b.example> NOTIFY=NEVER", smtputf8=False, announced=())
+    assert refusal.value.code == 555
+
+
+def test_etrn() -> None:
+    """A domain, perhaps with its subdomains; nothing else."""
+    assert parse_etrn("Example.ORG") == "example.org"
+    assert parse_etrn("@example.org") == "@example.org"
+    assert parse_etrn("#7") == "#7"
+    for argument, code in (
+        ("", 501),
+        ("@", 501),
+        ("a b", 501),
+        ("[192.0.2.1]", 501),
+        ("#", 501),
+        ("#a b", 501),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            parse_etrn(argument)
+        assert refusal.value.code == code

@@ -28,6 +28,7 @@ ALLOWED = {
     "QUIT": ALL,
     "STARTTLS": NEW,
     "AUTH": NEW,
+    "ETRN": NEW,
     "EXPN": set(),
     "LHLO": set(),
 }
@@ -70,6 +71,13 @@ def test_no_recipients() -> None:
         assert (smtp[:3], lmtp[:3]) == (b"554", b"503")
 
 
+def test_lmtp_has_no_etrn() -> None:
+    """Nobody waits for mail behind LMTP."""
+    refused = out_of_place("ETRN", State.READY, lmtp=True)
+    assert refused is not None
+    assert refused[:3] == b"502"
+
+
 def test_lmtp_has_its_own_greeting() -> None:
     """LHLO instead of HELO and EHLO, neither in the other protocol."""
     assert out_of_place("LHLO", State.CONNECTED, lmtp=True) is None
@@ -81,7 +89,7 @@ def test_lmtp_has_its_own_greeting() -> None:
 
 @pytest.mark.parametrize(
     ("verb", "code"),
-    [("EXPN", b"502"), ("TURN", b"502"), ("SAML", b"502"), ("ETRN", b"500"), ("", b"500"), ("X", b"500")],
+    [("EXPN", b"502"), ("TURN", b"502"), ("SAML", b"502"), ("", b"500"), ("X", b"500")],
 )
 def test_verbs_that_are_not_carried_out(verb: str, code: bytes) -> None:
     """Known verbs that we do not have are 502, unknown ones 500, in any state."""

@@ -1,0 +1,69 @@
+"""The notices of what is delivered at once, to senders who asked for them (NOTIFY=SUCCESS, RFC 3461 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from posthouse.bodies.contract import Bodies, Body
+from posthouse.database.contract import DatabaseUnavailable
+from posthouse.deliver.contract import Notice, Notices, Told
+from posthouse.deliver.plan import Copy, Plan
+from posthouse.deliver.results import Result, Said
+from posthouse.mail.mime import Buffer
+from posthouse.observe.log import logger
+from posthouse.queue.contract import LOCAL, Lease, QueuedMessage, QueuedRecipient
+
+log = logger("deliver.delivered")
+
+_SAID = Said(250, "2.1.5", "Delivered to the mailbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A notice whose content is spooled."""
+
+    notice: Notice
+    body: Body
+
+
+async def notices_of(
+    notices: Notices, bodies: Bodies, plan: Plan, message: QueuedMessage, original: Buffer
+) -> list[Written]:
+    """The notice for the copies of a plan, if anybody wants one: at most one. The caller discards its body. A notice
+    that cannot be written is left out: the mail itself is more than word of it. Raises DatabaseUnavailable."""
+    told = [
+        Told(result, "delivered")
+        for copy in plan.copies
+        for place in copy.places
+        if "SUCCESS" in plan.recipient(place).notify
+        and notices.wanted(result := _result(plan, message, copy, place), "delivered")
+    ]
+    if not told:
+        return []
+    try:
+        notice = await notices.compose(message, told, original)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        log.exception("notice.failed", trace=message.trace)
+        return []
+    return [] if notice is None else [Written(notice, _spooled(bodies, notice.content))]
+
+
+def _result(plan: Plan, message: QueuedMessage, copy: Copy, place: int) -> Result:
+    """What would have become of a queue row, for a recipient that never had one."""
+    recipient = plan.recipient(place)
+    row = QueuedRecipient(
+        str(recipient.address), LOCAL, copy.account.id, plan.notify([place]), recipient.orcpt
+    )
+    return Result(Lease(0, 0, message, row, 1, "", 0.0, 0.0), "delivered", replace(_SAID))
+
+
+def _spooled(bodies: Bodies, content: bytes) -> Body:
+    spool = bodies.spool()
+    try:
+        spool.write(content)
+        return spool.finish()
+    except BaseException:
+        spool.discard()
+        raise

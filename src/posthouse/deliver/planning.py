@@ -1,0 +1,103 @@
+"""Makes the plan of a message: resolves every recipient and asks for its way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from posthouse.deliver import plan as plans
+from posthouse.deliver.plan import Copy, Forward, Plan, Waiting
+from posthouse.mail.address import Address
+from posthouse.mail.envelope import Envelope
+from posthouse.queue.contract import LOCAL, MX
+from posthouse.route.contract import Way, Ways
+from posthouse.route.resolve import Destination, Router
+
+ForwardSender = Callable[[str, str], Awaitable[str]]
+"""From the sender of a message ("" for the null path, which stays) and the address of ours that forwards it to the
+sender with which it is sent on. Raises DatabaseUnavailable."""
+
+
+class Planner:
+    """Plans where mail goes. Without ``ways`` nothing leaves: what is not ours waits with the rest. Without
+    ``forward_sender`` mail is sent on with its own sender."""
+
+    def __init__(
+        self, router: Router, ways: Ways | None = None, forward_sender: ForwardSender | None = None
+    ) -> None:
+        self._router = router
+        self._ways = ways
+        self._forward_sender = forward_sender
+
+    async def plan_for(self, envelope: Envelope, now: float) -> Plan:
+        """Resolve every recipient. Several that lead to one mailbox share a copy. One that no longer leads anywhere (it
+        did at RCPT) waits in the queue. Raises DatabaseUnavailable."""
+        plan = Plan(envelope)
+        by_account: dict[int, Copy] = {}
+        by_target: dict[str, Forward] = {}
+        for place, recipient in enumerate(envelope.recipients):
+            destination = await self._router.resolve(recipient.address)
+            account = destination.account
+            if destination.kind == "local" and account is not None:
+                by_account.setdefault(account.id, Copy(account, [])).places.append(place)
+            elif destination.kind in ("outside", "return") and self._ways is not None:
+                await self._forward(plan, place, destination, by_target)
+            else:
+                plan.waiting.append(await self._onward(plan, place, destination))
+        self._deliver(plan, by_account, now)
+        return plan
+
+    def _deliver(self, plan: Plan, by_account: dict[int, Copy], now: float) -> None:
+        # Always in the same order: two units that want the same mailboxes must not wait for each other.
+        copies = sorted(by_account.values(), key=lambda copy: copy.account.id)
+        envelope = plan.envelope
+        express, reason = plans.EXPRESS, "many recipients, delivered in turn"
+        if envelope.hold:
+            express, reason = 0, "held until somebody looked at it"
+        elif envelope.terms.not_before > now:
+            express, reason = 0, "to be sent later"
+        plan.copies = copies[:express]
+        plan.waiting.extend(Waiting(copy.places, copy.account, reason) for copy in copies[express:])
+
+    async def _onward(self, plan: Plan, place: int, destination: Destination) -> Waiting:
+        """A recipient without a mailbox here."""
+        address = plan.recipient(place).address
+        onward = destination.onward(address)
+        reason = f"the address led nowhere when the message was accepted ({destination.kind})"
+        if self._ways is None or onward is None:
+            return Waiting([place], destination.account, reason)
+        way, refused = await self._way(onward, plan)
+        if refused and destination.kind != "foreign":
+            return Waiting([place], destination.account, reason)
+        return Waiting([place], None, refused, way)
+
+    async def _forward(
+        self, plan: Plan, place: int, destination: Destination, by_target: dict[str, Forward]
+    ) -> None:
+        """A recipient that leads outside by an address of ours."""
+        address = plan.recipient(place).address
+        onward = destination.onward(address)
+        if onward is None:
+            plan.waiting.append(Waiting([place], None, f"{destination.target} is no address"))
+            return
+        known = by_target.get(onward.key)
+        if known is not None:
+            known.places.append(place)
+            return
+        via = destination.via[-1] if destination.via else str(address)
+        sender = plan.sender
+        if sender and self._forward_sender is not None:
+            sender = await self._forward_sender(sender, via)
+        way, refused = await self._way(onward, plan)
+        forward = Forward([place], str(onward), sender, way, via, refused)
+        by_target[onward.key] = forward
+        plan.forwards.append(forward)
+
+    async def _way(self, onward: Address, plan: Plan) -> tuple[str, str]:
+        """The destination, and why there is none just now. The way was there at RCPT, so the recipient was promised:
+        whoever delivers asks again, and tells the sender."""
+        assert self._ways is not None
+        envelope = plan.envelope
+        way = await self._ways.way(onward, envelope.sender, envelope.origin.account_id)
+        if isinstance(way, Way):
+            return way.destination, ""
+        return (f"{MX}{onward.domain}" if onward.domain else LOCAL), str(way)
