@@ -19,6 +19,7 @@ from posthouse.cli.commands.backup import backup
 from posthouse.cli.commands.ban import ban
 from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
+from posthouse.cli.commands.dkim import dkim
 from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
 from posthouse.cli.commands.event import event
@@ -31,6 +32,7 @@ from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
 from posthouse.cli.commands.setup import setup
+from posthouse.cli.commands.suppression import suppression
 from posthouse.cli.commands.token import token
 from posthouse.cli.commands.webhook import webhook
 from posthouse.cli.errors import CommandError
@@ -50,11 +52,12 @@ for _group in (domain, account, alias, queue, message, setting, audit, certifica
     cli.add_command(_group)
 for _group in (ban, listener, probation):
     cli.add_command(_group)
-for _group in (setup, dns, client):
+for _group in (setup, dns, dkim, client):
     cli.add_command(_group)
 diagnose.add_to(cli)
 cli.add_command(completion)
 cli.add_command(token)
+cli.add_command(suppression)
 cli.add_command(event)
 cli.add_command(webhook)
 cli.add_command(backup)

@@ -64,5 +64,11 @@ class Notices(Protocol):
         """The notice to the sender of a message for these recipients; None where there is nobody to tell.
         ``original`` is the message (None: its content is gone). Raises DatabaseUnavailable."""
 
+    async def copy(
+        self, message: QueuedMessage, told: Sequence[Told], original: Buffer | None
+    ) -> Notice | None:
+        """The copy of the notice for the postmaster, where a setting wants one; None else. Raises
+        DatabaseUnavailable."""
+
     def note(self, tx: Transaction, told: Sequence[Told]) -> None:
         """Within the settling unit: remember hard failures where that is wanted (suppression list)."""

@@ -16,6 +16,26 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables of sending, and add to those of the queue."""
     op.create_table(
+        "bounces",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("mark", schema.digest(), nullable=False),
+        sa.Column("at", schema.real(), nullable=False),
+        sa.Column("sender", schema.key_text(400), nullable=False),
+        sa.Column("recipient", schema.key_text(400), nullable=False),
+        sa.Column("cause", schema.ascii_text(20), nullable=False),
+        sa.Column("action", schema.ascii_text(20), nullable=False),
+        sa.Column("status", schema.ascii_text(16), nullable=False),
+        sa.Column("said", schema.text(), nullable=False),
+        sa.Column("envid", schema.key_text(255), nullable=False),
+        sa.Column("message_id", schema.key_text(255), nullable=False),
+        sa.Column("certain", schema.small(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounces")),
+        sa.UniqueConstraint("mark", name=op.f("uq_bounces_mark")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_bounces_at", "bounces", ["at"], unique=False)
+    op.create_index("ix_bounces_sender_at", "bounces", ["sender", "at"], unique=False)
+    op.create_table(
         "queue_destinations",
         sa.Column("destination", schema.key_text(400), autoincrement=False, nullable=False),
         sa.Column("paused", schema.small(), nullable=False),
@@ -114,6 +134,26 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
         **schema.OPTIONS,
     )
+    op.create_table(
+        "suppressions",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("address", schema.key_text(400), nullable=False),
+        sa.Column("account", schema.key_text(320), nullable=False),
+        sa.Column("cause", schema.ascii_text(20), nullable=False),
+        sa.Column("status", schema.ascii_text(16), nullable=False),
+        sa.Column("said", schema.text(), nullable=False),
+        sa.Column("hits", schema.big(), nullable=False),
+        sa.Column("soft_hits", schema.big(), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("first_at", schema.real(), nullable=False),
+        sa.Column("last_at", schema.real(), nullable=False),
+        sa.Column("expires_at", schema.real(), nullable=False),
+        sa.Column("trace", schema.ascii_text(64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_suppressions_address_account", "suppressions", ["address", "account"], unique=True)
+    op.create_index("ix_suppressions_expires_at", "suppressions", ["expires_at"], unique=False)
     op.create_table(
         "dkim_keys",
         sa.Column("id", schema.ident(), nullable=False),
