@@ -20,9 +20,8 @@ def evil(base: str) -> Iterator[str]:
     """Another site: it frames our pages, sends forms to them, and reads what it can."""
     page = f"""<!doctype html><title>evil</title>
 <iframe id="frame" src="{base}/me"></iframe>
-<form method="post" action="{base}/admin/domains" target="sink"><input name="name" value="stolen.test"></form>
-<form method="post" action="{base}/sign-out" target="sink"></form>
-<iframe name="sink"></iframe>""".encode()
+<form method="post" action="{base}/admin/domains" target="_blank"><input name="name" value="stolen.test"></form>
+<form method="post" action="{base}/sign-out" target="_blank"></form>""".encode()
 
     class Site(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -69,9 +68,11 @@ def test_another_site_gets_nothing(visit: Open, server: RunningServer, base: str
     assert page.evaluate(READ, f"{base}/admin/accounts") == "refused"
     assert page.evaluate(CHANGE, f"{base}/api/v1/domains") == "refused"
     for number in (0, 1):
-        with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+        with page.context.expect_page() as opened:
             page.evaluate(f"document.forms[{number}].submit()")
-        assert sent.value.status == 403
+        opened.value.wait_for_load_state()
+        assert opened.value.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == 403
+        opened.value.close()
     assert page.title() == "evil"
     page.goto(f"{base}/me")
     assert "/sign-in" not in page.url  # not signed out either

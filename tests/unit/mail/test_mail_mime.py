@@ -256,7 +256,8 @@ def test_any_bytes_give_a_consistent_tree(message: bytes) -> None:
     ids=range(11),
 )
 def test_hostile_messages_cost_linear_time(message: bytes) -> None:
-    """Nothing a stranger sends makes the scanner slow: a megabyte takes well under a second even on a busy machine."""
+    """Nothing a stranger sends makes the scanner slow: a megabyte takes well under a second, where a scan of quadratic
+    cost takes many minutes (the limit lies far from both)."""
     start = time.process_time()
     check_offsets(scan(message), len(message))
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 60
