@@ -255,7 +255,6 @@ async def test_a_way_that_changed(scene: Scene) -> None:
     await scene.attempt()
     [row] = await scene.rows(queue_id)
     assert row.destination == "route:9"
-    assert row.due_at <= row.expires_at
     scene.world.ways["there.test"] = Refusal(550, "5.1.2", "nowhere")
     scene.clock.now = row.due_at + 1
     await scene.attempt("route:9")
@@ -289,9 +288,11 @@ async def test_an_error_of_ours_is_temporary(scene: Scene) -> None:
 
 async def test_many_recipients_go_in_several_transactions(scene: Scene) -> None:
     await scene.put(*(f"r{number}@there.test" for number in range(250)))
-    leases = await scene.database.run(
-        scene.queue.lease, scene.clock.now, 300, 600.0, "here/1", destination="mx:there.test"
-    )
+    leases = []
+    while len(leases) < 250:
+        leases += await scene.database.run(
+            scene.queue.lease, scene.clock.now, 200, 600.0, "here/1", destination="mx:there.test"
+        )
     await scene.remote.deliver(leases)
     assert [len(recipients) for _, recipients in scene.world.sent] == [100, 100, 50]
     assert len(scene.world.calls) == 1
