@@ -14,9 +14,13 @@ from posthouse.manage.dns_wanted import Wanted
 from posthouse.net.dns import ascii_name
 from posthouse.settings import setup as settings_setup
 
+LONGEST = 120
+"""Characters of a record that is right which are shown: keys are long."""
+
 _TOPICS: tuple[tuple[str, str, str], ...] = (
     ("mx", "MX", "MX"),
     ("spf", "TXT", "SPF"),
+    ("dkim", "TXT", "DKIM"),
     ("dmarc", "TXT", "DMARC"),
     ("mta-sts", "TXT", "MTA-STS"),
     ("tls-rpt", "TXT", "TLS-RPT"),
@@ -28,6 +32,8 @@ _TOPICS: tuple[tuple[str, str, str], ...] = (
 def _topic(domain: str, record: Wanted) -> str:
     if record.type in ("SRV", "CNAME"):
         return "programs"
+    if "._domainkey." in record.name:
+        return "dkim"
     by_place = {
         ("MX", domain): "mx",
         ("TXT", domain): "spf",
@@ -50,7 +56,8 @@ async def records(look: Look, domain: str) -> list[Finding]:
     for name, _, word in _TOPICS:
         for record, state in pairs:
             if _topic(facts.domain, record) == name:
-                found.append(_of_record(domain, name, word, record, state))
+                key = record.name.partition("._domainkey.")[0] if name == "dkim" else ""
+                found.append(_of_record(domain, name, f"{word} ({key})" if key else word, record, state))
     found.append(_programs(domain, [pair for pair in pairs if _topic(facts.domain, pair[0]) == "programs"]))
     return found
 
@@ -63,7 +70,8 @@ def _of_record(domain: str, name: str, word: str, record: Wanted, state: RecordS
         return Finding(name=name, group="dns", state=verdict, text=text, mend=mend, subject=domain)
 
     if state.state == "right":
-        return finding("ok", f"{word} of {domain}: {', '.join(state.found)}")
+        shown_value = ", ".join(row if len(row) < LONGEST else row[:LONGEST] + "…" for row in state.found)
+        return finding("ok", f"{word} of {domain}: {shown_value or 'as it should be'}")
     if state.state == "unknown":
         return finding(
             "unknown", f"{word} of {domain}: {state.note}", "Check the setting dns.servers, then ask again."

@@ -164,7 +164,6 @@ def zone_file(domain: str, records: Sequence[Wanted]) -> str:
     stands as comments at the end."""
     lines = [
         f"; Records of {domain} for mail. Add them to the domain's zone.",
-        "; This release does not sign mail with DKIM: there is no DKIM record yet.",
         f"$ORIGIN {domain}.",
     ]
     for record in records:

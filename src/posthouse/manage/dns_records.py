@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin
+from posthouse.directory import admin, dkim
 from posthouse.directory.names import domain_name
 from posthouse.manage import dns_forms, dns_state, dns_wanted, setup_facts
 from posthouse.manage.context import Context
 from posthouse.manage.dns_forms import ProviderForm
-from posthouse.manage.dns_wanted import Facts, Need, Wanted
+from posthouse.manage.dns_wanted import Facts, Key, Need, Wanted
 from posthouse.manage.errors import ManageError
 from posthouse.manage.use import Call, named, use
 from posthouse.net.dns import Resolver, ascii_name
@@ -99,6 +99,7 @@ async def facts_of(context: Context, domain: str) -> Facts:
         name, host = ascii_name(domain), ascii_name(setup_facts.host_name(context))
     except ValueError as error:
         raise ManageError("invalid", f"{error}.", "Correct the setting server.hostname.") from None
+    keys = await context.database.read(dkim.all_keys, domain)
     services = setup_facts.offered(await setup_facts.listeners(context))
     # Without https nobody could fetch the policy, and a record without a policy only makes others wait.
     https = any(service.protocol == "http" and service.tls == "implicit" for service in services)
@@ -108,6 +109,7 @@ async def facts_of(context: Context, domain: str) -> Facts:
         host=host,
         addresses=setup_facts.addresses(context.settings).public,
         services=services,
+        keys=tuple(Key(row.selector, row.algorithm, row.public, row.state) for row in keys),
         policy=dns_wanted.policy_text(host, mode, max_age) if https and mode != "none" else "",
         issuer=now[settings_dns.CERTIFICATE_AUTHORITY],
         ttl=now[settings_dns.RECORD_TTL],
@@ -146,5 +148,8 @@ def _notes(facts: Facts) -> list[str]:
         notes.append(
             f"{facts.host} belongs to another domain: its A and AAAA records are in that domain's zone."
         )
-    notes.append("There is no DKIM record: this release does not sign mail.")
+    if not facts.keys:
+        notes.append(
+            "There is no DKIM key yet. It is made soon after the domain was added, unless dkim.automatic is off."
+        )
     return notes

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from posthouse.manage.dkim_keys import judged
 from posthouse.manage.dns_wanted import Wanted
 from posthouse.net.dns import Answer, Resolver, reverse_name
 
@@ -127,6 +128,8 @@ async def _text(resolver: Resolver, record: Wanted) -> RecordState:
     answer = await resolver.ask(record.name, "TXT", fresh=True)
     if answer.state == "failed":
         return _without(answer) or RecordState("unknown")
+    if "._domainkey." in record.name:
+        return _key(answer, record)
     kind = record.value.split(";")[0].split(" ")[0].lower()
     rows = [row for row in answer.rows if row.lower().replace(" ", ";").split(";")[0] == kind]
     if not rows:
@@ -139,6 +142,17 @@ async def _text(resolver: Resolver, record: Wanted) -> RecordState:
         else ("" if rows[0] == record.value else "It differs.")
     )
     return _judged(answer, not note, note, rows)
+
+
+def _key(answer: Answer, record: Wanted) -> RecordState:
+    """DKIM. That an old key's record is gone already is as good as an empty one."""
+    state, note = judged(answer.rows, record.value)
+    revoked = record.value.endswith("p=")
+    if state == "missing":
+        return RecordState("right" if revoked else "missing", authentic=answer.authentic)
+    if state == "different" and revoked:
+        note = "The key is still there; revoke it."
+    return _judged(answer, state == "right", note)
 
 
 def _tags(row: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a domain should publish in the DNS so that its mail works: pure knowledge, nothing is asked here.
 
-RFC 5321 (MX), 7208 (SPF), 7489 (DMARC), 6186 and 8314 (SRV for mail programs), 8461 (MTA-STS), 8460 (TLS reports),
-8659 (CAA). There is no DKIM record (RFC 6376): this release does not sign.
+RFC 5321 (MX), 7208 (SPF), 6376 and 8463 (DKIM), 7489 (DMARC), 6186 and 8314 (SRV for mail programs), 8461 (MTA-STS),
+8460 (TLS reports), 8659 (CAA).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from posthouse.net.dns import ascii_name, reverse_name
+from posthouse.origin.keys import record_of
 
 Need = Literal["must", "should", "may"]
 
@@ -36,6 +37,15 @@ class Service(msgspec.Struct, frozen=True):
     port: int
 
 
+class Key(msgspec.Struct, frozen=True):
+    """A DKIM key of the domain; ``state`` as ``dkim.list`` shows it, ``public`` its public half."""
+
+    selector: str
+    algorithm: str
+    public: str
+    state: str
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the records are made from. ``domain`` and ``host`` in A-labels. ``addresses`` are the server's public
     ones. ``policy`` is the MTA-STS policy's text, "" for none; ``issuer`` who makes certificates, "" for
@@ -45,6 +55,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     addresses: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
+    keys: tuple[Key, ...] = ()
     policy: str = ""
     issuer: str = ""
     ttl: int = 3600
@@ -113,6 +124,8 @@ def _trust(facts: Facts) -> Iterator[Wanted]:
         why="SPF says that only the servers of the MX record send mail for the domain.",
         need="must",
     )
+    for key in facts.keys:
+        yield _key(facts, key)
     yield Wanted(
         name=f"_dmarc.{facts.domain}",
         type="TXT",
@@ -130,6 +143,25 @@ def _trust(facts: Facts) -> Iterator[Wanted]:
             "give them records of their own, or leave this one out.",
             need="may",
         )
+
+
+def _key(facts: Facts, key: Key) -> Wanted:
+    """The record of a DKIM key (RFC 6376 3.6.1)."""
+    kind = "Ed25519" if key.algorithm == "ed25519-sha256" else "RSA"
+    whys = {
+        "new": f"DKIM: the {kind} key that signs the domain's mail as soon as this record is seen.",
+        "active": f"DKIM: the {kind} key that signs the domain's mail.",
+        "retiring": "DKIM: a key that signs no more. Its record must stay while mail signed with it is under way.",
+        "retired": "DKIM: an old key. The empty key revokes it; a while later the record can go altogether.",
+    }
+    need: Need = "may" if key.state in ("retiring", "retired") else "must" if kind == "RSA" else "should"
+    return Wanted(
+        name=f"{key.selector}._domainkey.{facts.domain}",
+        type="TXT",
+        value=record_of(key.algorithm, "" if key.state == "retired" else key.public),
+        why=whys[key.state],
+        need=need,
+    )
 
 
 def _programs(facts: Facts) -> Iterator[Wanted]:

@@ -32,8 +32,8 @@ _INSTANCE = re.compile(rb"[ \t\r\n]*i[ \t\r\n]*=[ \t\r\n]*([0-9]{1,3})[ \t\r\n]*
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The verdict on a chain: ``none``, ``pass``, ``fail``, or ``temperror`` where the DNS did not answer. ``length`` is
-    the highest instance. ``domains`` are those that sealed, oldest first. ``closed``: a seal says that the chain is
+    """The verdict on a chain: ``none``, ``pass``, ``fail``, or ``temperror`` where the DNS did not answer. ``length``
+    is the highest instance. ``domains`` are those that sealed, oldest first. ``closed``: a seal says that the chain is
     broken already, nobody may add to it."""
 
     state: State

@@ -96,8 +96,8 @@ class Bodies:
 
 
 class Verification:
-    """Verifies the signatures of a message. ``now`` in seconds since 1970. ``partial``: signatures of only a part of the
-    body (``l=``) may pass; anybody could have added to such a message."""
+    """Verifies the signatures of a message. ``now`` in seconds since 1970. ``partial``: signatures of only a part of
+    the body (``l=``) may pass; anybody could have added to such a message."""
 
     def __init__(self, message: Buffer, now: float, *, partial: bool = False) -> None:
         self._now = now
@@ -127,8 +127,8 @@ class Verification:
         return tuple(dict.fromkeys(found.question for found in self._found if isinstance(found, Signature)))
 
     def results(self, answers: Mapping[str, KeyAnswer]) -> list[Result]:
-        """A verdict for each signature, topmost first; none where there is no signature. A name without an answer is one
-        that failed."""
+        """A verdict for each signature, topmost first; none where there is no signature. A name without an answer is
+        one that failed."""
         return [
             self._judge(found, answers.get(found.question)) if isinstance(found, Signature) else found
             for found in self._found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -103,7 +103,8 @@ def read_signature(field: Field, kind: Kind) -> Signature:
         header_form=header_form,
         body_form=body_form,
         limit=_number(tags, "l") if "l" in tags else None,
-        **_times(tags),
+        signed_at=_time(tags, "t"),
+        expires_at=_time(tags, "x"),
     )
 
 
@@ -122,7 +123,8 @@ def _seal(common: Signature, tags: Mapping[str, bytes]) -> Signature:
         common.value,
         instance=_instance(tags),
         validity=validity,
-        **_times(tags),
+        signed_at=_time(tags, "t"),
+        expires_at=_time(tags, "x"),
     )
 
 
@@ -205,7 +207,7 @@ def _algorithm(tags: Mapping[str, bytes]) -> Algorithm:
         raise Unfit("permerror", "rsa-sha1 is not trusted any more (RFC 8301)")
     if given not in ALGORITHMS:
         raise Unfit("neutral", "the algorithm is unknown")
-    return cast(Algorithm, given)
+    return given
 
 
 def _base64(tags: Mapping[str, bytes], name: str) -> bytes:
@@ -258,11 +260,8 @@ def _number(tags: Mapping[str, bytes], name: str) -> int:
     return int(text)
 
 
-def _times(tags: Mapping[str, bytes]) -> dict[str, float]:  # the keyword arguments of a Signature
-    return {
-        "signed_at": float(_number(tags, "t")) if "t" in tags else 0.0,
-        "expires_at": float(_number(tags, "x")) if "x" in tags else 0.0,
-    }
+def _time(tags: Mapping[str, bytes], name: str) -> float:
+    return float(_number(tags, name)) if name in tags else 0.0
 
 
 # ------------------------------------------------------------------ writing

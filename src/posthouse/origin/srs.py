@@ -36,8 +36,8 @@ class SrsError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Srs:
     """Rewrites for ``domain``. ``secret`` signs; ``former`` ones are still taken on the way back. ``own`` says whether a
-    domain is ours (such senders stay). ``separator`` is ``=``, ``+`` or ``-``. ``days`` is how long an address is good.
-    ``hash_length`` characters of six bits; shorter ones are taken down to ``least_hash``. ``most_local``: octets of the
+    domain is ours (such senders stay). ``separator`` is ``=``, ``+`` or ``-``. ``days`` is how long an address is
+    good. ``hash_length`` characters of six bits; shorter ones are taken down to ``least_hash``. ``most_local``: octets of the
     local part that we make."""
 
     domain: str
@@ -94,10 +94,9 @@ class Srs:
             if len(parts) == 3 and all(parts):
                 _, first, rest = parts
                 return f"SRS1{separator}{self._hash(self.secret, first, rest)}={first}={rest}"
-        elif found := _FIRST.fullmatch(local):
-            if len(found[2].split("=", 3)) == 4:
-                rest = found[1] + found[2]
-                return f"SRS1{separator}{self._hash(self.secret, domain, rest)}={domain}={rest}"
+        elif (found := _FIRST.fullmatch(local)) and found[2].count("=") >= 3:
+            rest = found[1] + found[2]
+            return f"SRS1{separator}{self._hash(self.secret, domain, rest)}={domain}={rest}"
         if not _PLAIN.fullmatch(local):
             raise SrsError("its local part needs quotes")
         stamp = _stamp(now)

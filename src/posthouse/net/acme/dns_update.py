@@ -20,6 +20,9 @@ QUERY_SECONDS = 5.0
 RECORD_SECONDS = 60
 """Time to live of the record."""
 
+KEPT_SECONDS = 3600
+"""Time to live of a record that stays."""
+
 LOOK_PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds between two looks whether the servers show the record; the last one again and again."""
 
@@ -50,6 +53,19 @@ class DnsUpdate:
         for proof in proofs:
             zone, name = await self._zone(proof.dns_name)
             await self._wait(zone, name, proof.dns_value)
+
+    async def publish(self, name: str, value: str, former: str = "") -> None:
+        """Put a TXT record that stays in the place of ``former`` ("" for none; of this name, others stay). Does not
+        wait until the servers show it. Raises AcmeError."""
+        zone, at = await self._zone(name)
+        if former:
+            await self._update(zone, at, former, add=False)
+        await self._update(zone, at, value, add=True, ttl=KEPT_SECONDS)
+
+    async def withdraw(self, name: str, value: str) -> None:
+        """Take a TXT record of :meth:`publish` away. Raises AcmeError."""
+        zone, at = await self._zone(name)
+        await self._update(zone, at, value, add=False)
 
     async def hide(self, proofs: Sequence[Proof]) -> None:
         """See :class:`Shower`."""
@@ -87,7 +103,9 @@ class DnsUpdate:
             above = above.parent()
         raise AcmeError("challenge", f"the name server {self.server} is not responsible for {name}")
 
-    async def _update(self, zone: Any, name: Any, value: str, *, add: bool) -> None:
+    async def _update(
+        self, zone: Any, name: Any, value: str, *, add: bool, ttl: int = RECORD_SECONDS
+    ) -> None:
         import dns.rcode
         import dns.update
 
@@ -96,9 +114,9 @@ class DnsUpdate:
             zone, keyring=keyring, keyname=key_name, keyalgorithm=self.algorithm + "."
         )
         if add:
-            message.add(name, RECORD_SECONDS, "TXT", f'"{value}"')
+            message.add(name, ttl, "TXT", _strings(value))
         else:
-            message.delete(name, "TXT", f'"{value}"')
+            message.delete(name, "TXT", _strings(value))
         answer = await self._send(message)
         code = answer.rcode()
         if code != dns.rcode.NOERROR:
@@ -213,6 +231,11 @@ class DnsUpdate:
 
     def _place(self) -> tuple[str, int]:
         return server_place(self.server)
+
+
+def _strings(value: str) -> str:
+    """A value without quotes and backslashes as the strings of a TXT record, 255 octets each (RFC 1035 3.3)."""
+    return " ".join(f'"{value[at : at + 255]}"' for at in range(0, max(1, len(value)), 255))
 
 
 def server_place(text: str) -> tuple[str, int]:
