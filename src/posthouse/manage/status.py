@@ -11,9 +11,10 @@ from posthouse import __version__
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin
 from posthouse.manage.measurements import NodeFacts, ProcessFacts
+from posthouse.manage.queues import COUNTED
 from posthouse.manage.use import Call, Nothing, use
 from posthouse.manage.warnings import Advice, Kept, read_kept, warnings_of
-from posthouse.queue import view
+from posthouse.queue import destinations, view
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -28,11 +29,15 @@ class Listening(msgspec.Struct, frozen=True):
 
 
 class QueueCounts(msgspec.Struct, frozen=True):
-    """What waits; ``held`` recipients wait for an administrator."""
+    """What waits; ``held`` recipients wait for an administrator, ``due`` ones (counted up to 10001) should be tried
+    now. ``paused`` destinations; ``all_paused``: nothing is delivered at all."""
 
     messages: int
     recipients: int
     held: int
+    due: int = 0
+    paused: int = 0
+    all_paused: bool = False
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +99,7 @@ async def status(call: Call, wanted: Nothing) -> Status:
             sum(domain.aliases for domain in domains),
             messages,
             used,
-            QueueCounts(*view.count_queue(tx)),
+            _queue(tx, now),
             read_kept(tx),
         )
 
@@ -125,6 +130,14 @@ async def status(call: Call, wanted: Nothing) -> Status:
         oldest=max(0.0, now - kept.oldest) if kept.oldest is not None else 0.0,
         warnings=warnings_of(context, facts, kept, now),
     )
+
+
+def _queue(tx: Transaction, now: float) -> QueueCounts:
+    messages, recipients, held = view.count_queue(tx)
+    paused = destinations.paused(tx)
+    all_paused = destinations.EVERYTHING in paused
+    due = view.count_due(tx, now, COUNTED)
+    return QueueCounts(messages, recipients, held, due, len(paused) - all_paused, all_paused)
 
 
 def _counts(facts: NodeFacts | None) -> Counts:

@@ -44,9 +44,9 @@ _STATEMENTS: dict[Action, Update] = {
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """What a step did: rows changed, the messages they belong to, and rows that were being delivered."""
+    """What a step did: rows changed, the messages they belong to, and how many were being delivered."""
 
-    rows: int = 0
+    rows: frozenset[int] = frozenset()
     messages: frozenset[int] = frozenset()
     leased: int = 0
 
@@ -86,7 +86,11 @@ def steer(
         _change(tx, action, changed, now)
         _tell(tx, action, changed, now, who)
         _wake(tx, action, changed, feed)
-    return Steered(len(changed), frozenset(row.message_id for row in changed), len(rows) - len(changed))
+    return Steered(
+        frozenset(row.id for row in changed),
+        frozenset(row.message_id for row in changed),
+        len(rows) - len(changed),
+    )
 
 
 def _change(tx: Transaction, action: Action, rows: Sequence[Found], now: float) -> None:

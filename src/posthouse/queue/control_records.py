@@ -134,11 +134,17 @@ def _counted(inner: Select[Any]) -> Select[int, Any]:
 
 # counting, as far as ``count``
 COUNT_OF_DESTINATION = _counted(
-    select(_R.id).where(_R.held == bindparam("held"), _R.destination == bindparam("destination"))
+    select(_R.id)
+    .where(_R.held == bindparam("held"), _R.destination == bindparam("destination"))
+    .order_by(_R.due_at, _R.id)
 )
-COUNT_OF_SENDER = _counted(select(_M.id).where(_M.sender == bindparam("sender"), _M.body_type != EVENTS))
-COUNT_MESSAGES = _counted(select(_M.id).where(_M.body_type != EVENTS))
-COUNT_DUE = _counted(select(_R.id).where(_R.held == 0, _R.due_at <= bindparam("now")))
+COUNT_OF_SENDER = _counted(
+    select(_M.id).where(_M.sender == bindparam("sender"), _M.body_type != EVENTS).order_by(_M.id)
+)
+COUNT_MESSAGES = _counted(select(_M.id).where(_M.body_type != EVENTS).order_by(_M.id))
+COUNT_DUE = _counted(
+    select(_R.id).where(_R.held == 0, _R.due_at <= bindparam("now")).order_by(_R.due_at, _R.id)
+)
 
 # from name to name along an index, however many rows each has
 NEXT_DESTINATION = (

@@ -162,11 +162,11 @@ class Stretch:
 
 def walk(tx: Transaction, wanted: Selection, place: Place = Place(), count: int = STRETCH) -> Stretch:
     """The rows that are meant among the next ``count``, in the order of the index that is read."""
-    if wanted.messages or wanted.row:
+    if wanted.named:
         return _walk_named(tx, wanted, place, count)
     if wanted.destination:
         return _walk_due(tx, wanted, place, count)
-    if wanted.sender == NULL_SENDER or "@" in wanted.sender:
+    if _by_sender(wanted):
         return _walk_sender(tx, wanted, place, count)
     if wanted.state == "held":
         return _walk_due(tx, wanted, place, count)
@@ -174,9 +174,24 @@ def walk(tx: Transaction, wanted: Selection, place: Place = Place(), count: int 
     return _stretch(wanted, rows, count, Place(0, 0.0, rows[-1].id) if rows else place)
 
 
+def before(wanted: Selection, row: Found) -> Place:
+    """The place from which a walk finds this row first."""
+    if wanted.named:
+        return Place(0, 0.0, row.id - 1)
+    if not wanted.destination and _by_sender(wanted):
+        return Place(0, float(row.message_id), row.id - 1)
+    if wanted.destination or wanted.state == "held":
+        return Place(int(row.held), row.due_at, row.id - 1)
+    return Place(0, 0.0, row.id - 1)
+
+
 def again(tx: Transaction, wanted: Selection, ids: Sequence[int]) -> list[Found]:
     """Which of these rows (some hundreds at most) are there still and still meant."""
     return [row for row in _read(tx, records.ROWS_BY_ID, {"rows": list(ids)}, len(ids)) if wanted.fits(row)]
+
+
+def _by_sender(wanted: Selection) -> bool:
+    return wanted.sender == NULL_SENDER or "@" in wanted.sender
 
 
 def _walk_named(tx: Transaction, wanted: Selection, place: Place, count: int) -> Stretch:

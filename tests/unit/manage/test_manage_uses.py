@@ -333,11 +333,12 @@ async def test_the_queue(do: Do, context: Context) -> None:
     assert shown["sender"] == "a@example.net"
     assert shown["recipients"][0]["reason"] == "mailbox locked"
     assert shown["recipients"][0]["state"] == "waiting"
-    assert (await do("queue.retry", id=ids[3]))["recipients"] == 1
+    assert (await do("queue.retry", ids=[ids[3]]))["recipients"] == 1
     assert (await do("queue.show", id=ids[3]))["recipients"][0]["due_at"] < 5e9
     assert (await declined(do("queue.show", id=10**9))).kind == "missing"
-    assert (await declined(do("queue.retry", id=10**9))).kind == "missing"
-    assert (await do("status"))["queue"] == {"messages": 450, "recipients": 450, "held": 0}
+    assert (await declined(do("queue.retry", ids=[10**9]))).kind == "missing"
+    counts = {"messages": 450, "recipients": 450, "held": 0, "due": 1, "paused": 0, "all_paused": False}
+    assert (await do("status"))["queue"] == counts
 
 
 async def test_settings(do: Do, context: Context) -> None:

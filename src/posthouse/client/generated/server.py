@@ -91,11 +91,15 @@ class ProcessFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits; `held` recipients wait for an administrator."""
+    """What waits; `held` recipients wait for an administrator, `due` ones (counted up to 10001) should be
+    tried now. `paused` destinations; `all_paused`: nothing is delivered at all."""
 
     messages: int
     recipients: int
     held: int
+    due: int = 0
+    paused: int = 0
+    all_paused: bool = False
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
