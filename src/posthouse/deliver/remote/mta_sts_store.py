@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from posthouse.database.contract import Database, Row, Transaction
-from posthouse.deliver.remote import mta_sts_records as records
+from posthouse.deliver import mta_sts_records as records
 from posthouse.deliver.remote.mta_sts import StsPolicy, ident_of
 from posthouse.deliver.remote.mta_sts_fetch import FetchFailed, PolicyFetcher
 from posthouse.net.dns import Resolver

@@ -14,7 +14,7 @@ from typing import Any
 
 from posthouse.cluster import events
 from posthouse.database.contract import Database, DatabaseUnavailable, Row, Transaction
-from posthouse.deliver.remote import tls_memory_records as records
+from posthouse.deliver import tls_memory_records as records
 from posthouse.observe.log import logger
 from posthouse.settings import tls_out as settings_tls_out
 from posthouse.settings.contract import CurrentSettings

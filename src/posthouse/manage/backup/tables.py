@@ -37,11 +37,13 @@ LEFT_OUT = frozenset(
         "samples",
         "events",
         "route_tokens",
+        "tls_results",
     )
 )
 """Who runs which job, versions of caches (raised by a restore), bodies (they have their own lists), what the backups
 themselves remember; and what is over by the time of a restore: sessions of browsers, links to sign in, changes on
-probation, plots, events (written at any time, also while rows are put back), access tokens of routes."""
+probation, plots, events (written at any time, also while rows are put back), access tokens of routes, results
+of TLS that are not reported yet."""
 
 ROWS = 512
 """Rows of a piece, on average."""

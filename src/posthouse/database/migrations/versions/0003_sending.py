@@ -135,6 +135,23 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
+        "sts_policies",
+        sa.Column("domain", schema.key_text(255), autoincrement=False, nullable=False),
+        sa.Column("ident", schema.ascii_text(32), nullable=False),
+        sa.Column("mode", schema.ascii_text(16), nullable=False),
+        sa.Column("hosts", schema.text(), nullable=False),
+        sa.Column("max_age", schema.big(), nullable=False),
+        sa.Column("fetched_at", schema.real(), nullable=False),
+        sa.Column("ends_at", schema.real(), nullable=False),
+        sa.Column("tried_at", schema.real(), nullable=False),
+        sa.Column("used_at", schema.real(), nullable=False),
+        sa.Column("failure", schema.ascii_text(40), nullable=False),
+        sa.Column("trouble", schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint("domain", name=op.f("pk_sts_policies")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_sts_policies_tried_at", "sts_policies", ["tried_at"], unique=False)
+    op.create_table(
         "suppressions",
         sa.Column("id", schema.ident(), nullable=False),
         sa.Column("address", schema.key_text(400), nullable=False),
@@ -154,6 +171,64 @@ def upgrade() -> None:
     )
     op.create_index("ix_suppressions_address_account", "suppressions", ["address", "account"], unique=True)
     op.create_index("ix_suppressions_expires_at", "suppressions", ["expires_at"], unique=False)
+    op.create_table(
+        "tls_domains",
+        sa.Column("domain", schema.key_text(255), autoincrement=False, nullable=False),
+        sa.Column("best", schema.small(), nullable=False),
+        sa.Column("best_at", schema.real(), nullable=False),
+        sa.Column("last", schema.small(), nullable=False),
+        sa.Column("last_at", schema.real(), nullable=False),
+        sa.Column("host", schema.key_text(255), nullable=False),
+        sa.Column("tls", schema.ascii_text(16), nullable=False),
+        sa.Column("source", schema.ascii_text(16), nullable=False),
+        sa.Column("good", schema.big(), nullable=False),
+        sa.Column("bad", schema.big(), nullable=False),
+        sa.Column("trouble", schema.ascii_text(40), nullable=False),
+        sa.Column("trouble_host", schema.key_text(255), nullable=False),
+        sa.Column("trouble_at", schema.real(), nullable=False),
+        sa.Column("downgraded_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("domain", name=op.f("pk_tls_domains")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_tls_domains_downgraded_at", "tls_domains", ["downgraded_at"], unique=False)
+    op.create_index("ix_tls_domains_last_at", "tls_domains", ["last_at"], unique=False)
+    op.create_table(
+        "tls_reports",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("digest", schema.ascii_text(64), nullable=False),
+        sa.Column("received_at", schema.real(), nullable=False),
+        sa.Column("domain", schema.key_text(255), nullable=False),
+        sa.Column("organisation", schema.key_text(255), nullable=False),
+        sa.Column("contact", schema.key_text(320), nullable=False),
+        sa.Column("report_id", schema.key_text(255), nullable=False),
+        sa.Column("begins_at", schema.real(), nullable=False),
+        sa.Column("ends_at", schema.real(), nullable=False),
+        sa.Column("good", schema.big(), nullable=False),
+        sa.Column("bad", schema.big(), nullable=False),
+        sa.Column("details", schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tls_reports")),
+        sa.UniqueConstraint("digest", name=op.f("uq_tls_reports_digest")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_tls_reports_domain", "tls_reports", ["domain"], unique=False)
+    op.create_index("ix_tls_reports_received_at", "tls_reports", ["received_at"], unique=False)
+    op.create_table(
+        "tls_results",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("day", schema.ascii_text(10), nullable=False),
+        sa.Column("domain", schema.key_text(255), nullable=False),
+        sa.Column("digest", schema.ascii_text(64), nullable=False),
+        sa.Column("kind", schema.ascii_text(16), nullable=False),
+        sa.Column("lines", schema.text(), nullable=False),
+        sa.Column("hosts", schema.text(), nullable=False),
+        sa.Column("host", schema.key_text(255), nullable=False),
+        sa.Column("source", schema.ascii_text(45), nullable=False),
+        sa.Column("result", schema.ascii_text(40), nullable=False),
+        sa.Column("sessions", schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tls_results")),
+        sa.UniqueConstraint("day", "domain", "digest", name=op.f("uq_tls_results_day_domain_digest")),
+        **schema.OPTIONS,
+    )
     op.create_table(
         "dkim_keys",
         sa.Column("id", schema.ident(), nullable=False),
