@@ -22,6 +22,8 @@ SAMPLES = {
     "/admin/accounts/{address:path}/remove": [USER],
     "/admin/aliases/{address:path}/remove": [f"info@{DOMAIN}"],
     "/admin/domains/{name}/dns": [DOMAIN],
+    "/admin/domains/{name}/keys": [DOMAIN],
+    "/admin/domains/{name}/keys/import": [DOMAIN],
     "/admin/certificates/{name}": ["self-made"],
     "/admin/certificates/{name}/remove": ["self-made"],
     "/admin/webhooks/{id:int}": ["1"],
@@ -40,6 +42,9 @@ QUERIES = {
 }
 
 GONE = {
+    "/admin/domains/{name}/keys/{selector}/activate": "nobody.invalid",
+    "/admin/domains/{name}/keys/{selector}/retire": "nobody.invalid",
+    "/admin/domains/{name}/keys/{selector}/remove": "nobody.invalid",
     "/admin/queue/{id}": "999999",
     "/admin/backup/{id}": "20260101T000000Z-00000000",
     "/admin/backup/{id}/verify": "20260101T000000Z-00000000",

@@ -28,6 +28,7 @@ from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
+from posthouse.cli.commands.route import route
 from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
@@ -60,6 +61,7 @@ cli.add_command(token)
 cli.add_command(suppression)
 cli.add_command(event)
 cli.add_command(webhook)
+cli.add_command(route)
 cli.add_command(backup)
 signin.add_to(cli)
 cli.add_command(sessions)

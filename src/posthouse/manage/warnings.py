@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import func, select
 
 from posthouse.database.contract import Transaction
 from posthouse.deliver import webhook_rows
+from posthouse.directory import dkim
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
 from posthouse.manage.backup_records import SELECT_STATE
@@ -25,6 +26,8 @@ from posthouse.settings import setup as settings_setup
 CERTIFICATE_DAYS = 14
 QUEUE_HOURS = 4
 BACKUP_DAYS = 8
+DKIM_HOURS = 24
+"""A key that has waited longer for its record is worth a warning."""
 DISK_SHARE = 0.05
 """Less than this share free is worth a warning."""
 SANE_FROM = 1_750_000_000.0
@@ -48,12 +51,13 @@ class Advice(msgspec.Struct, frozen=True):
 
 class Kept(msgspec.Struct, frozen=True):
     """What the database knows of it. ``backup_at`` is None where no backup was ever made; ``webhooks`` are those
-    that fail, each in words."""
+    that fail, each in words; ``keys`` the DKIM keys whose record is not there."""
 
     administrators: int
     oldest: float | None
     backup_at: float | None
     webhooks: tuple[str, ...] = ()
+    keys: tuple[Advice, ...] = ()
 
 
 def read_kept(tx: Transaction) -> Kept:
@@ -64,7 +68,28 @@ def read_kept(tx: Transaction) -> Kept:
         for each in webhook_rows.troubled(tx)
     )
     backup_at = _moment(rows[0][0]) if rows else None
-    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), backup_at, failing)
+    keys = _keys(dkim.troubled(tx, time.time() - DKIM_HOURS * 3600.0))
+    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), backup_at, failing, keys)
+
+
+def _keys(rows: Sequence[dkim.KeyRow]) -> tuple[Advice, ...]:
+    """DKIM keys that are used without their record, and those that wait for it."""
+    found = []
+    for row in rows:
+        mend = f"Publish it as the page DNS of {row.domain} shows it (posthouse dkim list {row.domain})."
+        if row.state == "active":
+            what = (
+                f"The DNS record of the DKIM key {row.selector} of {row.domain} is {row.dns}: others cannot verify the "
+                "domain's mail by it."
+            )
+            found.append(Advice("dkim.vanished", what, mend))
+        else:
+            what = (
+                f"The DKIM key {row.selector} of {row.domain} waits for its DNS record, and is not used before it is "
+                "there."
+            )
+            found.append(Advice("dkim.waiting", what, mend))
+    return tuple(found)
 
 
 def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: float) -> list[Advice]:
@@ -79,6 +104,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_administrators(kept),
         *_backup(kept, now, context),
         *_webhooks(kept),
+        *kept.keys,
     ]
     return found
 

@@ -20,6 +20,7 @@ _PAGES = {
     "listeners": "/admin/listeners",
     "ports-taken": "/admin/listeners",
     "webhook": "/admin/webhooks",
+    "dkim": "/admin/keys",
 }
 _OF_A_DOMAIN = ("mx", "spf", "dmarc", "mta-sts", "tls-rpt", "caa", "programs")
 """Findings about the records of a domain."""
@@ -33,6 +34,8 @@ def topic_of(code: str) -> str:
 def mended_at(code: str, subject: str = "") -> str:
     """The page where the administrator sees to it; "" where that is not done by a page."""
     topic = topic_of(code)
+    if topic == "dkim" and subject:
+        return link("admin", "domains", subject, "keys")
     if topic in _OF_A_DOMAIN and subject:
         return link("admin", "domains", subject, "dns")
     path = _PAGES.get(topic, "")
