@@ -14,7 +14,7 @@ from posthouse.mail.mime import Buffer
 MAX_HEADER = 64 * 1024
 """Bytes of a header that come back; further fields are left out."""
 
-_MESSAGE_ID = re.compile(rb"<[!-;=?A-~]{1,250}>")
+_MESSAGE_ID = re.compile(rb"<[!-;=?-~]{1,250}>")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _NOT_SAFE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
