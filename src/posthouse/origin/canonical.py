@@ -76,7 +76,7 @@ class BodyHash:
 
     def digest(self) -> bytes:
         """The hash; nothing can be added afterwards."""
-        rest = self._rest.strip(_BLANKS) if self._relaxed else self._rest
+        rest = self._rest.rstrip(_BLANKS) if self._relaxed else self._rest
         if rest:
             self._write_lines()
             self._write(rest)
