@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import ssl
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from posthouse.deliver.remote.connection_dane import usable, who_is_wrong
+from posthouse.deliver.remote.connection_dane import LONGEST_CHAIN, usable, who_is_wrong
 from posthouse.deliver.remote.connection_names import names_one
 from posthouse.deliver.remote.contract import Call, Level
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.remote import AUTHORITIES
+
+if TYPE_CHECKING:
+    from cryptography.x509.verification import Store
 
 FRESH_SECONDS = 3600.0
 """How long a context is used: authorities and certificates of ours change on disk."""
@@ -50,6 +54,7 @@ class ClientContexts:
         self._files = files
         self._clock = clock
         self._made: dict[tuple[object, ...], tuple[float, ssl.SSLContext]] = {}
+        self._known_store: tuple[ssl.SSLContext, Store] | None = None
 
     def context(self, level: Level, certificate: str) -> ssl.SSLContext:
         """The context for a level. Raises OSError (ssl.SSLError is one) when a file of ours cannot be read."""
@@ -68,6 +73,42 @@ class ClientContexts:
             context.load_cert_chain(*files, password=lambda: b"")
         self._made[key] = now, context
         return context
+
+
+    def good_anyhow(self, layer: ssl.SSLObject, name: str) -> bool:
+        """Whether a certificate that nobody asked about is good by the public authorities and names the host."""
+        from cryptography import x509
+        from cryptography.x509 import verification
+
+        try:
+            chain = [x509.load_der_x509_certificate(der) for der in presented(layer)[:LONGEST_CHAIN]]
+            verifier = (
+                verification.PolicyBuilder()
+                .store(self._store())
+                .build_server_verifier(x509.DNSName(name.lower().rstrip(".")))
+            )
+            verifier.verify(chain[0], chain[1:])
+        except Exception:  # whatever is odd about a stranger's certificate, it is not good
+            return False
+        return True
+
+    def _store(self) -> Store:
+        """The authorities, read once per context."""
+        from cryptography import x509
+        from cryptography.x509 import verification
+
+        context = self.context("verify", "")
+        if self._known_store is None or self._known_store[0] is not context:
+            found = []
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of serial numbers that old authorities gave themselves
+                for der in context.get_ca_certs(binary_form=True):
+                    try:
+                        found.append(x509.load_der_x509_certificate(der))
+                    except ValueError:
+                        pass
+            self._known_store = context, verification.Store(found)
+        return self._known_store[1]
 
 
 def _stamp(files: tuple[Path, Path] | None) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,12 +28,14 @@ from posthouse.wire.smtp.client_reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A connection that has said hello. ``tls`` is the version, ``secured`` all that is to be said of it."""
+    """A connection that has said hello. ``tls`` is the version, ``secured`` all that is to be said of it.
+    ``verified``: the certificate is good although nobody asked for that."""
 
     line: Line
     extensions: Extensions
     tls: str = ""
     secured: str = ""
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,9 @@ class Opener:
             ValueError,
             AttributeError,
         ) as error:  # no Unix sockets on this system: AttributeError
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            number = getattr(error, "errno", None)
+            # asyncio's own words leave out why; gaierror's numbers are negative and no errno.
+            why = os.strerror(number) if number and number > 0 else str(error) or type(error).__name__
             raise failed(call, Said(0, "4.4.1", f"cannot connect: {why}"), "CONNECT") from None
         return line
 
@@ -154,7 +159,10 @@ class Opener:
         except (OSError, ssl.CertificateError, Gone) as error:
             raise trouble_of(error) from None
         checked = check(call, level, layer)
-        return replace(opened, tls=layer.version() or "TLS", secured=described(layer, checked))
+        by_chance = level in ("may", "encrypt") and self.contexts.good_anyhow(layer, call.host.name)
+        return replace(
+            opened, tls=layer.version() or "TLS", secured=described(layer, checked), verified=by_chance
+        )
 
 
 # ------------------------------------------------------------------ in words
@@ -177,7 +185,14 @@ def is_near(address: str) -> bool:
 
 def failed(call: Call, said: Said, stage: str, *, slow: bool = False) -> ConnectFailed:
     """The exception for what was said at this stage."""
-    return ConnectFailed(replace(said, remote=call.host.name, address=call.address, stage=stage), slow=slow)
+    return ConnectFailed(by(call, replace(said, stage=stage), ours=not said.code), slow=slow)
+
+
+def by(call: Call, said: Said, *, ours: bool) -> Said:
+    """Said by the host; or by us about it, then its name stands in the words."""
+    if ours:
+        return replace(said, text=f"{call.host.name}[{call.address}]: {said.text}")
+    return replace(said, remote=call.host.name, address=call.address)
 
 
 def said_of(reply: Reply) -> Said:

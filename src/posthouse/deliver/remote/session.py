@@ -8,7 +8,7 @@ from time import time
 
 from posthouse.deliver.remote.connection import Gone
 from posthouse.deliver.remote.contract import Call, ConnectFailed, Parcel
-from posthouse.deliver.remote.hello import Opened, said_of
+from posthouse.deliver.remote.hello import Opened, by, said_of
 from posthouse.deliver.remote.transaction import Exchange, Outcome
 from posthouse.deliver.remote.transaction_plan import Content, Host, content_for, plan
 from posthouse.deliver.results import Result, Said
@@ -75,7 +75,7 @@ class RemoteSession:
                 results += outcome.results
                 waiting = outcome.again + waiting[most:]
                 if waiting and not self.opened.line.alive:
-                    results += self._not_asked(waiting, results)
+                    results += self._not_asked(waiting)
                     break
         except BaseException:
             self.opened.line.abort()
@@ -107,7 +107,7 @@ class RemoteSession:
             plan(parcel, leases, content, host, self._clock()) if isinstance(content, Content) else content
         )
         if isinstance(ready, Said):
-            said = replace(ready, remote=call.host.name, address=call.address, tls=opened.secured)
+            said = by(call, replace(ready, tls=opened.secured), ours=True)
             return Outcome([Result(lease, "failed", said) for lease in leases], heard=True)
         self._used += 1
         outcome = await Exchange(call, opened, ready, now).run(now[settings.CHUNK_FROM])
@@ -145,15 +145,13 @@ class RemoteSession:
             line.abort("it refused RSET")
         return good
 
-    def _not_asked(self, leases: Sequence[Lease], before: Sequence[Result]) -> list[Result]:
+    def _not_asked(self, leases: Sequence[Lease]) -> list[Result]:
         """For those whose turn did not come."""
         farewell = self.opened.line.farewell
         if farewell is not None:
-            said = said_of(farewell)
+            said = by(self.call, said_of(farewell), ours=False)
         else:
-            said = next(
-                (result.said for result in reversed(before) if result.state == "deferred"),
-                Said(0, "4.4.2", "the connection was over before it was asked for this recipient"),
-            )
-        said = replace(said, remote=self.call.host.name, address=self.call.address, stage="RCPT")
+            ended = Said(0, "4.4.2", "the connection was over before it was asked for this recipient")
+            said = by(self.call, ended, ours=True)
+        said = replace(said, stage="RCPT")
         return [Result(lease, "deferred", said, tried=False) for lease in leases]

@@ -124,16 +124,17 @@ class RemoteSessions:
         if self._closed:
             raise failed(call, Said(0, "4.3.2", "we are closing"), "CONNECT")
         trouble: TlsTrouble | None = None
-        tls = ""
+        tls, verified = "", False
         try:
             opened, trouble = await self._open_by_policy(call)
-            tls = opened.tls
+            tls, verified = opened.tls, opened.verified
         except TlsTrouble as problem:
             trouble = problem
             raise failed(call, Said(0, "4.7.5", _wanted(call, problem)), "STARTTLS") from None
         finally:
             if trouble is not None or tls:
-                self._policies.outcome(call.way, call.host, call.policy, tls, trouble.kind if trouble else "")
+                kind = trouble.kind if trouble is not None else ""
+                self._policies.outcome(call.way, call.host, call.policy, tls, kind, verified=verified)
         self._lines.add(opened.line)
         opened.line.closed.add_done_callback(lambda _: self._lines.discard(opened.line))
         if call.way.credentials is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from posthouse.deliver.remote.connection import Gone
 from posthouse.deliver.remote.contract import Call
-from posthouse.deliver.remote.hello import Opened, no_answer, said_of
+from posthouse.deliver.remote.hello import Opened, by, no_answer, said_of
 from posthouse.deliver.remote.transaction_plan import Plan
 from posthouse.deliver.results import Result, Said, State
 from posthouse.queue.contract import Lease
@@ -199,10 +199,8 @@ class Exchange:
 
     def _by(self, said: Said) -> Said:
         """Said by this host, at this stage."""
-        call, opened = self._call, self._opened
-        return replace(
-            said, remote=call.host.name, address=call.address, stage=self._stage, tls=opened.secured
-        )
+        said = replace(said, stage=self._stage, tls=self._opened.secured)
+        return by(self._call, said, ours=not said.code)
 
     def _give_up(self, said: Said) -> None:
         """The line broke: nothing more is known of those that have no answer yet."""
