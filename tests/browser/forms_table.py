@@ -201,6 +201,20 @@ LETTING_IN = [
         not_there=("/admin/bans", 'value="198.51.100.0/24"'),
     ),
     Form(
+        "/admin/suppressions",
+        {"address": "bert@there.test", "account": ADMIN, "reason": "left", "duration": "2h"},
+        {"address": "", "account": "empty", "reason": FREE + " long control", "duration": "empty"},
+        bad=(({"address": "no address"}, ""), ({"address": f"x@{DOMAIN}"}, ""), ({"duration": "0"}, "")),
+        effect=("/admin/suppressions", "bert@there.test"),
+    ),
+    Form(
+        "/admin/suppressions/remove",
+        {"address": "carl@there.test", "account": ""},
+        {"address": "", "account": ""},
+        before=(("/admin/suppressions", {"address": "carl@there.test"}),),
+        not_there=("/admin/suppressions", 'value="carl@there.test"'),
+    ),
+    Form(
         "/admin/sessions/disconnect",
         bad=(({"id": "999.1", "account": ""}, ""), ({"id": "<script>", "account": ""}, "")),
         note="test_pages_live.py",

@@ -8,17 +8,19 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import Executable
 
 from posthouse.database.schema import metadata
+from posthouse.deliver import bounce_records as bounces
 from posthouse.directory import records as directory
+from posthouse.directory import suppression_records as suppressions
 from posthouse.queue import records as queue
 
 STATEMENTS = [
     pytest.param(value, id=f"{module.__name__.split('.')[1]}-{name}")
-    for module in (directory, queue)
+    for module in (bounces, suppressions, directory, queue)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, Executable)
 ]
 TABLES = ["domains", "accounts", "aliases", "settings_values", "versions", "secrets", "queue_messages"]
-TABLES += ["queue_recipients", "traces"]
+TABLES += ["suppressions", "bounces", "queue_recipients", "traces"]
 
 
 def test_the_statements_are_found() -> None:

@@ -128,6 +128,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/admin/listeners/reset": {},
     "/admin/listeners/{name:path}/change": {"port": "2143"},
     "/admin/listeners/{name:path}/remove": {},
+    "/admin/suppressions": {"address": "bert@there.test"},
+    "/admin/suppressions/remove": {"address": "bert@there.test"},
     "/admin/log/switch": {"level": "debug"},
     "/admin/sessions/disconnect": {"id": "1"},
     "/me/sessions/mail": {"id": "1"},
