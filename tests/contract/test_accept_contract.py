@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest_asyncio
 from hashing import CountingHasher
 from people import people
+from remote_world import PlainNotices
 from sqlalchemy import func, select
 
 from posthouse.bodies.files import FileBodies
@@ -17,8 +18,9 @@ from posthouse.bodies.plain import PlainDurability
 from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database, Transaction
 from posthouse.deliver.acceptance import AcceptanceDesk
+from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.local import LocalDelivery
-from posthouse.deliver.worker import DeliveryWorker
+from posthouse.deliver.settlement import SettlementDesk
 from posthouse.directory.contract import Account
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
@@ -60,7 +62,7 @@ class Scene:
     database: Database
     appender: Reluctant
     desk: AcceptanceDesk
-    worker: DeliveryWorker
+    worker: Dispatcher
     bodies: FileBodies
     people: dict[str, Account]
 
@@ -110,11 +112,26 @@ async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
         settings=settings,
         free_space=FREE,
     )
-    local = LocalDelivery(
-        durability=durability, appender=appender, queue=queue, router=router, bodies=bodies, facts=compute
+    settlement = SettlementDesk(
+        durability=durability, queue=queue, bodies=bodies, notices=PlainNotices(), settings=settings
     )
-    worker = DeliveryWorker(
-        database=database, queue=queue, local=local, settings=settings, feed=feed, owner="here/1"
+    local = LocalDelivery(
+        durability=durability,
+        appender=appender,
+        queue=queue,
+        settlement=settlement,
+        router=router,
+        bodies=bodies,
+        facts=compute,
+    )
+    worker = Dispatcher(
+        database=database,
+        queue=queue,
+        deliverers={"local": local},
+        settlement=settlement,
+        settings=settings,
+        feed=feed,
+        owner="here/1",
     )
     yield Scene(database, appender, desk, worker, bodies, made)
     service.close()

@@ -7,7 +7,7 @@ where both are ours.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -120,13 +120,15 @@ class Queue(Protocol):
         messages: Sequence[int] | None = None,
         destination: str | None = None,
         most: int = 0,
-        without: Collection[str] = (),
+        each: int = 0,
+        busy: Mapping[str, int] | None = None,
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first, for ``seconds``: of mail, or of these ``messages`` (a
         few hundred at most, by queue id) of another class, or of one ``destination``, then those of higher priority
         first, senders in turn, and rows of one message together, of ``most`` messages at most (0: no matter how many)
-        and none of the senders in ``without``. A row is never leased twice at once. ``owner`` names the worker, so
-        that its leases can be freed when it starts again (:meth:`free`)."""
+        and of ``each`` sender so many, those in ``busy`` (messages under way by sender) counted. A row is never leased
+        twice at once. ``owner`` names the worker, so that its leases can be freed when it starts again
+        (:meth:`free`)."""
 
     def lease_row(
         self, tx: Transaction, row_id: int, seen: str, now: float, seconds: float, owner: str

@@ -89,6 +89,9 @@ _OVERDUE = select(
     _M.received_at,
     _M.deliver_by,
     _M.by_mode,
+    _M.sender,
+    _M.kind,
+    _R.notify,
 ).join(queue_messages, _M.id == _R.message_id)
 
 

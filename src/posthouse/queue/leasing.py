@@ -8,8 +8,9 @@ to find theirs. Within a lane senders take turns as far as the stretch that is r
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from zlib import crc32
 
 from posthouse.database.contract import Row, Transaction
@@ -26,8 +27,9 @@ TOGETHER = 200
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to lease: up to ``rows`` rows of up to ``messages`` messages to one destination that are due at ``now``,
-    none of these senders; for ``owner``, until ``until``. ``turn`` says which lane is first this time."""
+    """What to lease: up to ``rows`` rows of up to ``messages`` messages to one destination that are due at ``now``;
+    for ``owner``, until ``until``. ``each``: most messages of one sender (0: no matter), those in ``busy`` counted.
+    ``turn`` says which lane is first this time."""
 
     destination: str
     now: float
@@ -35,7 +37,8 @@ class Wanted:
     messages: int
     owner: str
     until: float
-    without: Collection[str] = ()
+    each: int = 0
+    busy: Mapping[str, int] = field(default_factory=dict)
     turn: int = 0
 
 
@@ -57,14 +60,19 @@ def take(tx: Transaction, wanted: Wanted) -> list[Taken]:
     """Lease; rows of one message stand together. Fewer than there are where others are faster."""
     taken: list[Taken] = []
     messages = 0
-    for message_id in _messages(tx, wanted):
+    busy = Counter(wanted.busy)
+    for message_id, sender in _messages(tx, wanted):
         left = min(wanted.rows - len(taken), TOGETHER)
         if left <= 0 or messages >= wanted.messages:
             break
+        if wanted.each and busy[sender] >= wanted.each:
+            continue
         asked = {"of": wanted.destination, "of_message": message_id, "now": wanted.now, "count": left}
         rows = tx.execute(records.DUE_OF_MESSAGE, asked)
         found = [each for row in rows if (each := take_row(tx, row[0], row[1], wanted)) is not None]
-        messages += bool(found)
+        if found:
+            messages += 1
+            busy[sender] += 1
         taken += found
     return taken
 
@@ -87,14 +95,14 @@ def take_row(tx: Transaction, row_id: int, seen: str, wanted: Wanted, *, due: bo
     return Taken(row, token)
 
 
-def _messages(tx: Transaction, wanted: Wanted) -> Iterator[int]:
-    """Messages with due rows in the order in which they are to be leased, each once."""
+def _messages(tx: Transaction, wanted: Wanted) -> Iterator[tuple[int, str]]:
+    """Messages with due rows, and their senders, in the order in which they are to be leased, each once."""
     seen: set[int] = set()
     for priority in _priorities(tx, wanted.destination):
-        for message_id in _in_turn(tx, wanted, priority):
+        for message_id, sender in _in_turn(tx, wanted, priority):
             if message_id not in seen:
                 seen.add(message_id)
-                yield message_id
+                yield message_id, sender
 
 
 def _priorities(tx: Transaction, destination: str) -> Iterator[int]:
@@ -105,7 +113,7 @@ def _priorities(tx: Transaction, destination: str) -> Iterator[int]:
         rows = tx.execute(records.NEXT_PRIORITY, {"of": destination, "below": rows[0][0]})
 
 
-def _in_turn(tx: Transaction, wanted: Wanted, priority: int) -> Iterator[int]:
+def _in_turn(tx: Transaction, wanted: Wanted, priority: int) -> Iterator[tuple[int, str]]:
     """Messages of one priority: one of each sender, then the second of each, and so on."""
     lanes = sorted(_lanes(tx, wanted, priority), key=lambda lane: (lane - wanted.turn) % LANES)
     by_sender: dict[str, list[int]] = {}
@@ -118,15 +126,14 @@ def _in_turn(tx: Transaction, wanted: Wanted, priority: int) -> Iterator[int]:
             "count": STRETCH,
         }
         for message_id, sender in tx.execute(records.HEADS, asked):
-            if sender not in wanted.without:
-                waiting = by_sender.setdefault(sender, [])
-                if not waiting or waiting[-1] != message_id:
-                    waiting.append(int(message_id))
+            waiting = by_sender.setdefault(sender, [])
+            if not waiting or waiting[-1] != message_id:
+                waiting.append(int(message_id))
     longest = max(map(len, by_sender.values()), default=0)
     for place in range(longest):
-        for waiting in by_sender.values():
+        for sender, waiting in by_sender.items():
             if place < len(waiting):
-                yield waiting[place]
+                yield waiting[place], sender
 
 
 def _lanes(tx: Transaction, wanted: Wanted, priority: int) -> list[int]:

@@ -6,7 +6,7 @@ comes second finds the lease token changed and no row to touch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
 from time import time
@@ -60,7 +60,8 @@ class QueueService:
         messages: Sequence[int] | None = None,
         destination: str | None = None,
         most: int = 0,
-        without: Collection[str] = (),
+        each: int = 0,
+        busy: Mapping[str, int] | None = None,
     ) -> list[Lease]:
         """Take up to ``limit`` due rows, oldest due first; of a destination by priority, senders in turn."""
         wanted = leasing.Wanted(
@@ -70,7 +71,8 @@ class QueueService:
             messages=most or limit,
             owner=owner,
             until=now + seconds,
-            without=without,
+            each=each,
+            busy=busy or {},
             turn=next(self._turns) % leasing.LANES,
         )
         if destination is not None:
@@ -81,8 +83,8 @@ class QueueService:
             else:
                 due = [(row[0], row[1]) for row in _waiting(tx, messages) if row[2] <= now][:limit]
             rows = (leasing.take_row(tx, row_id, seen, wanted) for row_id, seen in due)
-            taken = [each for each in rows if each is not None]
-        return [_lease(each.row, each.token, wanted.until) for each in taken]
+            taken = [row for row in rows if row is not None]
+        return [_lease(row.row, row.token, wanted.until) for row in taken]
 
     def lease_row(
         self, tx: Transaction, row_id: int, seen: str, now: float, seconds: float, owner: str

@@ -15,7 +15,7 @@ from posthouse.cluster.share import Share
 from posthouse.cluster.stop import Stop
 from posthouse.database.contract import Database
 from posthouse.deliver.acceptance import AcceptanceDesk
-from posthouse.deliver.worker import DeliveryWorker
+from posthouse.deliver.dispatch import Dispatcher
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
 from posthouse.http.parts import HttpParts
@@ -53,7 +53,7 @@ class Built:
     router: Router
     reception: ReceptionDesk
     acceptance: AcceptanceDesk
-    delivery: DeliveryWorker
+    delivery: Dispatcher
     contexts: ServerContexts
     limits: ConnectionLimits
     house: House

@@ -28,13 +28,17 @@ from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.database.open import open_database
 from posthouse.database.urls import BadUrl
 from posthouse.deliver.acceptance import AcceptanceDesk
+from posthouse.deliver.dispatch import Dispatcher
+from posthouse.deliver.dsn.notices import NoticeDesk
 from posthouse.deliver.local import LocalDelivery
-from posthouse.deliver.worker import DeliveryWorker
+from posthouse.deliver.settlement import SettlementDesk
 from posthouse.directory.live import LiveSettings
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.routes_live import RouteBook
 from posthouse.directory.service import DirectoryService
 from posthouse.http.parts import HttpParts
+from posthouse.mail.address import Address
+from posthouse.mail.refusal import Refusal
 from posthouse.manage.context import Context, LiveState
 from posthouse.manage.control import ControlServer
 from posthouse.manage.errors import ManageError
@@ -42,10 +46,12 @@ from posthouse.net.connection import Connection
 from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
 from posthouse.observe.log import logger
+from posthouse.queue.contract import LOCAL, MX
 from posthouse.queue.refusals import Refusals
 from posthouse.queue.service import QueueService
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
+from posthouse.receive.trace import new_trace
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import Router
 from posthouse.route.ways import RouteWays
@@ -57,9 +63,11 @@ from posthouse.server import (
     with_http,
     with_identity,
     with_listeners,
+    with_maildrop,
     with_observation,
     with_probation,
     with_setup,
+    with_signing,
     with_suppressions,
 )
 from posthouse.server.built import Built
@@ -89,6 +97,7 @@ log = logger("server")
 ATTACHMENTS = (
     with_observation.attach,
     with_certificates.attach,
+    with_signing.attach,
     with_bans.attach,
     with_listeners.attach,
     with_probation.attach,
@@ -98,6 +107,7 @@ ATTACHMENTS = (
     with_setup.attach,
     with_suppressions.attach,
     with_http.attach,
+    with_maildrop.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
 
@@ -170,20 +180,43 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             settings=settings,
             free_space=settings_limits.FREE_SPACE,
         )
+
+        async def destination_of(address: Address) -> tuple[str, int | None]:
+            """Where a notice for this address goes. Where none may go it is refused there, and nobody is told."""
+            found = await router.resolve(address)
+            if found.account is not None:
+                return LOCAL, found.account.id
+            way = await ways.way(address, None, None)
+            return (f"{MX}{address.domain}" if isinstance(way, Refusal) else way.destination), None
+
+        settlement = SettlementDesk(
+            durability=durability,
+            queue=queue,
+            bodies=bodies,
+            notices=NoticeDesk(
+                settings,
+                our_name=lambda: current_hostname(config, settings),
+                new_trace=new_trace,
+                destination_of=destination_of,
+            ),
+            settings=settings,
+        )
         local = LocalDelivery(
             durability=durability,
             appender=store.appender,
             queue=queue,
+            settlement=settlement,
             router=router,
             bodies=bodies,
             facts=compute,
             settings=settings,
         )
         owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
-        delivery = DeliveryWorker(
+        delivery = Dispatcher(
             database=database,
             queue=queue,
-            local=local,
+            deliverers={"local": local},
+            settlement=settlement,
             settings=settings,
             feed=feed,
             owner=owner,
