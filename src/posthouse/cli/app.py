@@ -29,11 +29,13 @@ from posthouse.cli.commands.message import message
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
 from posthouse.cli.commands.route import route
+from posthouse.cli.commands.sendmail import sendmail
 from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
 from posthouse.cli.commands.setup import setup
 from posthouse.cli.commands.suppression import suppression
+from posthouse.cli.commands.tls import tls
 from posthouse.cli.commands.token import token
 from posthouse.cli.commands.webhook import webhook
 from posthouse.cli.errors import CommandError
@@ -57,8 +59,10 @@ for _group in (setup, dns, dkim, client):
     cli.add_command(_group)
 diagnose.add_to(cli)
 cli.add_command(completion)
+cli.add_command(sendmail)
 cli.add_command(token)
 cli.add_command(suppression)
+cli.add_command(tls)
 cli.add_command(event)
 cli.add_command(webhook)
 cli.add_command(route)

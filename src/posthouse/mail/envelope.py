@@ -51,6 +51,9 @@ class Terms:
     require_tls: bool = False
 
 
+_AT_ONCE = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Sender and recipients of one transaction. ``sender`` is None for the null reverse-path ``<>``."""
@@ -63,7 +66,7 @@ class Envelope:
     ret: str = ""
     envid: str = ""
     received_at: float = 0.0
-    terms: Terms = Terms()
+    terms: Terms = _AT_ONCE
     hold: str = ""
     """Not "": nothing is delivered before an administrator releases it; why, as the queue's word."""
     trace_notes: tuple[tuple[str, str], ...] = field(default=())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
@@ -17,8 +19,9 @@ from posthouse.manage.audit import note
 from posthouse.manage.compose import Attachment, Composed, Parts, compose, take_raw
 from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
+from posthouse.manage.send_wishes import envelope_sender, wishes_of
 from posthouse.manage.use import Call, Private, narrows, not_allowed, use
-from posthouse.receive.injection import Told
+from posthouse.receive.injection import Author, Told, Wishes
 
 MAX_RECIPIENTS = 500
 
@@ -31,7 +34,12 @@ class Injection(Protocol):
     def new_trace(self) -> str: ...
     async def may_send_as(self, account_id: int, address: Address) -> bool: ...
     async def inject(
-        self, origin: Origin, sender: Address, recipients: Sequence[Address], message: bytes
+        self,
+        origin: Origin,
+        sender: Address | None,
+        recipients: Sequence[Address],
+        message: bytes,
+        wishes: Wishes = ...,
     ) -> list[Told]: ...
 
 
@@ -41,6 +49,12 @@ class Send(Private, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ``text`` is its plain text; ``html`` the same as HTML, beside or instead of it. ``headers`` are further header
     fields by name. ``raw`` is a complete message (RFC 5322) in place of all that; then ``to``, ``cc`` and ``bcc``, if
     given, are who gets it, else whom its header names. ``bcc`` gets the message without being named in it.
+
+    ``send_at`` is when it is sent: a time (``2030-01-31T08:00:00+01:00``) or seconds from now; "" at once. ``priority``
+    is -9 to 9 (RFC 6710). ``require_tls``: never in clear text (RFC 8689). ``notify`` says what the sender wants to
+    hear: ``never``, or some of ``success``, ``failure``, ``delay``; ``ret`` (``full``, ``hdrs``) and ``envid`` what
+    such notices bring along (RFC 3461). ``envelope_from`` is where they go, if not to ``from``: an address, or ``<>``
+    for nowhere; for administrators.
     """
 
     sender: str = msgspec.field(name="from", default="")
@@ -54,6 +68,13 @@ class Send(Private, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     raw: bytes = b""
+    send_at: str = ""
+    priority: int = 0
+    require_tls: bool = False
+    notify: tuple[str, ...] = ()
+    ret: str = ""
+    envid: str = ""
+    envelope_from: str = ""
 
 
 class SentTo(msgspec.Struct, frozen=True):
@@ -83,10 +104,16 @@ async def send(call: Call, wanted: Send) -> Sent:
         )
     trace = injection.new_trace()
     composed = await asyncio.to_thread(_composed, wanted)
-    await _check(call, composed, injection)
+    governs = await _check(call, composed, injection)
+    sender = envelope_sender(wanted.envelope_from, composed.sender)
+    if wanted.envelope_from and not _may_name(call.actor, sender):
+        raise not_allowed(call.actor, "message.send", "send")
+    wishes = wishes_of(wanted, call.context.settings.now, time.time())
+    if not governs:
+        wishes = replace(wishes, author=_author(call.actor, injection))
     try:
         told = await injection.inject(
-            _origin(call.actor, trace), composed.sender, composed.recipients, composed.message
+            _origin(call.actor, trace), sender, composed.recipients, composed.message, wishes
         )
     except Refusal as refusal:
         raise _declined(refusal) from None
@@ -126,7 +153,22 @@ def _composed(wanted: Send) -> Composed:
     )
 
 
-async def _check(call: Call, composed: Composed, injection: Injection) -> None:
+def _may_name(actor: Actor, sender: Address | None) -> bool:
+    """Whether notices may be sent there."""
+    return actor.role == "server" or (sender is not None and actor.governs(sender.key))
+
+
+def _author(actor: Actor, injection: Injection) -> Author:
+    """Somebody who sends by their own right: every name in the header must be theirs."""
+
+    async def may_use(address: Address) -> bool:
+        return address.key == actor.account or await injection.may_send_as(actor.account_id, address)
+
+    return Author(actor.account, may_use)
+
+
+async def _check(call: Call, composed: Composed, injection: Injection) -> bool:
+    """Whether the actor looks after the sender (and so may write in any of its names)."""
     if not composed.recipients:
         raise ManageError("invalid", "The message has no recipient.", "Give to, cc or bcc.")
     if len(composed.recipients) > MAX_RECIPIENTS:
@@ -141,13 +183,14 @@ async def _check(call: Call, composed: Composed, injection: Injection) -> None:
         )
     actor = call.actor
     if actor.governs(composed.sender.key):
-        return
+        return actor.role != "user"
     try:
         own = bool(actor.account_id) and await injection.may_send_as(actor.account_id, composed.sender)
     except Refusal as refusal:
         raise _declined(refusal) from None
     if not own:
         raise not_allowed(actor, "message.send", "send")
+    return False
 
 
 def _origin(actor: Actor, trace: str) -> Origin:

@@ -9,6 +9,7 @@ from posthouse.mail.envelope import Terms
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.log import logger
 from posthouse.receive import authentication, content, extensions
+from posthouse.receive.asking import ask
 from posthouse.receive.contract import Etrn
 from posthouse.receive.intake import too_large
 from posthouse.receive.parts import Kind
@@ -120,7 +121,7 @@ def rcpt(session: Session, argument: str) -> None:
 
 async def _rcpt(session: Session, transaction: Transaction, parsed: Rcpt) -> None:
     try:
-        await _ask(session, transaction, parsed)
+        await ask(session.parts, transaction, parsed.address)
     except Refusal as refusal:
         text = f"{parsed.address}: {refusal}"
         log.info(
@@ -135,18 +136,6 @@ async def _rcpt(session: Session, transaction: Transaction, parsed: Rcpt) -> Non
         session.refuse(refusal, counts=session.account_id is None and session.kind is not Kind.LMTP)
         return
     _accepted(session, transaction, parsed)
-
-
-async def _ask(session: Session, transaction: Transaction, parsed: Rcpt) -> None:
-    """Whether this recipient may be added. Raises Refusal."""
-    parts, origin, mail = session.parts, transaction.origin, transaction.mail
-    await parts.reception.recipient(parsed.address, origin, mail.size, mail.sender)
-    if parts.suppressions is not None and origin.account_id is not None:
-        refusal = await parts.suppressions.check(parsed.address, mail.sender)
-        if refusal is not None:
-            raise refusal
-    if parts.limits is not None:
-        await parts.limits.check(origin, mail.sender, len(transaction.recipients) + 1, mail.size)
 
 
 def _accepted(session: Session, transaction: Transaction, parsed: Rcpt) -> None:

@@ -156,8 +156,8 @@ async def _judge(session: Session, transaction: Transaction, intake: Intake) -> 
             intake.facts,
             session.account,
             transaction.mail.sender,
-            session.settings.now,
             lambda address: reception.may_send_as(account_id, address),
+            strict=identity.is_strict(session.settings.now),
         )
     except Refusal as refusal:
         intake.reject(refusal)

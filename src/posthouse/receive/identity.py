@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from email.utils import formataddr
 
 from posthouse.mail.address import Address, parse_address
 from posthouse.mail.addresses import parse_addresses
@@ -33,16 +34,28 @@ def is_checked(settings: Settings) -> bool:
     return settings[smtp.SENDER_MUST_BE_OWN] and settings[smtp.FROM_MUST_BE_OWN] != "off"
 
 
+def is_strict(settings: Settings) -> bool:
+    """Whether a foreign From is refused, rather than told apart by a Sender."""
+    return settings[smtp.FROM_MUST_BE_OWN] == "refuse"
+
+
 async def judge(
-    facts: HeaderFacts, account: str, sender: Address | None, settings: Settings, may_use: MayUse
+    facts: HeaderFacts,
+    account: str,
+    sender: Address | None,
+    may_use: MayUse,
+    *,
+    strict: bool,
+    name: str = "",
 ) -> Changes:
     """What the header needs so that it tells the truth. ``account`` is the address signed in as, ``sender`` the
-    envelope's, which is the user's own. A message without From gets one; one with several authors, or (where the
-    setting has it so) with foreign ones, gets a Sender. Raises Refusal (550) for what may not be sent."""
-    strict = settings[smtp.FROM_MUST_BE_OWN] == "refuse"
+    envelope's, which is the user's own. ``name`` is
+    put before an address that is made From. A message without From gets one; one with several authors, or (unless
+    ``strict``) with foreign ones, gets a Sender. Raises Refusal (550) for what may not be sent."""
     authors = _addresses(facts.authors)
     if not facts.authors:
-        return Changes(_field("From", str(sender) if sender is not None else account))
+        own = str(sender) if sender is not None else account
+        return Changes(_field("From", formataddr((name, own)) if name and own.isascii() else own))
     if not authors:
         raise Refusal(550, "5.6.0", "The From field names nobody")
     foreign = await _foreign(authors, may_use)

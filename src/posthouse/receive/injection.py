@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from posthouse.mail.address import Address
-from posthouse.mail.envelope import Origin
+from posthouse.mail.envelope import Origin, Terms
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
-from posthouse.receive.content import check_depth
+from posthouse.receive.asking import ask
+from posthouse.receive.content import check_depth, count
 from posthouse.receive.contract import Body
+from posthouse.receive.identity import MayUse, judge
 from posthouse.receive.intake import Intake
 from posthouse.receive.parts import Parts
 from posthouse.receive.transaction import Transaction
@@ -23,6 +25,35 @@ from posthouse.wire.smtp.command import Mail, Rcpt
 log = logger("receive.injection")
 
 _PIECE = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """In whose name a message may be written: ``address`` is the own one, ``may_use`` tells of others; ``strict``
+    refuses foreign names, else a Sender field tells the truth. ``name`` is for a From that lacks."""
+
+    address: str
+    may_use: MayUse
+    strict: bool = True
+    name: str = ""
+
+
+_AT_ONCE = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a message wants to be treated, and what its sender wants to hear of it (RFC 3461). ``author`` None: any
+    name may stand in its From."""
+
+    terms: Terms = _AT_ONCE
+    notify: frozenset[str] = frozenset()
+    ret: str = ""
+    envid: str = ""
+    author: Author | None = None
+
+
+_PLAIN = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,42 +86,58 @@ class Injector:
         return await self._parts.reception.may_send_as(account_id, address)
 
     async def inject(
-        self, origin: Origin, sender: Address, recipients: Sequence[Address], message: bytes
+        self,
+        origin: Origin,
+        sender: Address | None,
+        recipients: Sequence[Address],
+        message: bytes,
+        wishes: Wishes = _PLAIN,
     ) -> list[Told]:
         """Accept a message (CRLF lines) for those recipients that can be reached, as one durable unit; what became
         of each, in order. Raises Refusal when the message itself is not accepted. When nobody can be reached, that is
-        told and nothing kept."""
-        utf8 = not all(str(address).isascii() for address in (sender, *recipients))
-        transaction = Transaction(origin, Mail(sender, size=len(message), body="8BITMIME", smtputf8=utf8))
-        transaction.note("mail", str(sender))
+        told and nothing kept. ``sender`` None is the null reverse-path."""
+        utf8 = not all(str(address or "").isascii() for address in (sender, *recipients))
+        mail = Mail(
+            sender,
+            len(message),
+            "8BITMIME",
+            utf8,
+            wishes.ret,
+            wishes.envid,
+            require_tls=wishes.terms.require_tls,
+        )
+        transaction = Transaction(origin, mail, wishes.terms)
+        transaction.note("mail", str(sender or "<>"))
+        transaction.note_terms()
         try:
-            refused = await self._ask_for(transaction, recipients)
-            outcomes = await self._take(transaction, message) if transaction.recipients else []
+            refused = await self._ask_for(transaction, recipients, wishes.notify)
+            outcomes = await self._take(transaction, message, wishes) if transaction.recipients else []
         except Refusal as refusal:
             counters.refused += 1
-            await self._parts.acceptance.refused(origin, "data", f"{refusal} (from <{sender}>)")
+            await self._parts.acceptance.refused(origin, "data", f"{refusal} (from <{sender or ''}>)")
             raise
         finally:
             transaction.discard()
             self._parts.reception.release(origin)
         return _told(recipients, refused, outcomes)
 
-    async def _ask_for(self, transaction: Transaction, recipients: Sequence[Address]) -> dict[str, Refusal]:
+    async def _ask_for(
+        self, transaction: Transaction, recipients: Sequence[Address], notify: frozenset[str]
+    ) -> dict[str, Refusal]:
         """Whom the message may go to; the refusals of the others by address."""
         refused: dict[str, Refusal] = {}
         for address in recipients:
             try:
-                mail = transaction.mail
-                await self._parts.reception.recipient(address, transaction.origin, mail.size, mail.sender)
+                await ask(self._parts, transaction, address)
             except Refusal as refusal:
                 refused[address.key] = refusal
                 text = f"{address}: {refusal}"
                 await self._parts.acceptance.refused(transaction.origin, "rcpt", text)
             else:
-                transaction.add(Rcpt(address))
+                transaction.add(Rcpt(address, notify))
         return refused
 
-    async def _take(self, transaction: Transaction, message: bytes) -> Sequence[Outcome]:
+    async def _take(self, transaction: Transaction, message: bytes, wishes: Wishes) -> Sequence[Outcome]:
         parts = self._parts
         settings = parts.settings.now
         now, name = parts.clock(), self._hostname()
@@ -98,11 +145,17 @@ class Injector:
             parts.acceptance.spool(),
             settings,
             name,
-            lambda facts: transaction.new_fields(facts, name, now, submitted=True),
+            lambda facts: transaction.new_fields(
+                facts, name, now, submitted=True, hidden=settings[smtp.HIDE_SUBMITTER]
+            ),
+            judged=wishes.author is not None,
         )
         for start in range(0, len(message), _PIECE):
             intake.write(message[start : start + _PIECE])
+            await _judge(transaction, intake, wishes)
             await asyncio.sleep(0)  # others have their turn during a large message
+        intake.close()
+        await _judge(transaction, intake, wishes)
         body = intake.finish()
         try:
             return await self._accept(transaction, body, settings[smtp.MAX_MIME_DEPTH])
@@ -113,6 +166,7 @@ class Injector:
         assert transaction.intake is not None
         if transaction.intake.facts.composite:
             await check_depth(body, deepest)
+        await count(self._parts.limits, transaction, body.size)
         envelope = transaction.envelope(self._parts.clock(), ())
         outcomes = await self._parts.acceptance.accept(envelope, body)
         counters.accepted += 1
@@ -121,12 +175,32 @@ class Injector:
             "message.accepted",
             trace=transaction.origin.trace,
             peer=transaction.origin.address,
-            sender=str(envelope.sender),
+            sender=str(envelope.sender or "<>"),
             size=body.size,
             recipients=len(transaction.recipients),
             login=transaction.origin.login,
         )
         return outcomes
+
+
+async def _judge(transaction: Transaction, intake: Intake, wishes: Wishes) -> None:
+    """Once the header is complete: whether it bears the right name."""
+    author = wishes.author
+    if not intake.waiting or author is None:
+        return
+    try:
+        changes = await judge(
+            intake.facts,
+            author.address,
+            transaction.mail.sender,
+            author.may_use,
+            strict=author.strict,
+            name=author.name,
+        )
+    except Refusal as refusal:
+        intake.reject(refusal)
+    else:
+        intake.admit(changes.add, changes.drop)
 
 
 def _told(

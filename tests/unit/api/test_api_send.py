@@ -14,7 +14,7 @@ from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal
 from posthouse.manage.context import Context
-from posthouse.receive.injection import Told
+from posthouse.receive.injection import Told, Wishes
 
 Call = Callable[..., Awaitable[Answer]]
 
@@ -25,7 +25,8 @@ class Taker:
     largest = 100_000
 
     def __init__(self) -> None:
-        self.taken: list[tuple[Origin, Address, list[str], Any]] = []
+        self.taken: list[tuple[Origin, Address | None, list[str], Any]] = []
+        self.wishes: Wishes | None = None
 
     def new_trace(self) -> str:
         return "trace1"
@@ -34,8 +35,14 @@ class Taker:
         return account_id == 3 and address.key == "alias@example.org"
 
     async def inject(
-        self, origin: Origin, sender: Address, recipients: Sequence[Address], message: bytes
+        self,
+        origin: Origin,
+        sender: Address | None,
+        recipients: Sequence[Address],
+        message: bytes,
+        wishes: Wishes | None = None,
     ) -> list[Told]:
+        self.wishes = wishes
         parsed = email.message_from_bytes(message, policy=email.policy.default)
         self.taken.append((origin, sender, [str(each) for each in recipients], parsed))
         assert b"\n" not in message.replace(b"\r\n", b"")

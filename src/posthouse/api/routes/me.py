@@ -11,6 +11,8 @@ ROUTES = (
     Route("GET", "/me/devices", "me.devices", "Me", items="devices"),
     Route("GET", "/me/sessions", "me.sessions", "Me", items="sessions"),
     Route("DELETE", "/me/sessions/{id}", "me.session_end", "Me"),
+    Route("GET", "/me/scheduled", "me.scheduled", "Me", items="messages"),
+    Route("DELETE", "/me/scheduled/{id}", "me.cancel", "Me"),
     Route("GET", "/me/factors", "me.factor_list", "Me", items="factors"),
     Route("DELETE", "/me/factors/{id}", "me.factor_remove", "Me"),
     Route("POST", "/me/factors/totp", "me.totp_begin", "Me"),

@@ -77,6 +77,11 @@ def raw(session: Session, message: str) -> None:
     "--attach", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A file to send along."
 )
 @click.option("--raw", is_flag=True, help="Standard input is a complete message with its header.")
+@click.option(
+    "--at", "send_at", default="", metavar="TIME", help="Send it later: a time, or seconds from now."
+)
+@click.option("--priority", type=click.IntRange(-9, 9), default=0, help="From -9 to 9.")
+@click.option("--require-tls", is_flag=True, help="Never send it in clear text.")
 def send(
     session: Session,
     sender: str,
@@ -86,6 +91,9 @@ def send(
     subject: str,
     attach: tuple[str, ...],
     raw: bool,
+    send_at: str,
+    priority: int,
+    require_tls: bool,
 ) -> None:
     """Send a message whose text is read from standard input.
 
@@ -96,6 +104,7 @@ def send(
         click.echo("Type the message, then Ctrl-D.", err=True)
     content = sys.stdin.buffer.read()
     wanted: dict[str, Any] = {"from": sender, "to": list(to), "cc": list(cc), "bcc": list(bcc)}
+    wanted |= {"send_at": send_at, "priority": priority, "require_tls": require_tls}
     if raw:
         wanted["raw"] = base64.b64encode(content).decode()
     else:
