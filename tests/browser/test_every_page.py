@@ -26,6 +26,8 @@ SAMPLES = {
     "/admin/domains/{name}/keys/import": [DOMAIN],
     "/admin/certificates/{name}": ["self-made"],
     "/admin/certificates/{name}/remove": ["self-made"],
+    "/admin/routes/{id:int}": ["1"],
+    "/admin/routes/{id:int}/remove": ["1"],
     "/admin/webhooks/{id:int}": ["1"],
     "/admin/webhooks/{id:int}/remove": ["1"],
     "/sign-in/link/{link}": ["a-link-that-nobody-made"],
@@ -34,6 +36,7 @@ SAMPLES = {
 """What parameters of a path are, per page; a page whose sample is not there yet is named by the test below."""
 
 QUERIES = {
+    "/admin/tls/policy": ["", "?domain=nobody.invalid", "?domain=no%20domain"],
     "/admin/trace": [
         "",
         f"?message={HOSTILE_ID.replace('<', '%3C').replace('>', '%3E')}",
@@ -46,6 +49,7 @@ GONE = {
     "/admin/domains/{name}/keys/{selector}/retire": "nobody.invalid",
     "/admin/domains/{name}/keys/{selector}/remove": "nobody.invalid",
     "/admin/queue/{id}": "999999",
+    "/admin/queue/{id}/header": "999999",
     "/admin/backup/{id}": "20260101T000000Z-00000000",
     "/admin/backup/{id}/verify": "20260101T000000Z-00000000",
     "/admin/backup/{id}/verify/events": "20260101T000000Z-00000000",
