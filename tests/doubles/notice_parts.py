@@ -67,8 +67,9 @@ def desk(
 ) -> NoticeDesk:
     """Who writes notices, at a time that stands still."""
 
-    async def destination_of(address: Address) -> tuple[str, int | None]:
-        return ("local", 7) if address.domain == "example.org" else (f"mx:{address.domain}", None)
+    async def destination_of(address: Address) -> tuple[Address, str, int | None]:
+        ours = address.domain == "example.org"
+        return (address, "local", 7) if ours else (address, f"mx:{address.domain}", None)
 
     more = {} if language_of is None else {"language_of": language_of}
     return NoticeDesk(

@@ -15,7 +15,6 @@ from posthouse.cluster.share import Share
 from posthouse.cluster.stop import Stop
 from posthouse.database.contract import Database
 from posthouse.deliver.acceptance import AcceptanceDesk
-from posthouse.deliver.dispatch import Dispatcher
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
 from posthouse.http.parts import HttpParts
@@ -26,6 +25,7 @@ from posthouse.net.tls import ServerContexts
 from posthouse.queue.service import QueueService
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import Router
+from posthouse.server.sending import Sending
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.service import MailStore
 
@@ -53,7 +53,7 @@ class Built:
     router: Router
     reception: ReceptionDesk
     acceptance: AcceptanceDesk
-    delivery: Dispatcher
+    sending: Sending
     contexts: ServerContexts
     limits: ConnectionLimits
     house: House

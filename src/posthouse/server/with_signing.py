@@ -1,27 +1,11 @@
-"""DKIM: every worker signs what it sends; the first one looks after the keys."""
+"""DKIM: the first worker looks after the keys with which every worker signs."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
-from posthouse.deliver.signing import MailSigner
 from posthouse.manage.dkim_desk import DkimDesk
-from posthouse.net.dns import Resolver
 from posthouse.server.built import Built
-from posthouse.server.pieces import current_hostname
-
-
-def signer(built: Built) -> MailSigner:
-    """What signs the mail of this worker."""
-    made = MailSigner(
-        database=built.database,
-        feed=built.feed,
-        settings=built.settings,
-        resolver=Resolver(built.settings),
-        hostname=lambda: current_hostname(built.share.config, built.settings),
-    )
-    built.stack.callback(made.close)
-    return made
 
 
 async def attach(built: Built) -> None:
@@ -32,7 +16,7 @@ async def attach(built: Built) -> None:
         database=built.database,
         feed=built.feed,
         settings=built.settings,
-        resolver=Resolver(built.settings),
+        resolver=built.sending.resolver,
         holder=sha256(built.owner.encode()).hexdigest(),
     )
     built.context.dkim = desk

@@ -28,17 +28,10 @@ from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.database.open import open_database
 from posthouse.database.urls import BadUrl
 from posthouse.deliver.acceptance import AcceptanceDesk
-from posthouse.deliver.dispatch import Dispatcher
-from posthouse.deliver.dsn.notices import NoticeDesk
-from posthouse.deliver.local import LocalDelivery
-from posthouse.deliver.settlement import SettlementDesk
 from posthouse.directory.live import LiveSettings
 from posthouse.directory.passwords import Passwords
-from posthouse.directory.routes_live import RouteBook
 from posthouse.directory.service import DirectoryService
 from posthouse.http.parts import HttpParts
-from posthouse.mail.address import Address
-from posthouse.mail.refusal import Refusal
 from posthouse.manage.context import Context, LiveState
 from posthouse.manage.control import ControlServer
 from posthouse.manage.errors import ManageError
@@ -46,16 +39,13 @@ from posthouse.net.connection import Connection
 from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
 from posthouse.observe.log import logger
-from posthouse.queue.contract import LOCAL, MX
 from posthouse.queue.refusals import Refusals
 from posthouse.queue.service import QueueService
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
-from posthouse.receive.trace import new_trace
 from posthouse.route.reception import ReceptionDesk
-from posthouse.route.resolve import Router
-from posthouse.route.ways import RouteWays
 from posthouse.server import (
+    sending,
     with_backup,
     with_bans,
     with_certificates,
@@ -160,66 +150,43 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         )
         stack.push_async_callback(store.close)
 
-        # The road in.
+        # The road: in, and out again.
         queue = QueueService(settings, feed)
         refusals = Refusals(database, settings)
-        router = Router(directory)
-        book = RouteBook(database, feed)
-        stack.callback(book.close)
-        ways = RouteWays(book, directory, settings)
-        reception = ReceptionDesk(router, database, store.appender, ways, settings)
+        owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
+        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION])
+        out = sending.make(
+            sending.Ground(
+                stack=stack,
+                database=database,
+                feed=feed,
+                settings=settings,
+                bodies=bodies,
+                durability=durability,
+                directory=directory,
+                appender=store.appender,
+                queue=queue,
+                owner=owner,
+                name=lambda: current_hostname(config, settings),
+                listeners=lambda: config.listeners,
+                certificate=contexts.files_for,
+            )
+        )
+        reception = ReceptionDesk(out.router, database, store.appender, out.ways, settings)
         acceptance = AcceptanceDesk(
             durability=durability,
             database=database,
             appender=store.appender,
             queue=queue,
-            router=router,
+            router=out.router,
             bodies=bodies,
             refusals=refusals,
             facts=compute,
             settings=settings,
             free_space=settings_limits.FREE_SPACE,
-        )
-
-        async def destination_of(address: Address) -> tuple[str, int | None]:
-            """Where a notice for this address goes. Where none may go it is refused there, and nobody is told."""
-            found = await router.resolve(address)
-            if found.account is not None:
-                return LOCAL, found.account.id
-            way = await ways.way(address, None, None)
-            return (f"{MX}{address.domain}" if isinstance(way, Refusal) else way.destination), None
-
-        settlement = SettlementDesk(
-            durability=durability,
-            queue=queue,
-            bodies=bodies,
-            notices=NoticeDesk(
-                settings,
-                our_name=lambda: current_hostname(config, settings),
-                new_trace=new_trace,
-                destination_of=destination_of,
-            ),
-            settings=settings,
-        )
-        local = LocalDelivery(
-            durability=durability,
-            appender=store.appender,
-            queue=queue,
-            settlement=settlement,
-            router=router,
-            bodies=bodies,
-            facts=compute,
-            settings=settings,
-        )
-        owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
-        delivery = Dispatcher(
-            database=database,
-            queue=queue,
-            deliverers={"local": local},
-            settlement=settlement,
-            settings=settings,
-            feed=feed,
-            owner=owner,
+            ways=out.ways,
+            forward_sender=out.rewriting.sender,
+            notices=out.notices,
         )
 
         # What tidies up, in one worker at a time.
@@ -239,7 +206,15 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         upkeep_job = PeriodicJob(database, "store.upkeep", lambda: UPKEEP_SECONDS, store.upkeep, holder=owner)
 
         # The sessions.
-        parts = Parts(hostname(config), settings, acceptance, reception, directory)
+        parts = Parts(
+            hostname(config),
+            settings,
+            acceptance,
+            reception,
+            directory,
+            suppressions=out.suppressions,
+            etrn=out.etrn,
+        )
 
         def session(kind: Kind) -> Session:
             """A new session, which greets with our name of now."""
@@ -263,7 +238,6 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             "imap": imap.session,
             "pop3": lambda: Pop3Session(store, directory, settings),
         }
-        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION])
         limits = ConnectionLimits(
             settings, files=share.files, changed=member.count if member is not None else None
         )
@@ -291,7 +265,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         jobs.start(refusals.run(), "refusals")
         jobs.start(removal_job.run(), "removal")
         jobs.start(upkeep_job.run(), "upkeep")
-        jobs.start(delivery.run(), "delivery", end=delivery.stop)
+        out.start(jobs)
         if member is not None:
             jobs.start(member.tell(house.counts), "counts")
         context = Context(
@@ -323,10 +297,10 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             directory=directory,
             store=store,
             queue=queue,
-            router=router,
+            router=out.router,
             reception=reception,
             acceptance=acceptance,
-            delivery=delivery,
+            sending=out,
             contexts=contexts,
             limits=limits,
             house=house,

@@ -38,3 +38,19 @@ PIPE_TIME = Setting(
     minimum=1,
     maximum=3600,
 )
+
+SRS = Setting(
+    "sending.rewrite_forwards",
+    True,
+    "Give mail that an alias or an account forwards to another server a sender address of this server (SRS), so that "
+    "SPF passes there; bounces find their way back. Off: it keeps its sender, and many servers will refuse it.",
+)
+
+SRS_DAYS = Setting(
+    "sending.rewrite_days",
+    21,
+    "How long a bounce to a rewritten sender address is taken.",
+    unit="days",
+    minimum=1,
+    maximum=365,
+)

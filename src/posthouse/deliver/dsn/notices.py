@@ -38,8 +38,9 @@ from posthouse.settings.notices import (
 
 log = logger("deliver.notices")
 
-DestinationOf = Callable[[Address], Awaitable[tuple[str, int | None]]]
-"""Where mail for an address leads: the queue's destination and, for ``local``, the account."""
+DestinationOf = Callable[[Address], Awaitable[tuple[Address, str, int | None]]]
+"""Where mail for an address leads: the address it is for in the end (a return address of forwarded mail leads to the
+original sender), the queue's destination and, for ``local``, the account."""
 
 LanguageOf = Callable[[Address], Awaitable[str]]
 """The language of the person at an address (``de``), "" where it is not known."""
@@ -162,7 +163,7 @@ class NoticeDesk:
     ) -> Notice:
         settings = self._settings.now
         kind = next(each for each in _ORDER if any(one.kind == each for one in told))
-        destination, account_id = await self._destination_of(to)
+        leads_to, destination, account_id = await self._destination_of(to)
         language = await self._language_of(to) or settings[LANGUAGE]
         original = read_original(buffer)
         returned: Returned | None = None
@@ -195,7 +196,8 @@ class NoticeDesk:
             kind=NOTICE,
             require_tls=message.require_tls,
         )
-        return Notice(content, notice, (QueuedRecipient(str(to), destination, account_id, notify="NEVER"),))
+        recipient = QueuedRecipient(str(leads_to), destination, account_id, notify="NEVER")
+        return Notice(content, notice, (recipient,))
 
 
 def tellable(message: QueuedMessage) -> bool:
