@@ -215,6 +215,11 @@ LETTING_IN = [
         not_there=("/admin/suppressions", 'value="carl@there.test"'),
     ),
     Form(
+        "/admin/tls/forget",
+        bad=(({"domain": "nobody.test"}, ""), ({"domain": "no domain"}, ""), ({"domain": ""}, "")),
+        note="test_tls_uses.py",
+    ),
+    Form(
         "/admin/sessions/disconnect",
         bad=(({"id": "999.1", "account": ""}, ""), ({"id": "<script>", "account": ""}, "")),
         note="test_pages_live.py",
@@ -280,11 +285,7 @@ def _machine(server: RunningServer, place: Path, spare: int) -> list[Form]:
             {"name": ""},
             effect=("/admin/audit", "log.debug"),
         ),
-        Form(
-            "/admin/queue/{id}/retry",
-            gone=("999999", "9" * 30, "%3Cscript%3E", "-1", "%00"),
-            note="no message waits on this server",
-        ),
+        *_queue(),
         Form("/admin/diagnostics", effect=("/admin/diagnostics", "Begun")),
         Form(
             "/admin/setup/certificate",
@@ -302,6 +303,8 @@ def _machine(server: RunningServer, place: Path, spare: int) -> list[Form]:
         *_certificates(),
         *_backup(place),
         *_webhooks(),
+        *_keys(),
+        *_routes(),
     ]
 
 
@@ -404,6 +407,37 @@ def _backup(place: Path) -> list[Form]:
     ]
 
 
+def _keys() -> list[Form]:
+    here = "/admin/domains/{name}/keys"
+    at = f"/admin/domains/{DOMAIN}/keys"
+    pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----"
+    return [
+        Form(f"{here}/make", at=f"{at}/make", effect=(at, "")),
+        Form(f"{here}/check", at=f"{at}/check", effect=(at, "")),
+        Form(
+            f"{here}/import",
+            {"selector": "taken-over", "key": pem},
+            {"selector": "", "key": ""},
+            bad=(({"selector": "a b"}, "selector"), ({"key": "no key"}, "")),
+            at=f"{at}/import",
+            effect=(at, "taken-over"),
+            secrets=("MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v",),
+        ),
+        Form(
+            f"{here}/{{selector}}/activate",
+            at=f"{at}/taken-over/activate",
+            effect=(at, "taken-over"),
+        ),
+        Form(f"{here}/rotate", at=f"{at}/rotate", effect=(at, "")),
+        Form(
+            f"{here}/{{selector}}/retire",
+            at=f"{at}/taken-over/retire",
+            effect=(at, "taken-over"),
+        ),
+        Form(f"{here}/{{selector}}/remove", at=f"{at}/taken-over/remove", not_there=(at, "taken-over")),
+    ]
+
+
 def _webhooks() -> list[Form]:
     here = "/admin/webhooks"
     given = {"url": "https://other.invalid/hook", "kinds": "backup", "description": "told of backups"}
@@ -431,6 +465,79 @@ def _webhooks() -> list[Form]:
             at=f"{here}/1/remove",
             gone=GONE_NUMBER,
             not_there=(here, "receiver.invalid"),
+        ),
+    ]
+
+
+def _routes() -> list[Form]:
+    here = "/admin/routes"
+    given = {
+        "recipient": "other.invalid",
+        "target": "mx.other.invalid",
+        "description": "by another way",
+        "security": "starttls",
+        "username": "we",
+        "password": SECRET,
+        "all_addresses": "on",
+    }
+    numbers = {"port": "empty", "tries": "empty", "minutes": "empty", "batch": "empty"}
+    names = {"sender": "empty", "account": "empty", "etrn_networks": "empty", "etrn_accounts": "empty"}
+    unused = dict.fromkeys(("client_id", "client_secret", "refresh_token", "scope", "token_url"), "")
+    given |= {"certificate": "mail.posthouse.test", "command": "", **unused}
+    fields = {"recipient": "", "target": "empty", "description": FREE, "source": "empty", **numbers, **names}
+    bad: tuple[tuple[Fields, str], ...] = (
+        ({"recipient": "*", "local_recipients": "on"}, "anybody"),
+        ({"security": "none"}, "clear text"),
+        ({"protocol": "pipe"}, "command"),
+        ({"mechanism": "XOAUTH2"}, "token URL"),
+        ({"recipient": "*.invalid", "target": "", "hold": "on"}, "ETRN"),
+    )
+    one = f"{here}/1"
+    smart = {"target": "smart.invalid", "security": "tls", "username": "we", "password": SECRET}
+    return [
+        Form(f"{here}/add", given, fields, bad=bad, secrets=("password",), effect=(here, "other.invalid")),
+        Form(
+            f"{here}/{{id:int}}",
+            {**given, "recipient": "partner.invalid", "description": "changed words", "all_addresses": ""},
+            fields,
+            bad=bad,
+            at=one,
+            gone=GONE_NUMBER,
+            secrets=("password",),
+            effect=(one, "changed words"),
+        ),
+        Form(
+            f"{here}/{{id:int}}/addresses",
+            {"addresses": "new@partner.invalid", "what": "add"},
+            {"addresses": ""},
+            at=f"{one}/addresses",
+            gone=GONE_NUMBER,
+            effect=(one, "new@partner.invalid"),
+        ),
+        Form(
+            f"{here}/{{id:int}}/move", {"to": "down"}, at=f"{one}/move", gone=GONE_NUMBER, effect=(here, "")
+        ),
+        Form(f"{here}/{{id:int}}/release", at=f"{one}/release", gone=GONE_NUMBER, effect=(one, "")),
+        Form(f"{here}/{{id:int}}/test", at=f"{one}/test", gone=GONE_NUMBER, effect=("", "Back to the route")),
+        Form(
+            f"{here}/smart-host",
+            smart,
+            {"target": "empty", "port": "empty"},
+            bad=(({"security": "none"}, "clear text"),),
+            secrets=("password",),
+            effect=(here, "smart.invalid"),
+        ),
+        Form(
+            f"{here}/source",
+            {"domain": DOMAIN, "address": "192.0.2.1"},
+            {"domain": "", "address": "empty"},
+            effect=(here, "192.0.2.1"),
+        ),
+        Form(
+            f"{here}/{{id:int}}/remove",
+            at=f"{one}/remove",
+            gone=GONE_NUMBER,
+            not_there=(here, "partner.invalid"),
         ),
     ]
 
@@ -530,3 +637,32 @@ ANYBODY = [
     Form("/setup/look", bad=(({"hostname": "a"}, ""),), who="", note="test_wizard.py"),
     Form("/setup/finish", bad=(({"password": SECRET, "again": SECRET}, ""),), who="", note="test_wizard.py"),
 ]
+
+
+def _queue() -> list[Form]:
+    return [
+        Form(
+            "/admin/queue/steer",
+            bad=(
+                ({"action": "hold"}, "Nothing was chosen"),
+                ({"action": "nonsense", "ids": "1"}, "Nothing was chosen"),
+                ({"action": "hold", "ids": "x"}, "no message of the queue"),
+                ({"action": "hold", "ids": "9" * 30}, "no message of the queue"),
+                ({"action": "retry", "ids": "999999"}, "not in the queue"),
+                ({"action": "retry", "every": "on", "older": "soon"}, "older"),
+            ),
+            note="test_queue_pages.py",
+        ),
+        Form(
+            "/admin/queue/pause",
+            {"destination": "stopped.example"},
+            bad=(({"destination": ""}, "No destination"), ({"destination": "no domain"}, "no domain name")),
+            effect=("/admin/queue/destinations", "stopped.example"),
+        ),
+        Form(
+            "/admin/queue/resume",
+            {"destination": "stopped.example"},
+            bad=(({"destination": ""}, "No destination"),),
+            not_there=("/admin/queue/destinations", "stopped.example"),
+        ),
+    ]

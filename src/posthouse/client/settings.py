@@ -5,6 +5,7 @@ from __future__ import annotations
 from posthouse.client.certificates import SSLCertificates
 from posthouse.client.listeners import TCPIPPorts
 from posthouse.client.logs import Logging
+from posthouse.client.routes import Routes
 from posthouse.client.setting_values import Named, Values
 
 
@@ -39,6 +40,13 @@ class Settings(Values):
     tls_version12_enabled = Named(
         "tls.minimum_version", lambda value: bool(value == "1.2"), lambda on: "1.2" if on else "1.3"
     )
+
+    smtp_delivery_bind_to_ip = Named("route.source", str)
+
+    @property
+    def routes(self) -> Routes:
+        """The routes; the smart host is the one for ``*``."""
+        return Routes(self._calls)
 
     @property
     def tcp_ip_ports(self) -> TCPIPPorts:

@@ -3,6 +3,7 @@ about us."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -26,6 +27,8 @@ from posthouse.manage.setup_facts import host_name
 from posthouse.manage.use import Call, use
 from posthouse.net.dns import Resolver, ascii_name
 from posthouse.route.contract import Way
+
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\Z")
 
 MOST_HOSTS = 5
 """Hosts of a domain whose demand is looked at."""
@@ -252,11 +255,12 @@ def _parts(context: Context) -> tuple[DnsHostFinder, RemoteTls]:
 
 def _name(text: str) -> str:
     try:
-        return ascii_name(text)
+        name = ascii_name(text)
     except ValueError:
-        raise ManageError(
-            "invalid", f"domain: {text[:100]!r} is no domain.", "Give one such as example.org."
-        ) from None
+        name = ""
+    if not _DOMAIN.match(name):
+        raise ManageError("invalid", f"domain: {text[:100]!r} is no domain.", "Give one such as example.org.")
+    return name
 
 
 @use("tls.reports", right="view")

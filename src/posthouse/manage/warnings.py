@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from posthouse.database.contract import Transaction
 from posthouse.deliver import webhook_rows
+from posthouse.deliver.remote import tls_memory
 from posthouse.directory import dkim
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
@@ -26,6 +27,8 @@ from posthouse.settings import setup as settings_setup
 CERTIFICATE_DAYS = 14
 QUEUE_HOURS = 4
 BACKUP_DAYS = 8
+DOWNGRADE_DAYS = 7
+"""A domain that offers less TLS for longer is news no more."""
 DKIM_HOURS = 24
 """A key that has waited longer for its record is worth a warning."""
 DISK_SHARE = 0.05
@@ -58,6 +61,7 @@ class Kept(msgspec.Struct, frozen=True):
     backup_at: float | None
     webhooks: tuple[str, ...] = ()
     keys: tuple[Advice, ...] = ()
+    downgraded: tuple[str, ...] = ()
 
 
 def read_kept(tx: Transaction) -> Kept:
@@ -69,7 +73,11 @@ def read_kept(tx: Transaction) -> Kept:
     )
     backup_at = _moment(rows[0][0]) if rows else None
     keys = _keys(dkim.troubled(tx, time.time() - DKIM_HOURS * 3600.0))
-    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), backup_at, failing, keys)
+    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), backup_at, failing, keys, _downgraded(tx))
+
+
+def _downgraded(tx: Transaction) -> tuple[str, ...]:
+    return tuple(row[0] for row in tls_memory.downgraded(tx, time.time() - DOWNGRADE_DAYS * 86400.0))
 
 
 def _keys(rows: Sequence[dkim.KeyRow]) -> tuple[Advice, ...]:
@@ -104,6 +112,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_administrators(kept),
         *_backup(kept, now, context),
         *_webhooks(kept),
+        *_tls(kept),
         *kept.keys,
     ]
     return found
@@ -215,6 +224,14 @@ def _administrators(kept: Kept) -> list[Advice]:
 def _webhooks(kept: Kept) -> list[Advice]:
     mend = "See its last trouble on the page Webhooks; a test there tells whether it is mended."
     return [Advice("webhook.fails", f"{text}.", mend) for text in kept.webhooks]
+
+
+def _tls(kept: Kept) -> list[Advice]:
+    if not kept.downgraded:
+        return []
+    mend = "See the page TLS to other servers; write to their postmaster, or forget what they offered before."
+    names = ", ".join(kept.downgraded[:5]) + (" and others" if len(kept.downgraded) > 5 else "")
+    return [Advice("tls.downgraded", f"Less TLS than before is offered by: {names}.", mend)]
 
 
 def _backup(kept: Kept, now: float, context: Context) -> list[Advice]:

@@ -20,6 +20,7 @@ _PAGES = {
     "listeners": "/admin/listeners",
     "ports-taken": "/admin/listeners",
     "webhook": "/admin/webhooks",
+    "tls": "/admin/tls",
     "dkim": "/admin/keys",
 }
 _OF_A_DOMAIN = ("mx", "spf", "dmarc", "mta-sts", "tls-rpt", "caa", "programs")

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from posthouse.client.generated.tls_to_other_servers import (
+    TlsDemand,
+    TlsDomain,
+    TlsDomains,
+    TlsFailure,
+    TlsForgotten,
+    TlsHost,
+    TlsReceived,
+    TlsReceivedList,
+    TlsStep,
+    TlsToOtherServersCalls,
+)
+
 from posthouse.client.generated.accounts import Account, Accounts, AccountsCalls, Cleared, Imported
 from posthouse.client.generated.aliases import Alias, Aliases, AliasesCalls
 from posthouse.client.generated.audit import AuditCalls, AuditLine, AuditLines
@@ -81,6 +94,7 @@ from posthouse.client.generated.messages import (
     Sent,
     SentTo,
     Step,
+    StillOwed,
     Trace,
     Traces,
 )
@@ -258,10 +272,20 @@ __all__ = [
     "SetupState",
     "Status",
     "Step",
+    "StillOwed",
     "Suppression",
     "SuppressionList",
     "TakenBack",
     "Tested",
+    "TlsDemand",
+    "TlsDomain",
+    "TlsDomains",
+    "TlsFailure",
+    "TlsForgotten",
+    "TlsHost",
+    "TlsReceived",
+    "TlsReceivedList",
+    "TlsStep",
     "Todo",
     "TodoList",
     "Token",
@@ -310,6 +334,7 @@ class Calls(
     SetUpCalls,
     SettingsCalls,
     SuppressionsCalls,
+    TlsToOtherServersCalls,
     TokensCalls,
     WebhooksCalls,
 ):

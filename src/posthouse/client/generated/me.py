@@ -52,6 +52,24 @@ class Factors(msgspec.Struct, frozen=True, kw_only=True):
     recovery_codes: int
 
 
+class Later(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is sent at `send_at` (seconds since 1970, as `received_at`)."""
+
+    id: int
+    trace: str
+    sender: str
+    size: int
+    received_at: float
+    send_at: float
+    recipients: list[str]
+
+
+class LaterList(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order in which they were handed in."""
+
+    messages: list[Later]
+
+
 class Me(msgspec.Struct, frozen=True, kw_only=True):
     """Who is signed in. `second_factors` counts authenticator programs and passkeys, `recovery_codes` those
     left. `fresh`: whether changes that ask for the password go through now. `rights` are those of the token
@@ -91,6 +109,14 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     quota: int
     used: int
     messages: int
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Who does not get it any more."""
+
+    id: int
+    trace: str
+    recipients: list[str]
 
 
 class MeCalls(Topic):
@@ -158,6 +184,14 @@ class MeCalls(Topic):
     def me_recovery_codes(self, *, idempotency_key: str = "") -> RecoveryCodes:
         """Make ten new recovery codes; those you had are void. Right: change."""
         return self._link.ask("POST", "/me/recovery-codes", RecoveryCodes, key=idempotency_key)
+
+    def me_scheduled(self) -> LaterList:
+        """List your messages that are to be sent later. Right: view."""
+        return self._link.ask("GET", "/me/scheduled", LaterList)
+
+    def me_cancel(self, id: int) -> TakenBack:
+        """Take back a message that was to be sent later; nobody gets it. Right: send."""
+        return self._link.ask("DELETE", path_of("/me/scheduled/{}", id), TakenBack)
 
     def me_sessions(self) -> Browsers:
         """List the browsers that are signed in to your account. Right: view."""

@@ -75,11 +75,25 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class StillOwed(msgspec.Struct, frozen=True, kw_only=True):
+    """One recipient of a message that still waits as `queue`: see `queue show`. `state`: waiting, held,
+    being delivered, paused or scheduled; `next_at`: when it is tried next, `expires_at`: until when that
+    goes on (seconds since 1970); `reason`: the last reply, word for word."""
+
+    queue: int
+    recipient: str
+    state: str
+    next_at: float
+    expires_at: float
+    reason: str
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """The story of one trace id."""
+    """The story of one trace id, and who still waits for the message."""
 
     trace: str
     steps: list[Step]
+    waiting: list[StillOwed] = []
 
 
 class Traces(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +119,13 @@ class MessagesCalls(Topic):
         attachments: Sequence[Attachment] = (),
         headers: Mapping[str, str] | None = None,
         raw: bytes = b"",
+        send_at: str = "",
+        priority: int = 0,
+        require_tls: bool = False,
+        notify: Sequence[str] = (),
+        ret: str = "",
+        envid: str = "",
+        envelope_from: str = "",
         idempotency_key: str = "",
     ) -> Sent:
         """Send a message. Everybody may from their own addresses, administrators also from those they look
@@ -127,6 +148,13 @@ class MessagesCalls(Topic):
                 ("attachments", attachments, ()),
                 ("headers", headers, None),
                 ("raw", raw, b""),
+                ("send_at", send_at, ""),
+                ("priority", priority, 0),
+                ("require_tls", require_tls, False),
+                ("notify", notify, ()),
+                ("ret", ret, ""),
+                ("envid", envid, ""),
+                ("envelope_from", envelope_from, ""),
             ),
             key=idempotency_key,
         )
