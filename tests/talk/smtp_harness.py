@@ -1,13 +1,14 @@
 """An SMTP server for conversations: anna@example.org (password secret), bert@example.org, postmaster.
 
 ``given:`` lines: ``setting NAME VALUE``; ``refuse ADDRESS CODE ENHANCED TEXT`` (at acceptance, LMTP only); ``full`` (no
-free disk space). ``do:`` lines: ``shutdown``; ``check stored COUNT``; ``check last REGEX`` (in the last message kept);
+free disk space); ``etrn NODE COUNT`` (so many wait for it). ``do:`` lines: ``shutdown``; ``check stored COUNT``; ``check last REGEX`` (in the last message kept);
 ``check clean`` (no spool, body or reservation is left). ``connect:`` options: ``kind=submission`` or ``kind=lmtp``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import re
 import ssl
@@ -15,6 +16,7 @@ import ssl
 import trustme
 from receive_parts import Reception
 
+from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal
 from posthouse.net.door import Door
 from posthouse.receive.parts import Kind
@@ -30,6 +32,19 @@ class _Contexts:
 
     def server(self) -> ssl.SSLContext:
         return self._context
+
+
+class _Etrn:
+    """Mail that waits, by node."""
+
+    def __init__(self, waiting: dict[str, int]) -> None:
+        self._waiting = waiting
+
+    async def request(self, node: str, origin: Origin) -> int:
+        if node not in self._waiting:
+            raise Refusal(459, "4.7.1", f"Node {node} not allowed")
+        count, self._waiting[node] = self._waiting[node], 0
+        return count
 
 
 class SmtpHarness:
@@ -49,6 +64,10 @@ class SmtpHarness:
                 self.server.acceptance.refusals[line[1]] = refusal
             elif line[0] == "full":
                 self.server.acceptance.full = True
+            elif line[0] == "etrn":
+                self.server.parts = dataclasses.replace(
+                    self.server.parts, etrn=_Etrn({line[1]: int(line[2])})
+                )
             elif line[0] != "setting":
                 raise ValueError(f"unknown given: {line}")
         self.sessions: list[Session] = []

@@ -26,8 +26,8 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 class Dropped(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The envelope. ``sender`` "" leaves it to the server (the user's own address), ``<>`` is the null path.
-    ``notify``, ``ret`` and ``envid`` as in RFC 3461. ``name`` is the user's own, for a From that the message lacks. Addresses may
-    lack their domain."""
+    ``notify``, ``ret`` and ``envid`` as in RFC 3461. ``name`` is the user's own, for a From that the message lacks.
+    Addresses may lack their domain."""
 
     version: int = 1
     sender: str = ""

@@ -69,6 +69,7 @@ def upgrade() -> None:
     op.add_column(
         "queue_messages", sa.Column("require_tls", schema.small(), server_default="0", nullable=False)
     )
+    op.create_index("ix_queue_messages_account_id", "queue_messages", ["account_id"], unique=False)
     op.create_index("ix_queue_messages_deliver_by", "queue_messages", ["deliver_by"], unique=False)
     op.create_index("ix_queue_messages_sender_id", "queue_messages", ["sender", "id"], unique=False)
     op.create_table(
@@ -283,3 +284,4 @@ def upgrade() -> None:
     op.create_index(
         "ix_queue_recipients_held_expires_at", "queue_recipients", ["held", "expires_at"], unique=False
     )
+    op.create_index("ix_queue_recipients_lease_owner", "queue_recipients", ["lease_owner"], unique=False)
