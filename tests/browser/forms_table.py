@@ -421,7 +421,7 @@ def _keys() -> list[Form]:
             bad=(({"selector": "a b"}, "selector"), ({"key": "no key"}, "")),
             at=f"{at}/import",
             effect=(at, "taken-over"),
-            secrets=("MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v",),
+            secrets=("key",),
         ),
         Form(
             f"{here}/{{selector}}/activate",

@@ -56,5 +56,8 @@ def _move_in(server: RunningServer, folder: Path) -> None:
     server.command("alias", "add", f"info@{DOMAIN}", ADMIN)
     # Nobody outside is asked: the name leads nowhere.
     server.command("webhook", "add", "https://receiver.invalid/hook", "--kind", "message.received")
+    listed = ("--only-listed", "--description", "A partner's own server")
+    server.command("route", "add", "partner.invalid", "--target", "mx.partner.invalid", *listed)
+    server.command("route", "allow", "1", "somebody@partner.invalid")
     with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
         smtp.sendmail(f"ulla@{DOMAIN}", [ADMIN], MESSAGE.replace("\n", "\r\n").encode())

@@ -238,6 +238,8 @@ ONE_PER_PAGE = (
     ("/admin/bans", "#f-network", "999.1.1.1"),
     ("/admin/listeners/add", "#f-port", "70000"),
     ("/admin/webhooks/add", "#f-url", "nowhere"),
+    ("/admin/routes/add", "#f-recipient", "two words"),
+    ("/admin/routes/smart-host", "#f-target", "two words"),
     ("/admin/certificates/order", "#f-hosts", "a..b"),
     ("/admin/certificates/account", "#f-contact", "no address"),
     ("/admin/backup/set-up", "#f-place", "here"),

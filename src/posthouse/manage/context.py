@@ -25,10 +25,12 @@ from posthouse.store.contract import Keeping, Store
 
 if TYPE_CHECKING:
     from posthouse.manage.certificate_desk import CertificateDesk
+    from posthouse.manage.dkim_desk import DkimDesk
     from posthouse.manage.identity import Identity
     from posthouse.manage.listener_change import Doors
     from posthouse.manage.logs import LiveLogs
     from posthouse.manage.measurements import Measures
+    from posthouse.manage.routes import RouteTester
     from posthouse.manage.send import Injection
     from posthouse.manage.sessions import OpenSessions
     from posthouse.manage.setup_door import SetupDoor
@@ -138,6 +140,7 @@ class Context:
     side: SideRecord | None = None
     identity: Identity | None = None
     certificates: CertificateDesk | None = None
+    dkim: DkimDesk | None = None
     injection: Injection | None = None
     sessions: OpenSessions | None = None
     logs: LiveLogs | None = None
@@ -145,6 +148,7 @@ class Context:
     doors: Doors | None = None
     setup: SetupDoor | None = None
     webhooks: WebhookTester | None = None
+    routes: RouteTester | None = None
     key_of: Callable[[str], tuple[Path, Path]] | None = None
     check_runs: CheckRuns = field(default_factory=CheckRuns)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)

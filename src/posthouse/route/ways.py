@@ -16,6 +16,7 @@ from posthouse.mail.refusal import Refusal
 from posthouse.queue.contract import LOCAL, MX, ROUTE
 from posthouse.route.contract import Credentials, Security, Way
 from posthouse.route.targets import a_labels, parse_targets
+from posthouse.settings import mx as settings_mx
 from posthouse.settings import route as settings_route
 from posthouse.settings.contract import CurrentSettings
 
@@ -84,7 +85,7 @@ class RouteWays:
         """Why mail may not go to an address literal (RFC 5321 4.1.3); None for other domains."""
         if not domain.startswith("["):
             return None
-        if not self._settings.now[settings_route.ADDRESS_LITERALS]:
+        if not self._settings.now[settings_mx.ADDRESS_LITERALS]:
             return Refusal(550, "5.1.3", "Mail to IP addresses in brackets is not sent from here")
         if not ip_address(domain[1:-1].removeprefix("IPv6:")).is_global:
             return Refusal(550, "5.1.3", "Mail to IP addresses that are not public is not sent from here")

@@ -19,6 +19,7 @@ from posthouse.deliver.remote.delivery import RemoteDelivery
 from posthouse.deliver.remote.hosts import DnsHostFinder
 from posthouse.deliver.remote.mta_sts_fetch import PolicyFetcher
 from posthouse.deliver.remote.mta_sts_store import StsPolicies
+from posthouse.deliver.remote.oauth import AccessTokens, TokenSessions
 from posthouse.deliver.remote.ourselves import Ourselves
 from posthouse.deliver.remote.policy import RemoteTls
 from posthouse.deliver.remote.sessions import RemoteSessions
@@ -84,7 +85,7 @@ class Sending:
     sts: StsPolicies
     memory: TlsMemory
     reports: TlsReports
-    sessions: RemoteSessions
+    sessions: TokenSessions
     dispatcher: Dispatcher
 
     def start(self, jobs: Jobs) -> None:
@@ -128,8 +129,9 @@ def make(ground: Ground) -> Sending:
         database=database, feed=feed, settings=settings, resolver=resolver, hostname=ground.name
     )
     stack.callback(signer.close)
-    sessions = RemoteSessions(
-        policies=tls, settings=settings, name=ground.name, certificate=ground.certificate
+    sessions = TokenSessions(
+        RemoteSessions(policies=tls, settings=settings, name=ground.name, certificate=ground.certificate),
+        AccessTokens(book=book, database=database, feed=feed, settings=settings),
     )
     stack.push_async_callback(sessions.close)
 

@@ -56,6 +56,7 @@ from posthouse.server import (
     with_maildrop,
     with_observation,
     with_probation,
+    with_routes,
     with_setup,
     with_signing,
     with_suppressions,
@@ -96,6 +97,7 @@ ATTACHMENTS = (
     with_identity.attach,
     with_setup.attach,
     with_suppressions.attach,
+    with_routes.attach,
     with_http.attach,
     with_maildrop.attach,
 )

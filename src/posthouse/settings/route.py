@@ -64,12 +64,6 @@ OWN_SENDERS = Setting(
     "(530). It stops much forgery, and also mail of ours that others forward to us with its sender unchanged.",
 )
 
-ADDRESS_LITERALS = Setting(
-    "route.address_literals",
-    False,
-    "Send to addresses like user@[192.0.2.1], which name a machine and no domain. Only public ones are ever sent to.",
-)
-
 SOURCE = Setting(
     "route.source",
     "",

@@ -12,6 +12,7 @@ from posthouse.database.contract import Database
 from posthouse.directory import admin
 from posthouse.mail.address import Address, parse_address
 from posthouse.mail.envelope import Origin
+from posthouse.settings import mx as settings_mx
 from posthouse.settings import route as settings_route
 
 RELAY = Origin("t-relay", "ESMTP", "printer.test", "10.1.2.3", 1)
@@ -144,7 +145,7 @@ async def test_strangers_learn_of_a_new_route_at_once(scene: RouteScene) -> None
 
 async def test_addresses_of_machines_where_they_are_allowed(scene: RouteScene) -> None:
     """Public ones only: nobody reaches what only this server can reach."""
-    scene.set(settings_route.ADDRESS_LITERALS, True)
+    scene.set(settings_mx.ADDRESS_LITERALS, True)
     for text, answer in (
         ("x@[9.9.9.9]", ""),
         ("x@[IPv6:2620:fe::fe]", ""),
