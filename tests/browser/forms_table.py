@@ -210,7 +210,7 @@ LETTING_IN = [
     Form(
         "/admin/suppressions/remove",
         {"address": "carl@there.test", "account": ""},
-        {"address": "", "account": ""},
+        {"address": "", "account": "empty"},
         before=(("/admin/suppressions", {"address": "carl@there.test"}),),
         not_there=("/admin/suppressions", 'value="carl@there.test"'),
     ),

@@ -12,8 +12,9 @@ from posthouse.manage.audit import note
 from posthouse.manage.context import Context
 from posthouse.manage.errors import ManageError
 from posthouse.manage.message_names import Copy, find_copies, find_traces
+from posthouse.manage.queues import owed_in
 from posthouse.manage.use import Call, Piece, use
-from posthouse.queue import traces
+from posthouse.queue import traces, view
 from posthouse.store.contract import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 
 FLAG_NAMES = {
@@ -27,6 +28,10 @@ PIECE = 256 * 1024
 MAX_HEADER = 64 * 1024
 """Bytes of header shown; ``raw`` gives all."""
 MAX_PARTS = 500
+MAX_QUEUED = 5
+"""Messages of the queue that one trace is followed to."""
+MAX_WAITING = 50
+"""Waiting recipients told of each of them."""
 
 
 class MessageName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,11 +90,25 @@ class Step(msgspec.Struct, frozen=True):
     text: str
 
 
+class StillOwed(msgspec.Struct, frozen=True):
+    """One recipient of a message that still waits as ``queue``: see `queue show`. ``state``: waiting, held, being
+    delivered, paused or scheduled; ``next_at``: when it is tried next, ``expires_at``: until when that goes on (seconds
+    since 1970); ``reason``: the last reply, word for word."""
+
+    queue: int
+    recipient: str
+    state: str
+    next_at: float
+    expires_at: float
+    reason: str
+
+
 class Trace(msgspec.Struct, frozen=True):
-    """The story of one trace id."""
+    """The story of one trace id, and who still waits for the message."""
 
     trace: str
     steps: list[Step]
+    waiting: list[StillOwed] = []
 
 
 class Traces(msgspec.Struct, frozen=True):
@@ -183,5 +202,21 @@ async def trace(call: Call, wanted: MessageName) -> Traces:
     told = []
     for trace_id in found:
         entries = await database.scan(traces.read, trace_id)
-        told.append(Trace(trace_id, [Step(entry.at, entry.stage, entry.text) for entry in entries]))
+        steps = [Step(entry.at, entry.stage, entry.text) for entry in entries]
+        ids = dict.fromkeys(entry.queue_id for entry in entries if entry.queue_id)
+        waiting = [each for queue_id in [*ids][:MAX_QUEUED] for each in await _still_owed(call, queue_id)]
+        told.append(Trace(trace_id, steps, waiting))
     return Traces(told)
+
+
+async def _still_owed(call: Call, queue_id: int) -> list[StillOwed]:
+    """Who still waits for a message of the queue; nobody, where it is delivered."""
+    found = await call.context.database.scan(view.show_queue, queue_id)
+    if found is None:
+        return []
+    return [
+        StillOwed(
+            queue_id, row.recipient, row.state, max(row.due_at, row.down_until), row.expires_at, row.reason
+        )
+        for row in (await owed_in(call, found.recipients))[:MAX_WAITING]
+    ]

@@ -253,9 +253,6 @@ async def show(call: Call, wanted: QueueId) -> WaitingMessage:
     """Show one waiting message and each recipient it is still owed to: what was said last, and when it is tried
     next."""
     found, onward = await _detail(call, wanted.id, wanted.after)
-    names = [EVERYTHING, *sorted({row.destination for row in found.recipients})]
-    states = await call.context.database.scan(destinations.states, names)
-    now = time.time()
     message = found.message
     return WaitingMessage(
         found.id,
@@ -263,13 +260,21 @@ async def show(call: Call, wanted: QueueId) -> WaitingMessage:
         message.sender,
         message.size,
         message.received_at,
-        [_owed(row, states, now) for row in found.recipients],
+        await owed_in(call, found.recipients),
         onward,
         message.kind,
         message.priority,
         message.deliver_by,
         message.require_tls,
     )
+
+
+async def owed_in(call: Call, rows: Sequence[view.QueueRecipient]) -> list[Owed]:
+    """The rows with what is known of their destinations."""
+    names = [EVERYTHING, *sorted({row.destination for row in rows})]
+    states = await call.context.database.scan(destinations.states, names)
+    now = time.time()
+    return [_owed(row, states, now) for row in rows]
 
 
 async def _detail(call: Call, queue_id: int, after: int = 0) -> tuple[view.QueueDetail, int]:

@@ -51,20 +51,18 @@ def _rows(*where: ColumnElement[bool], order: tuple[ColumnElement[Any], ...]) ->
     return joined.where(*where).order_by(*order).limit(bindparam("count"))
 
 
-_DUE_FROM = (
-    _R.due_at >= bindparam("at"),
-    or_(_R.due_at > bindparam("at"), _R.id > bindparam("after")),
-)
-
 # stretches of rows, each along one index
 ROWS_ALL = _rows(_R.id > bindparam("after"), order=(_R.id,))
-ROWS_HELD = _rows(_R.held == bindparam("held"), *_DUE_FROM, order=(_R.due_at, _R.id))
-ROWS_OF_DESTINATION = _rows(
-    _R.held == bindparam("held"),
-    _R.destination == bindparam("destination"),
-    *_DUE_FROM,
-    order=(_R.due_at, _R.id),
-)
+# Very many rows may be due at the same time: those are gone on with by id, and then come the later ones.
+_SAME = (_R.due_at == bindparam("at"), _R.id > bindparam("after"))
+_LATER = (_R.due_at > bindparam("at"),)
+_BY_DUE = (_R.due_at, _R.id)
+_HELD = (_R.held == bindparam("held"),)
+_OF = (*_HELD, _R.destination == bindparam("destination"))
+ROWS_HELD_SAME = _rows(*_HELD, *_SAME, order=(_R.id,))
+ROWS_HELD_LATER = _rows(*_HELD, *_LATER, order=_BY_DUE)
+ROWS_OF_DESTINATION_SAME = _rows(*_OF, *_SAME, order=(_R.id,))
+ROWS_OF_DESTINATION_LATER = _rows(*_OF, *_LATER, order=_BY_DUE)
 ROWS_OF_SENDER = _rows(
     _M.sender == bindparam("sender"),
     _M.id >= bindparam("at"),

@@ -213,11 +213,15 @@ def _walk_sender(tx: Transaction, wanted: Selection, place: Place, count: int) -
 def _walk_due(tx: Transaction, wanted: Selection, place: Place, count: int) -> Stretch:
     """Rows by due time, those that are not held first."""
     held = 1 if wanted.state == "held" else place.held
-    given: dict[str, object] = {"held": held, "at": max(place.at, -1.0), "after": place.after}
-    statement = records.ROWS_HELD
+    given: dict[str, object] = {"held": held, "at": max(place.at, -1.0)}
     if wanted.destination:
-        statement, given["destination"] = records.ROWS_OF_DESTINATION, wanted.destination
-    rows = _read(tx, statement, given, count)
+        given["destination"] = wanted.destination
+        same, later = records.ROWS_OF_DESTINATION_SAME, records.ROWS_OF_DESTINATION_LATER
+    else:
+        same, later = records.ROWS_HELD_SAME, records.ROWS_HELD_LATER
+    rows = _read(tx, same, {**given, "after": place.after}, count)
+    if len(rows) < count:
+        rows += _read(tx, later, given, count - len(rows))
     end = Place(held, rows[-1].due_at, rows[-1].id) if rows else place
     found = _stretch(wanted, rows, count, end)
     if found.next is None and held == 0 and not wanted.state:

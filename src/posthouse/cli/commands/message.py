@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -150,5 +151,24 @@ def trace(session: Session, message: str) -> None:
                 [(show.moment(row["at"]), row["stage"], row["text"]) for row in told["steps"]],
                 "Nothing was noted.",
             )
+            for row in told["waiting"]:
+                show.line(f"{row['recipient']} waits in the queue: {_waits(row)} (message {row['queue']})")
+                if row["reason"]:
+                    show.line(f"  last reply: {row['reason']}")
 
     session.show(result, words)
+
+
+def _waits(row: Any) -> str:
+    """When it is tried next, and until when."""
+    until = f"until {show.moment(row['expires_at'])}"
+    if row["state"] == "held":
+        return "held until an administrator releases it"
+    if row["state"] == "being delivered":
+        return "being delivered right now"
+    if row["state"] == "paused":
+        return f"delivery there is paused; it is kept {until}"
+    if row["next_at"] <= time.time():
+        return f"tried right now, {until}"
+    again = "to be sent" if row["state"] == "scheduled" else "tried again"
+    return f"{again} on {show.moment(row['next_at'])}, {until}"
