@@ -212,11 +212,10 @@ class Anchor:
         shutil.chown(data, "postfix", "postfix")
         (etc / "main.cf").write_text(MAIN_CF.format(folder=self.folder))
         (etc / "master.cf").write_text(MASTER_CF.format(port=self.smtp))
-        self._postfix = subprocess.Popen(
-            ["postfix", "-c", str(etc), "start-fg"],
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "postfix.stderr").open("wb"),
-        )
+        with (self.folder / "postfix.stderr").open("wb") as errors:
+            self._postfix = subprocess.Popen(
+                ["postfix", "-c", str(etc), "start-fg"], stdout=subprocess.DEVNULL, stderr=errors
+            )
 
     def stop(self) -> None:
         """Stop both; the folder stays."""

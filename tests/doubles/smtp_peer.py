@@ -252,7 +252,14 @@ BODY = b"From: <a@ours.test>\r\nSubject: hello\r\n\r\n.dot\r\nand more\r\n"
 
 def lease(number: int = 1, recipient: str = "", *, to: dict[str, Any] | None = None, **message: Any) -> Lease:
     """A leased row, made by hand."""
-    about = {"trace": "t1", "body": "0" * 64, "size": 10, "sender": "a@ours.test", "received_at": 1.0, **message}
+    about = {
+        "trace": "t1",
+        "body": "0" * 64,
+        "size": 10,
+        "sender": "a@ours.test",
+        "received_at": 1.0,
+        **message,
+    }
     named = QueuedRecipient(recipient or f"user{number}@peer.test", "mx:peer.test", **(to or {}))
     return Lease(number, 1, QueuedMessage(**about), named, 1, "token", 9e9, 9e9)
 

@@ -102,13 +102,18 @@ STAGES = ("MAIL", "RCPT", "DATA", ".")
 
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(("code", "state"), [(450, "deferred"), (421, "deferred"), (550, "failed"), (250, "")])
+@pytest.mark.parametrize(
+    ("code", "state"), [(450, "deferred"), (421, "deferred"), (550, "failed"), (250, "")]
+)
 async def test_every_answer_at_every_stage(stage: str, code: int, state: str, pipelining: bool) -> None:
     """And the session goes on afterwards, unless it was 421 or nonsense."""
     if code == 250 and stage != "DATA":
         code, state = 354, "deferred"  # makes no sense there
     state = state or "deferred"
-    peer = Peer(("PIPELINING",) if pipelining else (), {stage: [f"{code} 4.9.9 words" if code < 500 else f"{code} no"]})
+    peer = Peer(
+        ("PIPELINING",) if pipelining else (),
+        {stage: [f"{code} 4.9.9 words" if code < 500 else f"{code} no"]},
+    )
     async with at(peer) as made:
         first = await send(made, peer, parcel(lease(1)))
         assert states(first) == [state], first
@@ -187,11 +192,11 @@ async def dialogue(**death: Any) -> tuple[Peer, Sequence[Result]]:
     peer = Peer(("PIPELINING", "8BITMIME"), {"RCPT": ["250 ok", "550 5.1.1 no"]}, **death)
     async with at(peer, idle_time=0.0) as made:
         try:
-            results = await send(made, peer, parcel(lease(1), lease(2)))
-        except ConnectFailed as failure:
-            assert failure.said.code < 500
-            return peer, []
-    return peer, results
+            return peer, await send(made, peer, parcel(lease(1), lease(2)))
+        except ConnectFailed as problem:
+            failure = problem
+    assert failure.said.code < 500
+    return peer, []
 
 
 async def test_a_remote_that_dies_at_each_byte_it_says() -> None:
@@ -535,7 +540,9 @@ async def test_dsn_is_passed_on() -> None:
     what = parcel(lease(1, to=to, ret="HDRS", envid="abc+2B"), sender="")
     peer, (result,) = await one(("DSN",), what)
     assert peer.mails[0].mail == "MAIL FROM:<> RET=HDRS ENVID=abc+2B"
-    assert peer.mails[0].rcpts == ["RCPT TO:<user1@peer.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+2By@z.test"]
+    assert peer.mails[0].rcpts == [
+        "RCPT TO:<user1@peer.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+2By@z.test"
+    ]
     assert result.dsn
     peer, (result,) = await one((), what)
     assert peer.mails[0].mail == "MAIL FROM:<>"
@@ -562,7 +569,9 @@ async def test_priority_and_require_tls() -> None:
         ("R", 100, (), None, "5.3.3"),
     ],
 )
-async def test_deliver_by(mode: str, left: int, extensions: Sequence[str], by: str | None, status: str) -> None:
+async def test_deliver_by(
+    mode: str, left: int, extensions: Sequence[str], by: str | None, status: str
+) -> None:
     peer = Peer(extensions)
     async with peer:
         made = RemoteSessions(

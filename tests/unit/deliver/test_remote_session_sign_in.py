@@ -126,7 +126,13 @@ async def test_xoauth2() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [("535 5.7.8 wrong", 454), ("454 4.7.0 later", 454), ("421 bye", 421), ("500 what", 454), ("250 hm", 454)],
+    [
+        ("535 5.7.8 wrong", 454),
+        ("454 4.7.0 later", 454),
+        ("421 bye", 421),
+        ("500 what", 454),
+        ("250 hm", 454),
+    ],
 )
 async def test_a_refusal_is_temporary_and_keeps_the_secret(answer: str, code: int) -> None:
     shown = b64encode(f"\0user\0{SECRET}".encode()).decode()
@@ -147,7 +153,8 @@ async def test_a_server_that_does_not_know_the_password() -> None:
 
 
 @pytest.mark.parametrize(
-    "challenge", ["!!!", "", "cj14", b64encode(b"r=x,s=eA==,i=99999999999").decode(), b64encode(b"\xff").decode()]
+    "challenge",
+    ["!!!", "", "cj14", b64encode(b"r=x,s=eA==,i=99999999999").decode(), b64encode(b"\xff").decode()],
 )
 async def test_scram_with_nonsense(challenge: str) -> None:
     heard: list[str] = []

@@ -51,7 +51,9 @@ def pem(blob: trustme.Blob) -> x509.Certificate:
     return x509.load_pem_x509_certificate(blob.bytes())
 
 
-def tlsa(usage: int, selector: int, matching: int, certificate: x509.Certificate) -> tuple[int, int, int, bytes]:
+def tlsa(
+    usage: int, selector: int, matching: int, certificate: x509.Certificate
+) -> tuple[int, int, int, bytes]:
     if selector:
         data = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     else:
@@ -62,7 +64,12 @@ def tlsa(usage: int, selector: int, matching: int, certificate: x509.Certificate
 
 
 async def try_it(
-    policy: TlsPolicy, context: ssl.SSLContext | None, *, policies: Policies, authorities: str = "", **peer: Any
+    policy: TlsPolicy,
+    context: ssl.SSLContext | None,
+    *,
+    policies: Policies,
+    authorities: str = "",
+    **peer: Any,
 ) -> tuple[Peer, list[str], str]:
     """Send one message by a policy; the peer, the states (none where there was no session), and how it was secured."""
     host = Peer(context=context, **peer)
@@ -70,12 +77,13 @@ async def try_it(
         made = sessions(policies, authorities=authorities)
         try:
             results = await send(made, host, policy=policy, name=NAME)
-        except ConnectFailed as failure:
-            assert failure.said.status in ("4.7.5", "4.4.2"), failure
-            return host, [], str(failure)
+            return host, states(results), results[0].said.tls
+        except ConnectFailed as problem:
+            failure = problem
         finally:
             await made.close()
-    return host, states(results), results[0].said.tls
+    assert failure.said.status in ("4.7.5", "4.4.2"), failure
+    return host, [], str(failure)
 
 
 @pytest.fixture
@@ -89,7 +97,9 @@ def policies() -> Policies:
 
 
 async def test_may_takes_any_certificate(authority: Authority, policies: Policies) -> None:
-    host, got, tls = await try_it(TlsPolicy(), authority.server("wrong.test", expired=True), policies=policies)
+    host, got, tls = await try_it(
+        TlsPolicy(), authority.server("wrong.test", expired=True), policies=policies
+    )
     assert got == ["relayed"]
     assert tls.startswith("TLSv1.3 ")
     assert [line.split()[0] for line in host.commands[:4]] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
@@ -155,9 +165,7 @@ async def test_a_broken_handshake(policies: Policies) -> None:
         host, got, _ = await try_it(TlsPolicy(level), broken(), policies=policies)  # type: ignore[arg-type]
         assert (got, host.connections, host.mails) == ([], 1, [])
         assert policies.told.pop() == (level, "", "validation-failure")
-    _, got, _ = await try_it(
-        TlsPolicy("may", implicit=True), broken(), policies=policies, implicit=True
-    )
+    _, got, _ = await try_it(TlsPolicy("may", implicit=True), broken(), policies=policies, implicit=True)
     assert got == []
 
 
@@ -181,11 +189,15 @@ async def test_injection_before_the_handshake(authority: Authority, policies: Po
         assert "nobody asked" in why
         assert not host.mails
     # half a line is dropped, as RFC 3207 has it
-    host, got, _ = await try_it(TlsPolicy("encrypt"), authority.server(), policies=policies, inject=b"250-evil")
+    host, got, _ = await try_it(
+        TlsPolicy("encrypt"), authority.server(), policies=policies, inject=b"250-evil"
+    )
     assert got == ["relayed"]
 
 
-async def test_extensions_of_before_the_handshake_are_forgotten(authority: Authority, policies: Policies) -> None:
+async def test_extensions_of_before_the_handshake_are_forgotten(
+    authority: Authority, policies: Policies
+) -> None:
     first = "250-mx\r\n250-STARTTLS\r\n250-CHUNKING\r\n250 DSN"
     host, got, _ = await try_it(
         TlsPolicy("encrypt"),
@@ -402,7 +414,9 @@ async def test_dane_ee(authority: Authority, policies: Policies, selector: int, 
 def test_dane_ta(authority: Authority, selector: int, matching: int) -> None:
     middle = authority.ca.create_child_ca()
     leaf = pem(middle.issue_cert(NAME).cert_chain_pems[0])
-    chain = [each.public_bytes(Encoding.DER) for each in (leaf, pem(middle.cert_pem), pem(authority.ca.cert_pem))]
+    chain = [
+        each.public_bytes(Encoding.DER) for each in (leaf, pem(middle.cert_pem), pem(authority.ca.cert_pem))
+    ]
     root = tlsa(2, selector, matching, pem(authority.ca.cert_pem))
     between = tlsa(2, selector, matching, pem(middle.cert_pem))
     assert who_is_wrong(chain, [root], [NAME]) is None
@@ -448,7 +462,14 @@ async def test_dane_ta_on_the_wire(authority: Authority, policies: Policies) -> 
 def test_records_that_say_nothing() -> None:
     digest = b"x" * 32
     good = ((3, 1, 1, digest), (2, 0, 1, digest), (3, 0, 2, b"x" * 64), (3, 1, 0, b"der"))
-    bad = ((0, 1, 1, digest), (1, 1, 1, digest), (3, 2, 1, digest), (3, 1, 3, digest), (3, 1, 1, b"short"), (3, 1, 0, b""))
+    bad = (
+        (0, 1, 1, digest),
+        (1, 1, 1, digest),
+        (3, 2, 1, digest),
+        (3, 1, 3, digest),
+        (3, 1, 1, b"short"),
+        (3, 1, 0, b""),
+    )
     assert usable(good + bad) == good
 
 

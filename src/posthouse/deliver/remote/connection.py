@@ -137,6 +137,7 @@ class Line(asyncio.Protocol):
             )
         except BaseException:
             self.abort("the TLS handshake failed")
+            self._end()  # asyncio tells nobody above the TLS layer
             raise
         if layer is None:
             raise Gone("the connection was closed in the TLS handshake")
@@ -214,9 +215,12 @@ class Line(asyncio.Protocol):
                 f"the connection was lost ({_why(error)})" if error else "it closed the connection"
             )
         self._deadline.end()
+        self._end()
+        self._wake()
+
+    def _end(self) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
-        self._wake()
 
     # ------------------------------------------------------------------ waiting
 

@@ -40,11 +40,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens connections. ``name`` is what we call ourselves."""
+    """Opens connections. ``name`` is what we call ourselves; ``lines`` are all connections that are not closed yet."""
 
     settings: CurrentSettings
     contexts: ClientContexts
     name: Callable[[], str]
+    lines: set[Line]
 
     async def open(self, call: Call, level: Level) -> Opened:
         """Connect, say hello, secure the way as ``level`` wants it. Raises ConnectFailed, or TlsTrouble where it is TLS
@@ -83,6 +84,8 @@ class Opener:
             # asyncio's own words leave out why; gaierror's numbers are negative and no errno.
             why = os.strerror(number) if number and number > 0 else str(error) or type(error).__name__
             raise failed(call, Said(0, "4.4.1", f"cannot connect: {why}"), "CONNECT") from None
+        self.lines.add(line)
+        line.closed.add_done_callback(lambda _: self.lines.discard(line))
         return line
 
     async def _hello(self, call: Call, line: Line, level: Level) -> Opened:

@@ -52,11 +52,11 @@ class RemoteSessions:
     ) -> None:
         self._policies = policies
         self._settings = settings
-        self._opener = Opener(settings, ClientContexts(settings, certificate), name)
+        self._lines: set[Line] = set()
+        self._opener = Opener(settings, ClientContexts(settings, certificate), name, self._lines)
         self._clock = clock
         self._idle: dict[Hashable, list[RemoteSession]] = {}
         self._kept = 0
-        self._lines: set[Line] = set()
         self._in_clear: dict[tuple[str, str, int], float] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
@@ -135,8 +135,6 @@ class RemoteSessions:
             if trouble is not None or tls:
                 kind = trouble.kind if trouble is not None else ""
                 self._policies.outcome(call.way, call.host, call.policy, tls, kind, verified=verified)
-        self._lines.add(opened.line)
-        opened.line.closed.add_done_callback(lambda _: self._lines.discard(opened.line))
         if call.way.credentials is not None:
             try:
                 seconds = self._settings.now[settings.SIGN_IN_TIME]

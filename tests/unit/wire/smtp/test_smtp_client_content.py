@@ -70,7 +70,9 @@ def test_paths(address: str, path: str) -> None:
     assert path_of(address) == path
 
 
-@pytest.mark.parametrize("address", ["a\r\nDATA@b", "a@b>", "a b@c", "a\x00@b", '"a\r\nb"@c', "a@\u2028.test", "a" * 2000])
+@pytest.mark.parametrize(
+    "address", ["a\r\nDATA@b", "a@b>", "a b@c", "a\x00@b", '"a\r\nb"@c', "a@\u2028.test", "a" * 2000]
+)
 def test_paths_that_would_be_something_else(address: str) -> None:
     with pytest.raises(BadPath):
         path_of(address)
