@@ -410,7 +410,8 @@ def _backup(place: Path) -> list[Form]:
 def _keys() -> list[Form]:
     here = "/admin/domains/{name}/keys"
     at = f"/admin/domains/{DOMAIN}/keys"
-    pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----"
+    key = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"
+    pem = f"-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----"
     return [
         Form(f"{here}/make", at=f"{at}/make", effect=(at, "")),
         Form(f"{here}/check", at=f"{at}/check", effect=(at, "")),

@@ -33,7 +33,9 @@ async def check(database: Database, address: str, account: str = "", at: float =
 
 
 async def count(database: Database, address: str, at: float, after: int = 2, soft: bool = False) -> bool:
-    failure = Failure(address, "mailbox-full" if soft else "no-mailbox", "5.1.1", "550 5.1.1 Üser unknown", "tr4ce")
+    failure = Failure(
+        address, "mailbox-full" if soft else "no-mailbox", "5.1.1", "550 5.1.1 Üser unknown", "tr4ce"
+    )
     return await database.run(suppression.count, failure, at, after=after, lifetime=30 * DAY, soft=soft)
 
 
@@ -42,7 +44,9 @@ async def test_two_failures_put_an_address_there_for_a_while(database: Database)
     assert await check(database, BERT) == ""
     assert await count(database, BERT, NOW + DAY)
     said = await check(database, "BERT@there.test", at=NOW + 2 * DAY)
-    assert said.startswith(f"550 5.1.1 Not sent: {BERT} is on this server's suppression list since 2026-11-18, because")
+    assert said.startswith(
+        f"550 5.1.1 Not sent: {BERT} is on this server's suppression list since 2026-11-18, because"
+    )
     assert "there is no such mailbox (5.1.1)" in said
     assert f"posthouse suppression remove {BERT}" in said
     assert await check(database, "anna@there.test", at=NOW + 2 * DAY) == ""
@@ -97,7 +101,9 @@ async def test_entries_by_hand_scopes_and_accounts(database: Database) -> None:
 async def test_pages_and_search(database: Database) -> None:
     def op(tx: object) -> None:
         for number in range(25):
-            entry = Suppression(f"user{number:02}@there.test", said=f"Reason {number}_%", first_at=NOW, active=number < 20)
+            entry = Suppression(
+                f"user{number:02}@there.test", said=f"Reason {number}_%", first_at=NOW, active=number < 20
+            )
             suppression.put(tx, entry)  # type: ignore[arg-type]
         suppression.put(tx, Suppression("user01@there.test", "anna@here.test", first_at=NOW))  # type: ignore[arg-type]
         suppression.put(tx, Suppression("old@there.test", first_at=NOW, expires_at=NOW - 1))  # type: ignore[arg-type]
@@ -115,9 +121,9 @@ async def test_pages_and_search(database: Database) -> None:
     assert len(seen) == len(set(seen)) == 21
     assert seen == sorted(seen)
     assert (await database.read(suppression.page, "", ("", ""), 100, NOW, counting=True))[1] == 26
-    assert [row.address for row in (await database.read(suppression.page, "reason 7_", ("", ""), 9, NOW))[0]] == [
-        "user07@there.test"
-    ]
+    assert [
+        row.address for row in (await database.read(suppression.page, "reason 7_", ("", ""), 9, NOW))[0]
+    ] == ["user07@there.test"]
     assert (await database.read(suppression.page, "%", ("", ""), 9, NOW))[1] == 20
 
 
@@ -192,5 +198,7 @@ async def test_a_full_mailbox_takes_ten(database: Database) -> None:
     assert path is not None
     for number in range(10):
         assert await check(database, BERT) == ""
-        await bounces.take(BOUNCE.replace(b"550 5.1.1 User unknown", b"452 4.2.2 mailbox full %d" % number), path)
+        await bounces.take(
+            BOUNCE.replace(b"550 5.1.1 User unknown", b"452 4.2.2 mailbox full %d" % number), path
+        )
     assert "the mailbox is full" in await check(database, BERT)

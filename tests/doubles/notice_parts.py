@@ -18,7 +18,12 @@ from posthouse.settings.contract import CurrentSettings, Settings
 NOW = 1_795_000_000.0
 OUR_NAME = "mail.example.org"
 NO_USER = Said(
-    550, "5.1.1", "<bert@there.test>: Recipient address rejected: User unknown", "mx.there.test", "192.0.2.7", "RCPT"
+    550,
+    "5.1.1",
+    "<bert@there.test>: Recipient address rejected: User unknown",
+    "mx.there.test",
+    "192.0.2.7",
+    "RCPT",
 )
 ORIGINAL = (
     b"Received: from here\r\nFrom: anna@example.org\r\nTo: bert@there.test\r\n"

@@ -92,6 +92,7 @@ class PlainNotices:
         self.composed: list[tuple[NoticeKind, list[str]]] = []
         self.noted: list[str] = []
         self.broken = False
+        self.copies = False
 
     def wanted(self, result: Result, kind: NoticeKind) -> bool:
         message, notify = result.lease.message, result.lease.recipient.notify
@@ -109,6 +110,14 @@ class PlainNotices:
         content = f"Subject: {told[0].kind}\r\n\r\n{[str(each.result.said) for each in told]}\r\n".encode()
         about = QueuedMessage(f"{message.trace}n", "", 0, "", message.received_at, kind="notice")
         return Notice(content, about, (QueuedRecipient(message.sender, "local"),))
+
+    async def copy(
+        self, message: QueuedMessage, told: Sequence[Told], original: Buffer | None
+    ) -> Notice | None:
+        if not self.copies:
+            return None
+        about = QueuedMessage(f"{message.trace}c", "", 0, "", message.received_at, kind="notice")
+        return Notice(b"Subject: copy\r\n\r\n", about, (QueuedRecipient("postmaster@mail.test", "local"),))
 
     def note(self, tx: Transaction, told: Sequence[Told]) -> None:
         self.noted += [f"{each.result.lease.recipient.recipient} {each.kind}" for each in told]

@@ -151,11 +151,11 @@ class SettlementDesk:
         try:
             for (_, kind), group in groups.items():
                 try:
-                    notice = await self._compose(group, kind)
+                    notices = await self._compose(group, kind)
                 except NoticeFailed:
                     settled += [replace(each, tell=None, held=each.end == "failed") for each in group]
                     continue
-                if notice is not None:
+                for notice in notices:
                     written.append(Written(notice, self._spooled(notice.content)))
                 settled += group
         except BaseException:
@@ -164,16 +164,20 @@ class SettlementDesk:
             raise
         return settled, written
 
-    async def _compose(self, group: Sequence[Decision], kind: NoticeKind) -> Notice | None:
+    async def _compose(self, group: Sequence[Decision], kind: NoticeKind) -> list[Notice]:
+        """The notice to the sender, and the postmaster's copy where that is wanted."""
         message = group[0].result.lease.message
         told = [Told(each.result, kind, each.result.lease.expires_at) for each in group]
         try:
-            return await self._notices.compose(message, told, self._original(message.body))
+            original = self._original(message.body)
+            notice = await self._notices.compose(message, told, original)
+            copy = await self._notices.copy(message, told, original)
         except DatabaseUnavailable:
             raise
         except Exception:
             log.exception("notice.failed", trace=message.trace)
             raise NoticeFailed(message.trace) from None
+        return [each for each in (notice, copy) if each is not None]
 
     def _original(self, digest: str) -> Buffer | None:
         try:

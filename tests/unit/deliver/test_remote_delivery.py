@@ -132,6 +132,15 @@ async def test_each_recipient_has_its_own_end(scene: Scene) -> None:
     assert notice.recipients == 1
 
 
+async def test_the_postmaster_gets_a_copy_where_that_is_wanted(scene: Scene) -> None:
+    scene.notices.copies = True
+    scene.world.answers["mx.there.test"] = {THERE: NOBODY}
+    await scene.put(THERE)
+    await scene.attempt()
+    queued = [line for line in await scene.database.read(view.list_queue) if line.sender == ""]
+    assert sorted(line.trace for line in queued) == ["t1c", "t1n"]
+
+
 async def test_the_next_host_is_asked(scene: Scene) -> None:
     """After one that cannot be reached, and for recipients that one puts off; not for ever."""
     hosts = tuple(Host(f"mx{number}.test", (f"192.0.2.{number}",), preference=number) for number in range(5))

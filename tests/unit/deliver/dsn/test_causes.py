@@ -140,13 +140,24 @@ def test_the_tables_know_all_causes_and_no_others() -> None:
     assert set(LANGUAGES) == set(LANGUAGE.choices)
     for words in LANGUAGES.values():
         assert set(words.cause) == set(words.advice) == causes
-        assert set(words.subject) == set(words.intro) == {"failed", "delayed", "delivered", "relayed", "expanded"}
+        assert (
+            set(words.subject)
+            == set(words.intro)
+            == {"failed", "delayed", "delivered", "relayed", "expanded"}
+        )
         assert len(words.months) == 12
 
 
 def test_hostile_words_take_no_time() -> None:
     """A megabyte of what the patterns begin with."""
     begun = time.process_time()
-    for word in ("user ", "mailbox is ", "quota over the ", "message size ", "ip address ", "domain " + "x" * 50):
+    for word in (
+        "user ",
+        "mailbox is ",
+        "quota over the ",
+        "message size ",
+        "ip address ",
+        "domain " + "x" * 50,
+    ):
         cause_of_words(550, "5.0.0", word * 200_000)
     assert time.process_time() - begun < 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from notice_parts import NOW, OUR_NAME, desk, groups, parsed, queued, told_of
 from notice_parts import NO_USER as SAID
+from notice_parts import NOW, OUR_NAME, desk, groups, parsed, queued, told_of
 from notice_parts import ORIGINAL as HELLO
 
 from posthouse.deliver.contract import Notice, NoticeKind
@@ -14,11 +14,15 @@ from posthouse.deliver.results import Said
 from posthouse.mail.address import Address
 from posthouse.queue.contract import NOTICE, REPORT
 
-FULL_BOX = Said(452, "4.2.2", "Quota exceeded (mailbox for user is full)", "mx.there.test", "192.0.2.7", "DATA")
+FULL_BOX = Said(
+    452, "4.2.2", "Quota exceeded (mailbox for user is full)", "mx.there.test", "192.0.2.7", "DATA"
+)
 GONE = Said(0, "4.4.1", "connect to mx.there.test[192.0.2.7]:25: Connection timed out")
 
 
-async def compose(settings: dict[str, Any] | None = None, kind: NoticeKind = "failed", **changes: Any) -> Notice:
+async def compose(
+    settings: dict[str, Any] | None = None, kind: NoticeKind = "failed", **changes: Any
+) -> Notice:
     message = queued(**changes.pop("message", {}))
     notice = await desk(settings).compose(message, [told_of(message, kind, **changes)], HELLO)
     assert notice is not None
@@ -68,7 +72,9 @@ async def test_a_failure_from_top_to_bottom() -> None:
 async def test_a_delay_says_until_when() -> None:
     message = parsed((await compose(kind="delayed", said=GONE)).content)
     words = " ".join(next(message.iter_parts()).get_content().split())
-    assert words.startswith("We could not reach there.test for 2 hours, so bert@there.test did not get your message.")
+    assert words.startswith(
+        "We could not reach there.test for 2 hours, so bert@there.test did not get your message."
+    )
     assert "We go on trying until" in words
     assert message["Subject"].startswith("Not delivered yet: ")
     _, bert = groups(message)
@@ -124,7 +130,9 @@ async def test_who_is_told(notify: str, kind: NoticeKind, wanted: bool) -> None:
     assert (await desk().compose(message, [told], HELLO) is not None) is wanted
 
 
-@pytest.mark.parametrize("changes", [{"sender": ""}, {"kind": NOTICE}, {"kind": REPORT}, {"body_type": "EVENTS"}])
+@pytest.mark.parametrize(
+    "changes", [{"sender": ""}, {"kind": NOTICE}, {"kind": REPORT}, {"body_type": "EVENTS"}]
+)
 async def test_nobody_is_told(changes: dict[str, Any]) -> None:
     """No bounce of a bounce, not even to the postmaster."""
     message = queued(**changes)

@@ -28,13 +28,25 @@ OWN_FIELDS = {
 }
 
 texts = st.text(max_size=300) | st.sampled_from(
-    ["x\r\nBcc: all@x.test", "\r\n\r\n--=_", "a" * 5000, "=?utf-8?q?x?=", "é" * 700, "{address} %s {0}", "\udc80\x00\x1b[2J"]
+    [
+        "x\r\nBcc: all@x.test",
+        "\r\n\r\n--=_",
+        "a" * 5000,
+        "=?utf-8?q?x?=",
+        "é" * 700,
+        "{address} %s {0}",
+        "\udc80\x00\x1b[2J",
+    ]
 )
-kinds: st.SearchStrategy[NoticeKind] = st.sampled_from(("failed", "delayed", "delivered", "relayed", "expanded"))
+kinds: st.SearchStrategy[NoticeKind] = st.sampled_from(
+    ("failed", "delayed", "delivered", "relayed", "expanded")
+)
 originals = st.one_of(
     st.binary(max_size=2000),
     st.builds(
-        lambda subject, ident, rest: b"Subject: " + subject + b"\r\nMessage-ID: " + ident + b"\r\n\r\n" + rest,
+        lambda subject, ident, rest: (
+            b"Subject: " + subject + b"\r\nMessage-ID: " + ident + b"\r\n\r\n" + rest
+        ),
         st.binary(max_size=300),
         st.binary(max_size=300) | st.just(b"<a@b>\r\n injected@x>") | st.just(b"<ok@example.org>"),
         st.binary(max_size=300),

@@ -214,7 +214,11 @@ async def test_our_own_notices_are_understood() -> None:
     assert notice is not None
     bert, juergen = read_bounce(notice.content)
     assert (bert.recipient, bert.cause, bert.envid) == ("Bertram@there.test", "no-mailbox", "an+envelope")
-    assert (juergen.recipient, juergen.cause, juergen.status) == ("jürgen@there.test", "mailbox-full", "5.2.2")
+    assert (juergen.recipient, juergen.cause, juergen.status) == (
+        "jürgen@there.test",
+        "mailbox-full",
+        "5.2.2",
+    )
     assert bert.message_id == "<one@example.org>"
 
 

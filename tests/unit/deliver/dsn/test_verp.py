@@ -47,7 +47,12 @@ def test_every_address(sender: str, local: str, domain: str) -> None:
 
 @given(st.text(max_size=64), st.text(max_size=64))
 def test_nothing_made_up_passes(one: str, other: str) -> None:
-    for local in (one, f"lists+{other}", f"lists+abcdefghij-{other}=example.net", f"{one}+aaaaaaaaaa-{other}"):
+    for local in (
+        one,
+        f"lists+{other}",
+        f"lists+abcdefghij-{other}=example.net",
+        f"{one}+aaaaaaaaaa-{other}",
+    ):
         assert verp.decode(Address(local, "example.org"), [KEY]) is None
 
 
