@@ -135,7 +135,7 @@ Content-Type: text/plain; charset="us-ascii"
 Delivery has failed to these recipients or groups:
 
 bert@there.test
-The email address you entered couldn't be found. Please check the recipient's email address and try to resend the message.
+The email address you entered couldn't be found. Please check the recipient's email address.
 
 Diagnostic information for administrators:
 
