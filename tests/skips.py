@@ -22,6 +22,8 @@ PROGRAMS = {
     "postgresql": ("initdb", "/usr/lib/postgresql/*/bin/initdb"),
     "postfix": ("postfix", "/usr/sbin/postfix"),
     "node": ("node", "nodejs"),
+    "opendkim": ("opendkim", "/usr/sbin/opendkim"),
+    "Mail::SRS": ("/usr/share/perl5/Mail/SRS.pm",),
     "knotd": ("knotd", "/usr/sbin/knotd"),
     "nsd": ("nsd", "/usr/sbin/nsd"),
     "unbound": ("unbound", "/usr/sbin/unbound"),

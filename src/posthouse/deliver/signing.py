@@ -17,7 +17,7 @@ from posthouse.directory.dkim import Signing
 from posthouse.directory.lookup import find_account
 from posthouse.mail import headers
 from posthouse.mail.address import parse_domain
-from posthouse.mail.addresses import parse_addresses
+from posthouse.mail.addresses import MISSING_DOMAIN, SYNTAX_ERROR, parse_addresses
 from posthouse.mail.mime import Buffer
 from posthouse.net.dns import Answer, ascii_name
 from posthouse.observe.log import logger
@@ -196,6 +196,8 @@ def from_domain(body: Buffer) -> str:
     for mailbox in parse_addresses(given[0]):
         if mailbox.host is None:
             continue  # the beginning or the end of a group
+        if mailbox.host in (MISSING_DOMAIN, SYNTAX_ERROR):
+            return ""
         return _domain(mailbox.host.decode("utf-8", "replace"))
     return ""
 

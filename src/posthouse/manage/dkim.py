@@ -67,8 +67,8 @@ class ImportKey(Private, frozen=True, forbid_unknown_fields=True):
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     """A key without its private half. ``state``: ``new`` (waits for its record), ``active`` (signs), ``retiring`` (its
     record must stay a while), ``retired`` (its record is to be emptied). ``dns``: ``right``, ``missing``,
-    ``different``, ``unknown``, or "" where the DNS was not asked; ``note`` says it in words. ``name`` and ``value`` are the record,
-    ``text`` is the value as a zone file has it. Times in seconds since 1970, 0 for never."""
+    ``different``, ``unknown``, or "" where the DNS was not asked; ``note`` says it in words. ``name`` and
+    ``value`` are the record, ``text`` is the value as a zone file has it. Times in seconds since 1970, 0 for never."""
 
     domain: str
     selector: str

@@ -8,6 +8,7 @@ before, and most such gaps are a slip or a failing name server that is mended so
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -19,7 +20,7 @@ from posthouse.database.contract import Database, DatabaseUnavailable, Transacti
 from posthouse.directory import dkim
 from posthouse.directory.dkim import KeyRow, NewKey
 from posthouse.directory.errors import DirectoryError
-from posthouse.directory.versions import DIRECTORY
+from posthouse.directory.versions import DIRECTORY, SETTINGS
 from posthouse.manage.audit import note
 from posthouse.manage.context import Actor
 from posthouse.manage.dkim_keys import DAY, due_for_rotation, judged, new_keys, record_name, record_value
@@ -42,6 +43,7 @@ MOST_CHECKS = 500
 """Records asked for in one look; those asked longest ago come first."""
 
 DOMAINS_AT_ONCE = 50
+POLL = 5.0
 PUBLISH_PAUSE = 600.0
 """Seconds without dynamic updates after one was refused."""
 
@@ -86,24 +88,27 @@ class DkimDesk:
         def heard(topic: str, key: int, version: int) -> None:
             changed.set()
 
-        forget = self._feed.subscribe(DIRECTORY, None, heard)
+        subscriptions = [self._feed.subscribe(topic, None, heard) for topic in (DIRECTORY, SETTINGS)]
         loop = asyncio.get_running_loop()
-        next_look = loop.time()
+        last_look = -math.inf
         try:
             while True:
+                interval = self._settings.now[settings.LOOK_INTERVAL]
                 try:
-                    async with asyncio.timeout_at(next_look):
+                    # The poll notices what a lost notice did not tell: a changed interval, say.
+                    async with asyncio.timeout(min(POLL, max(0.0, last_look + interval - loop.time()))):
                         await changed.wait()
                 except TimeoutError:
                     pass
-                interval = self._settings.now[settings.LOOK_INTERVAL]
-                complete = loop.time() >= next_look
+                complete = loop.time() >= last_look + interval
                 if complete:
-                    next_look = loop.time() + interval
-                changed.clear()
-                await self._once(complete, interval)
+                    last_look = loop.time()
+                if complete or changed.is_set():
+                    changed.clear()
+                    await self._once(complete, interval)
         finally:
-            forget()
+            for forget in subscriptions:
+                forget()
             try:
                 await asyncio.shield(self._database.run(leases.give_back, LEASE, self._holder))
             except (DatabaseUnavailable, asyncio.CancelledError):

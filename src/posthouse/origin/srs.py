@@ -35,10 +35,10 @@ class SrsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Srs:
-    """Rewrites for ``domain``. ``secret`` signs; ``former`` ones are still taken on the way back. ``own`` says whether a
-    domain is ours (such senders stay). ``separator`` is ``=``, ``+`` or ``-``. ``days`` is how long an address is
-    good. ``hash_length`` characters of six bits; shorter ones are taken down to ``least_hash``. ``most_local``: octets of the
-    local part that we make."""
+    """Rewrites for ``domain``. ``secret`` signs; ``former`` ones are still taken on the way back. ``own`` says whether
+    a domain is ours (such senders stay). ``separator`` is ``=``, ``+`` or ``-``. ``days`` is how long an address is
+    good. ``hash_length`` characters of six bits; shorter ones are taken down to ``least_hash``. ``most_local``: octets
+    of the local part that we make."""
 
     domain: str
     secret: bytes = field(repr=False)

@@ -114,6 +114,6 @@ TAGS = st.sampled_from(
 def test_hostile_chains_never_raise_and_never_pass(fields: list[tuple[bytes, list[bytes]]]) -> None:
     message = b"".join(name + b": " + b" ".join(tags) + b"\r\n" for name, tags in fields) + MESSAGE
     checking = ChainVerification(message, NOW)
-    found = checking.result({name: ANSWERS["r._domainkey.forward.example"] for name in checking.questions})
+    found = checking.result(dict.fromkeys(checking.questions, ANSWERS["r._domainkey.forward.example"]))
     assert found.state in ("none", "fail")
     seal(message, KEY, found, "mx", "none", NOW)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from posthouse.origin import canonical
 from posthouse.origin.canonical import BodyHash, body_hash, relaxed_field, squeezed
 
-PIECES = st.lists(st.sampled_from([b" ", b"\t", b"\r\n", b"\r", b"\n", b"a", b"bc", b"\x00", b"\r\n\r\n"]), max_size=40)
+PIECES = st.lists(
+    st.sampled_from([b" ", b"\t", b"\r\n", b"\r", b"\n", b"a", b"bc", b"\x00", b"\r\n\r\n"]), max_size=40
+)
 
 
 def plain(body: bytes, relaxed: bool) -> bytes:
@@ -52,7 +54,13 @@ def test_blanks_are_squeezed() -> None:
 
 
 def test_hostile_bodies_take_no_time_and_no_memory() -> None:
-    bodies = [b"\r\n" * 4_000_000, b" " * 8_000_000, b"\r" * 8_000_000, b" \r\n" * 3_000_000, b"\n\r\n" * 3_000_000]
+    bodies = [
+        b"\r\n" * 4_000_000,
+        b" " * 8_000_000,
+        b"\r" * 8_000_000,
+        b" \r\n" * 3_000_000,
+        b"\n\r\n" * 3_000_000,
+    ]
     began = time.process_time()
     for body in bodies:
         for form in ("simple", "relaxed"):

@@ -7,13 +7,13 @@ import mmap
 import tempfile
 import time
 
-import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dkim
 from posthouse.origin.dkim import MOST_SIGNATURES, Result, SigningKey, Verification, sign
 from posthouse.origin.fields import MAX_HEADER, Header, HeaderTooLong
 from posthouse.origin.keys import BadKey, PrivateKey, make_key, read_key, read_record, record_of
@@ -69,7 +69,10 @@ def test_nobody_adds_a_field_that_people_see(added: bytes) -> None:
 
 
 def test_others_add_what_they_must() -> None:
-    assert states(b"Received: from y by z\r\nAuthentication-Results: z; none\r\n" + SIGNED) == ["pass", "pass"]
+    assert states(b"Received: from y by z\r\nAuthentication-Results: z; none\r\n" + SIGNED) == [
+        "pass",
+        "pass",
+    ]
     assert states(SIGNED.replace(b"l.example.org", b"m.example.org")) == ["fail", "fail"]
 
 
@@ -161,7 +164,9 @@ def test_times() -> None:
 
 
 def test_a_part_of_the_body_is_not_the_body() -> None:
-    made = dkim.sign(MESSAGE, b"r", b"example.org", RSA.pem.encode(), length=True, canonicalize=(b"relaxed",) * 2)
+    made = dkim.sign(
+        MESSAGE, b"r", b"example.org", RSA.pem.encode(), length=True, canonicalize=(b"relaxed",) * 2
+    )
     assert b"l=13" in made
     later = time.time()
     assert states(made + MESSAGE, now=later) == ["pass"]
@@ -189,13 +194,22 @@ def test_private_keys_that_are_none() -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     locked = RSA.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"x"),
     ).decode()
-    for text, words in ((pem, "neither"), (locked, "password"), ("", "no private key"), ("ü", "no private key")):
+    for text, words in (
+        (pem, "neither"),
+        (locked, "password"),
+        ("", "no private key"),
+        ("ü", "no private key"),
+    ):
         with pytest.raises(BadKey, match=words):
             read_key(text)
     old = RSA.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     ).decode()
     assert read_key(old).public == RSA.public
     assert "PRIVATE" not in repr(RSA)
@@ -204,12 +218,22 @@ def test_private_keys_that_are_none() -> None:
 def test_tag_lists() -> None:
     assert parse_tags(b" a = b ; c=\r\n d e;") == {"a": b"b", "c": b"d e"}
     assert parse_tags(b"") == {}
-    for bad in (b"a", b"a=1;a=2", b"1=2", b"a=1;;b=2", b"a=\x00", b"=x", b";".join(b"t%d=1" % n for n in range(MAX_TAGS + 2))):
+    for bad in (
+        b"a",
+        b"a=1;a=2",
+        b"1=2",
+        b"a=1;;b=2",
+        b"a=\x00",
+        b"=x",
+        b";".join(b"t%d=1" % n for n in range(MAX_TAGS + 2)),
+    ):
         with pytest.raises(TagError):
             parse_tags(bad)
 
 
-FIELD = st.sampled_from([b"From", b"To", b"Subject", b"X-Odd", b"from", b"Received", b"List-Id", b"DKIM-Signature"])
+FIELD = st.sampled_from(
+    [b"From", b"To", b"Subject", b"X-Odd", b"from", b"Received", b"List-Id", b"DKIM-Signature"]
+)
 VALUE = st.binary(max_size=60).map(
     lambda data: data.replace(b"\r", b"").replace(b"\n", b"\r\n ").replace(b"\x00", b"")
 )
@@ -238,7 +262,9 @@ def test_hostile_signatures_and_records_never_raise(value: bytes, record: bytes)
 
 
 MUTATED = st.lists(
-    st.tuples(st.integers(min_value=0, max_value=len(SIGNED) - 1), st.binary(max_size=3)), min_size=1, max_size=4
+    st.tuples(st.integers(min_value=0, max_value=len(SIGNED) - 1), st.binary(max_size=3)),
+    min_size=1,
+    max_size=4,
 )
 
 
