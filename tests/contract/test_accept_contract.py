@@ -24,11 +24,14 @@ from posthouse.deliver.settlement import SettlementDesk
 from posthouse.directory.contract import Account
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
-from posthouse.mail.address import parse_address
-from posthouse.mail.envelope import Envelope, Origin, Recipient
-from posthouse.queue import traces, view
+from posthouse.mail.address import Address, parse_address
+from posthouse.mail.envelope import Envelope, Origin, Recipient, Terms
+from posthouse.mail.refusal import Refusal
+from posthouse.queue import scheduled, traces, view
+from posthouse.queue.contract import FORWARD
 from posthouse.queue.refusals import Refusals
 from posthouse.queue.service import QueueService
+from posthouse.route.contract import Way
 from posthouse.route.resolve import Router
 from posthouse.settings.contract import CurrentSettings, Setting
 from posthouse.store.append import MailAppender
@@ -57,22 +60,41 @@ class Reluctant(MailAppender):
         return done
 
 
+AT_ONCE = Terms()
+
+
+class EveryWay:
+    """The domain's own hosts, whoever asks."""
+
+    async def way(self, recipient: Address, sender: Address | None, account_id: int | None) -> Way | Refusal:
+        return Way(f"mx:{recipient.domain}")
+
+
+async def rewritten(sender: str, alias: str) -> str:
+    """What is sent on comes from the alias."""
+    return alias
+
+
 @dataclass
 class Scene:
     database: Database
+    queue: QueueService
     appender: Reluctant
     desk: AcceptanceDesk
     worker: Dispatcher
     bodies: FileBodies
     people: dict[str, Account]
 
-    async def accept(self, number: int, *recipients: str) -> list[str]:
+    async def accept(
+        self, number: int, *recipients: str, terms: Terms = AT_ONCE, account_id: int | None = None
+    ) -> list[str]:
         """Accept message ``number``; what became of each recipient."""
         envelope = Envelope(
-            Origin(f"trace{number}", "ESMTP", "there.test", "192.0.2.1", 4711),
+            Origin(f"trace{number}", "ESMTP", "there.test", "192.0.2.1", 4711, account_id=account_id),
             parse_address("j@there.test"),
             tuple(Recipient(parse_address(each)) for each in recipients),
             received_at=1000.0,
+            terms=terms,
         )
         spool = self.desk.spool()
         spool.write(b"Message-ID: <%d@there.test>\r\nSubject: hello\r\n\r\nNumber %d\r\n" % (number, number))
@@ -111,6 +133,9 @@ async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
         facts=compute,
         settings=settings,
         free_space=FREE,
+        ways=EveryWay(),
+        forward_sender=rewritten,
+        clock=lambda: 2000.0,
     )
     settlement = SettlementDesk(
         durability=durability, queue=queue, bodies=bodies, notices=PlainNotices(), settings=settings
@@ -133,7 +158,7 @@ async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
         feed=feed,
         owner="here/1",
     )
-    yield Scene(database, appender, desk, worker, bodies, made)
+    yield Scene(database, queue, appender, desk, worker, bodies, made)
     service.close()
     await durability.close()
     bodies.close()
@@ -171,3 +196,44 @@ async def test_many_at_once_for_the_same_mailboxes(scene: Scene) -> None:
     done = await asyncio.gather(*(scene.accept(n, *orders[n % 2]) for n in range(40)))
     assert all(summary == "delivered to mailbox" for summaries in done for summary in summaries)
     assert await scene.counts() == {"alice": (40, 41), "bob": (40, 41)}
+
+
+async def test_mailbox_remote_and_forward_are_one_unit(scene: Scene) -> None:
+    """What leaves is queued with everything its message asked for, beside the copy that stays."""
+    terms = Terms(deliver_by=5000.0, by_mode="RT", priority=-3, require_tls=True)
+    account_id = scene.people["bob"].id
+    summaries = await scene.accept(
+        1, "alice@ours.test", "x@far.test", "away@ours.test", terms=terms, account_id=account_id
+    )
+    assert [summary.split()[0] for summary in summaries] == ["delivered", "queued", "queued"]
+    leases = await scene.database.run(scene.queue.lease, 2000.0, 10, 60.0, "test")
+    x, someone = sorted(leases, key=lambda lease: lease.message.kind)
+    assert (x.recipient.destination, someone.recipient.destination) == ("mx:far.test", "mx:elsewhere.test")
+    assert (x.message.sender, someone.message.sender) == ("j@there.test", "away@ours.test")
+    assert (x.message.account_id, someone.message.account_id) == (account_id, None)
+    assert (someone.message.kind, someone.message.body) == (FORWARD, x.message.body)
+    for lease in leases:
+        message = lease.message
+        assert (message.deliver_by, message.by_mode, message.priority) == (5000.0, "RT", -3)
+        assert message.require_tls
+    assert scene.bodies.read(x.message.body)[:10] == b"Message-ID"
+
+
+async def test_mail_for_later_is_shown_and_taken_back(scene: Scene) -> None:
+    """By the account that handed it in and nobody else, until its time has come."""
+    alice, bob = scene.people["alice"].id, scene.people["bob"].id
+    later = Terms(not_before=9000.0)
+    await scene.accept(1, "bob@ours.test", "x@far.test", terms=later, account_id=alice)
+    await scene.accept(2, "x@far.test", terms=later, account_id=bob)
+    await scene.accept(3, "x@far.test", account_id=alice)
+    (one,) = await scene.database.read(scheduled.of_account, alice, 2000.0)
+    assert (one.trace, one.at, sorted(one.recipients)) == ("trace1", 9000.0, ["bob@ours.test", "x@far.test"])
+    assert await scene.database.read(scheduled.of_account, alice, 9000.0) == []
+    assert await scene.database.run(scheduled.cancel, bob, one.id, 2000.0) == ("", [])
+    assert await scene.database.run(scheduled.cancel, alice, one.id, 9000.0) == ("", [])
+    trace, gone = await scene.database.run(scheduled.cancel, alice, one.id, 2000.0)
+    assert (trace, sorted(gone)) == ("trace1", ["bob@ours.test", "x@far.test"])
+    assert await scene.database.run(scheduled.cancel, alice, one.id, 2000.0) == ("", [])
+    assert [line.trace for line in await scene.database.read(view.list_queue)] == ["trace2", "trace3"]
+    story = [entry.text for entry in await scene.database.read(traces.read, "trace1")]
+    assert "<x@far.test> taken back by its sender" in story
