@@ -74,7 +74,6 @@ class ClientContexts:
         self._made[key] = now, context
         return context
 
-
     def good_anyhow(self, layer: ssl.SSLObject, name: str) -> bool:
         """Whether a certificate that nobody asked about is good by the public authorities and names the host."""
         from cryptography import x509
