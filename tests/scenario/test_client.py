@@ -102,6 +102,44 @@ def test_the_classic_script(app: Application) -> None:
     assert "classic.test" not in app.domains.item_by_name
 
 
+def test_routes_by_hmailservers_names(app: Application) -> None:
+    """Added, changed, with its addresses, found by name and number, and away again; the password goes one way."""
+    routes = app.settings.routes
+    route = routes.add()
+    route.domain_name, route.target_smtp_host, route.target_smtp_port = "Old.test", "mx.old.test", 587
+    route.number_of_tries, route.minutes_between_try, route.all_addresses = 4, 60, False
+    route.connection_security = ConnectionSecurity.STARTTLS_REQUIRED
+    route.relayer_auth_username = "we"
+    route.set_relayer_auth_password("given-and-kept-4711")
+    route.treat_recipient_as_local_domain = True
+    route.description = "the old server"
+    route.save()
+    assert route.saved
+    found = routes.item_by_name["old.test"]
+    assert (found.id, found.connection_security) == (route.id, ConnectionSecurity.STARTTLS_REQUIRED)
+    assert (found.relayer_requires_auth, found.number_of_tries, found.minutes_between_try) == (True, 4, 60)
+    assert "given-and-kept" not in repr(app.calls.route_list())
+    address = found.addresses.add()
+    address.address = "anna@old.test"
+    address.save()
+    address.address = "bert@old.test"
+    address.save()
+    assert [each.address for each in found.addresses] == ["bert@old.test"]
+    found.addresses.delete_by_address("bert@old.test")
+    assert found.addresses.count == 0
+    route.description = "changed"
+    route.save()
+    found.description = "too late"
+    with pytest.raises(Conflict):
+        found.save()
+    found.refresh()
+    found.relayer_requires_auth = False
+    found.save()
+    assert app.calls.route_show(route.id).value.secrets == []
+    routes.delete_by_db_id(route.id)
+    assert "old.test" not in routes.item_by_name
+
+
 def test_two_scripts_do_not_overwrite_one_another(app: Application) -> None:
     """Whoever comes second is told, with both versions; refresh and repeat."""
     mine = app.links.account[ANNA]

@@ -139,12 +139,12 @@ def checked(route: Route) -> Route:
         account=_pattern(route.account, "account"),
         description=_line(route.description, "description", LONGEST_DESCRIPTION),
         target=route.target.strip(),
-        **_numbers(route),
         etrn_accounts=_accounts(route.etrn_accounts),
         etrn_networks=_settled(route.etrn_networks, "etrn_networks", settings_route.check_networks),
         source=_settled(route.source, "source", settings_route.check_source),
         certificate=_line(route.certificate, "certificate", 255).lower(),
     )
+    _check_numbers(route)
     if not (route.recipient or route.sender or route.account):
         raise RouteError(
             "recipient",
@@ -192,13 +192,10 @@ def _line(text: str, field: str, longest: int) -> str:
     return text
 
 
-def _numbers(route: Route) -> dict[str, int]:
-    limits = {"port": 65535, "tries": 1000, "minutes": 10080, "batch": 1000}
-    values = {name: int(getattr(route, name)) for name in limits}
-    for name, most in limits.items():
-        if not 0 <= values[name] <= most:
-            raise RouteError(name, f"{values[name]} is out of range.", f"Give 0 to {most}.")
-    return values
+def _check_numbers(route: Route) -> None:
+    for name, most in (("port", 65535), ("tries", 1000), ("minutes", 10080), ("batch", 1000)):
+        if not 0 <= getattr(route, name) <= most:
+            raise RouteError(name, f"{getattr(route, name)} is out of range.", f"Give 0 to {most}.")
 
 
 def _settled(text: str, field: str, check: Any) -> str:
@@ -268,9 +265,8 @@ def _signing_in(route: Route) -> Route:
         if len(getattr(route, name)) > LONGEST_SECRET or "\0" in getattr(route, name):
             raise RouteError(name, "That is too long.", "Check what was pasted.")
     if not route.username:
-        return replace(
-            route, mechanism="", token_url="", client_id="", scope="", **dict.fromkeys(SECRETS, "")
-        )
+        bare = replace(route, mechanism="", token_url="", client_id="", scope="")
+        return replace(bare, password="", client_secret="", refresh_token="")
     _line(route.username, "username", 320)
     if route.protocol != "smtp":
         raise RouteError("username", "Only SMTP signs in.", "Leave the user name out.")
