@@ -19,8 +19,6 @@ from posthouse.mail.address import Address, parse_address, parse_domain
 from posthouse.mail.refusal import Refusal
 
 BY_HAND = "by-hand"
-MOST = 1_000_000
-"""Most entries and counts there may be at once; beyond it nothing is counted any more."""
 
 _MOST_SAID = 1000
 _WORDS = {
@@ -121,8 +119,6 @@ def count(
     if known is not None and 0 < known.expires_at <= now:
         known = None
     if known is None:
-        if int(tx.execute(records.COUNT)[0][0]) >= MOST:
-            return False
         known = Suppression(address, active=False, first_at=now)
     entry = replace(
         known,

@@ -80,4 +80,3 @@ SELECT_PAGE = (
     .limit(bindparam("count"))
 )
 COUNT_FOUND = select(func.count()).select_from(suppressions).where(*_FOUND)
-COUNT = select(func.count()).select_from(suppressions)
