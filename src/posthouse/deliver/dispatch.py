@@ -10,32 +10,29 @@ There is no polling storm: while nothing is due, one row is read every few secon
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from itertools import groupby
 from time import time
 from typing import Any
 
 from posthouse.cluster.contract import Feed
-from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
+from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Deliverer, Settlement
+from posthouse.deliver.lease_desk import Leased, LeaseDesk
 from posthouse.deliver.lookout import Lookout
 from posthouse.deliver.overdue import Overdue, ended, nothing_more
-from posthouse.deliver.places import Limits, Place, Places
+from posthouse.deliver.places import Place, Places
 from posthouse.deliver.results import Feedback, Result, Said
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
 from posthouse.queue import destinations
-from posthouse.queue.contract import LOCAL, Lease, Queue
+from posthouse.queue.contract import Lease, Queue
 from posthouse.queue.service import TOPIC
 from posthouse.settings import queue as settings_queue
-from posthouse.settings.contract import CurrentSettings, Settings
+from posthouse.settings.contract import CurrentSettings
 
 log = logger("deliver.dispatch")
-
-ROWS = 200
-"""Rows leased by one unit."""
 
 MESSAGES = 20
 """Messages leased by one unit."""
@@ -48,17 +45,6 @@ OVERTAKEN = 0.5
 
 STOP_SECONDS = 8.0
 """How long deliveries may go on when the worker stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """What a unit found of a destination: rows, or why there are none. ``next_due``: of what is left."""
-
-    leases: Sequence[Lease] = ()
-    next_due: float | None = None
-    paused: bool = False
-    down_until: float = 0.0
-    failures: int = 0
 
 
 class Dispatcher:
@@ -86,9 +72,9 @@ class Dispatcher:
         self._feed = feed
         self._owner = owner[:255]
         self._clock = clock
-        self._limits_of: tuple[Settings | None, Limits] = (None, Limits(2, 1, 1, 1))
+        self._desk = LeaseDesk(queue, settings, self._owner, clock)
         self._places = Places()
-        self._lookout = Lookout(database, self._places, self._deliverers, self._limits, clock)
+        self._lookout = Lookout(database, self._places, self._deliverers, self._desk.limits, clock)
         self._overdue = Overdue(
             database=database,
             queue=queue,
@@ -149,7 +135,7 @@ class Dispatcher:
 
     def _start(self) -> None:
         """Begin to lease for those whose turn it is, as long as there is room."""
-        limits, now = self._limits(), self._clock()
+        limits, now = self._desk.limits(), self._clock()
         while not self._stopping:
             free = limits.at_once - self._running
             free_others = min(limits.at_once // 2 - self._unproven, free)
@@ -180,10 +166,10 @@ class Dispatcher:
     async def _serve(self, place: Place, count: int, kept: int, unproven: bool) -> None:
         """Lease up to ``count`` messages for a destination and begin to deliver them."""
         found = Leased(down_until=self._clock() + PAUSE, failures=place.failures)
-        limits = self._limits()
+        limits = self._desk.limits()
         begun = 0
         try:
-            found = await self._database.run(self._lease, place.name, count, dict(place.senders))
+            found = await self._database.run(self._desk.lease, place.name, count, dict(place.senders))
             if found.leases:
                 step("queue.leased")
             for _, group in groupby(found.leases, key=lambda lease: lease.message_id):
@@ -229,36 +215,11 @@ class Dispatcher:
 
     def _again(self, place: Place) -> None:
         """There is more for it now: serve it as soon as there is room."""
-        if place.room(self._limits()) > 0:
+        if place.room(self._desk.limits()) > 0:
             self._places.schedule(place, self._clock())
             self._awake.set()
         else:
             place.more = True
-
-    def _lease(self, tx: Transaction, name: str, count: int, busy: dict[str, int]) -> Leased:
-        """The unit that leases, unless the destination is paused or to be left alone."""
-        now = self._clock()
-        known = destinations.states(tx, (name, destinations.EVERYTHING))
-        state = known.get(name)
-        if any(each.paused for each in known.values()):
-            return Leased(paused=True)
-        failures = state.failures if state is not None else 0
-        if state is not None and state.down_until > now:
-            return Leased(down_until=state.down_until, failures=failures)
-        setting = settings_queue.LEASE_TIME if name == LOCAL else settings_queue.REMOTE_LEASE_TIME
-        seconds = float(self._settings.now[setting])
-        leases = self._queue.lease(
-            tx,
-            now,
-            ROWS,
-            seconds,
-            self._owner,
-            destination=name,
-            most=1 if failures else count,
-            each=0 if name == LOCAL else self._limits().sender,
-            busy=busy,
-        )
-        return Leased(leases, self._queue.next_due(tx, destination=name), failures=failures)
 
     # ------------------------------------------------------------------ one message
 
@@ -309,7 +270,7 @@ class Dispatcher:
         if place.local:
             return
         now, known_down = self._clock(), place.failures > 0
-        if place.heed(feedback, began, now, self._limits()):
+        if place.heed(feedback, began, now, self._desk.limits()):
             reason = str(feedback.said) if feedback.said is not None else "it cannot be reached"
             place.rest_until = now + PAUSE  # others that were under way find out the same meanwhile
             state = await self._database.run(
@@ -361,21 +322,6 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("dispatch.broke", exc_info=error)
         self._awake.set()
-
-    def _limits(self) -> Limits:
-        now = self._settings.now
-        if now is self._limits_of[0]:
-            return self._limits_of[1]
-        limits = Limits(
-            at_once=now[settings_queue.AT_ONCE],
-            first=now[settings_queue.DESTINATION_FIRST],
-            most=now[settings_queue.DESTINATION_MOST],
-            sender=now[settings_queue.SENDER_MOST],
-            rate=now[settings_queue.DESTINATION_RATE],
-            rates=settings_queue.rates_of(now[settings_queue.RATES]),
-        )
-        self._limits_of = now, limits
-        return limits
 
     async def _free(self) -> None:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 
-from posthouse.database.contract import Database
+from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.places import Limits, Places
 from posthouse.queue import destinations
 from posthouse.queue import lookout as queue
@@ -111,8 +111,13 @@ class Lookout:
 
     async def _news(self, now: float) -> None:
         self._news_wanted = False
-        after = max(self._seen - queue.OVERLAP, 0)
-        firsts, newest, more = await self._database.read(queue.new_rows, after, self._classes)
+        # With one writer at a time (SQLite) the order of ids is that of commits.
+        after = self._seen if self._database.inline else max(self._seen - queue.OVERLAP, 0)
+        try:
+            firsts, newest, more = await self._database.read(queue.new_rows, after, self._classes)
+        except DatabaseUnavailable:
+            self._news_wanted = True
+            raise
         self._seen = max(newest, self._seen)
         self._news_wanted = self._news_wanted or more
         self._news_at = now + NEWS_SECONDS
