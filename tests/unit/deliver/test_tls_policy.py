@@ -183,8 +183,19 @@ async def test_outcomes(scene: PolicyScene) -> None:
     scene.tls.outcome(WAY, HOST, verify, "", "certificate-expired")
     scene.tls.outcome(WAY, HOST, testing, "TLSv1.3", "certificate-expired")
     scene.tls.outcome(WAY, HOST, testing, "", "starttls-not-supported")
+    scene.tls.outcome(WAY, HOST, may, "", "validation-failure")
     scene.tls.outcome(Way("route:1", "example.org", (Target("x.test"),)), HOST, may, "", "")
-    assert [level for _, _, level, _ in scene.memory.noted] == [1, 2, 0, 2, -1, 1, 0]
+    assert [level for _, _, level, _ in scene.memory.noted] == [1, 2, 0, 2, -1, 1, 0, 0]
+    assert [trouble for _, _, _, trouble in scene.memory.noted] == [
+        "",
+        "",
+        "",
+        "",
+        "certificate-expired",
+        "certificate-expired",
+        "",
+        "validation-failure",
+    ]
     assert [result for _, _, result in scene.reported] == [
         "",
         "",
@@ -193,6 +204,7 @@ async def test_outcomes(scene: PolicyScene) -> None:
         "certificate-expired",
         "certificate-expired",
         "starttls-not-supported",
+        "validation-failure",
     ]
 
 

@@ -138,6 +138,8 @@ class RemoteTls:
         elif tls and (not trouble or policy.testing):
             checked = (policy.level in ("dane", "verify") and not trouble) or verified
             level = VERIFIED if checked else ENCRYPTED
+        if clear and trouble == "starttls-not-supported":
+            trouble = ""  # that it has no TLS is no failure of a session that needed none
         self._memory.note(way.domain, host.name, level, tls=tls, source=policy.source, trouble=trouble)
 
     # ------------------------------------------------------------------ routes

@@ -23,7 +23,8 @@ def _wanted(visit: Visit) -> dict[str, object]:
 @page("GET", HERE, open_to="server", nav=Nav(mark("TLS to other servers"), "shield-lock", "mail", 65))
 async def listing(visit: Visit) -> Response:
     """The domains that mail went to, and a form to ask about one."""
-    return visit.render("tls/list.html", found=await visit.perform("tls.domains", _wanted(visit)))
+    found = await visit.perform("tls.domains", _wanted(visit))
+    return visit.render("tls/list.html", found=found, domain="")
 
 
 @page("POST", HERE + "/forget", open_to="server")
@@ -39,7 +40,7 @@ async def forget(visit: Visit) -> Response:
 async def policy(visit: Visit) -> Response:
     """What would be demanded of a domain now, with the reasons."""
     domain = visit.query.get("domain", "").strip()
-    asked = await visit.attempt("tls.policy", {"domain": domain}, field="domain") if domain else None
+    asked = await visit.attempt("tls.policy", {"domain": domain}) if domain else None
     return visit.render("tls/policy.html", asked=asked, domain=domain)
 
 
