@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 import pytest
@@ -87,7 +87,7 @@ def _put(database: sqlite3.Connection, number: int) -> None:
     database.execute(_insert("traces", trace), trace)
 
 
-def _insert(table: str, row: dict[str, object]) -> str:
+def _insert(table: str, row: Mapping[str, object]) -> str:
     return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from conftest import Do
 from posthouse.database.contract import Transaction
 from posthouse.manage import queues, queues_causes
 from posthouse.manage.context import Actor, Context
@@ -17,6 +17,8 @@ from posthouse.queue import traces
 from posthouse.queue.contract import HOLD_BURST, QueuedMessage, QueuedRecipient
 from posthouse.queue.service import QueueService
 from posthouse.web.pages.queue_words import CAUSES
+
+Do = Callable[..., Awaitable[Any]]
 
 DORA = Actor(
     "dora@own.example", "web", role="domain", account="dora@own.example", domains=frozenset({"own.example"})
