@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 ANNA = "anna@posthouse.test"
+UP = "To: anna@posthouse.test\nBcc: nobody@posthouse.test\nSubject: up\n\nHello\n.\n"
 
 
 @pytest.fixture
@@ -75,9 +76,7 @@ def _trusting() -> object:
 
 def test_up_down_and_up_again(server: RunningServer) -> None:
     """At once while it runs; from the maildrop, each once, after it was killed and started."""
-    done = sendmail(
-        server, "-t", "-i", "-F", "Monitor", text="To: anna@posthouse.test\nBcc: nobody@posthouse.test\nSubject: up\n\nHello\n.\n"
-    )
+    done = sendmail(server, "-t", "-i", "-F", "Monitor", text=UP)
     assert (done.returncode, done.stderr) == (67, "sendmail: nobody@posthouse.test: No such user here.\n")
     done = sendmail(server, "-f", "monitor@posthouse.test", ANNA, text="Subject: dot\n\nHello\n.\nnot this\n")
     assert (done.returncode, done.stderr) == (0, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -157,3 +158,45 @@ async def test_those_who_can_be_reached_get_it(call: Call, taker: Taker) -> None
 async def test_a_stopped_server_takes_nothing(call: Call) -> None:
     answer = await call("POST", "/messages", json=BODY)
     assert (answer.status, answer.headers["retry-after"]) == (503, "10")
+
+
+async def test_what_a_message_wants_on_its_way(call: Call, taker: Taker) -> None:
+    """Later, first, never in clear text; and what its sender wants to hear."""
+    body = {
+        **BODY,
+        "send_at": "3600",
+        "priority": 9,
+        "require_tls": True,
+        "notify": ["success"],
+        "ret": "hdrs",
+    }
+    before = time.time()
+    answer = await call("POST", "/messages", json=body, token="user")
+    assert answer.status == 201, answer.body
+    wishes = taker.wishes
+    assert wishes is not None
+    assert before + 3599 < wishes.terms.not_before < time.time() + 3601
+    assert (wishes.terms.priority, wishes.terms.require_tls) == (3, True)
+    assert (wishes.notify, wishes.ret) == ({"SUCCESS"}, "HDRS")
+    assert wishes.author is not None
+    assert await wishes.author.may_use(Address("anna", "example.org"))
+    assert not await wishes.author.may_use(Address("boss", "example.org"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"send_at": "tomorrow"},
+        {"send_at": "2030-01-31T08:00:00"},
+        {"send_at": "99999999"},
+        {"priority": 10},
+        {"notify": ["loud"]},
+        {"notify": ["never", "success"]},
+        {"ret": "half"},
+        {"envid": "a b"},
+    ],
+)
+async def test_wishes_that_are_none(call: Call, taker: Taker, change: dict[str, Any]) -> None:
+    answer = await call("POST", "/messages", json={**BODY, **change}, token="user")
+    assert answer.status in (400, 422), answer.body
+    assert taker.taken == []
