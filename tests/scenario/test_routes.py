@@ -129,10 +129,7 @@ def test_mail_is_fetched(server: RunningServer, sink: Sink) -> None:
     assert send(server, "anna@dial.test")[0] == 250
     time.sleep(1.0)
     assert not [each for each, _ in sink.taken if each == "anna@dial.test"]
-    assert (
-        "1 recipient" in server.command("queue", "list").stdout
-        or "dial.test" in server.command("queue", "list").stdout
-    )
+    assert "dial.test" in server.command("queue", "list").stdout
     with smtplib.SMTP("127.0.0.1", server.smtp, timeout=30) as client:
         client.ehlo("dial.test")
         assert client.docmd("ETRN", "other.test")[0] == 459
@@ -146,8 +143,10 @@ def test_a_command(server: RunningServer, tmp_path: Path) -> None:
     found = tmp_path / "found"
     script.write_text(
         "import os, sys\n"
-        f"open({str(found)!r} + '.new', 'wb').write(os.environ['RECIPIENT'].encode() + b' ' + sys.stdin.buffer.read())\n"
-        f"os.rename({str(found)!r} + '.new', {str(found)!r})\n"
+        f"place = {str(found)!r}\n"
+        "with open(place + '.new', 'wb') as file:\n"
+        "    file.write(os.environ['RECIPIENT'].encode() + b' ' + sys.stdin.buffer.read())\n"
+        "os.rename(place + '.new', place)\n"
     )
     command = f"{sys.executable} {script}"
     server.command(
