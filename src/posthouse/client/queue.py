@@ -22,13 +22,14 @@ class DeliveryQueue:
 
         def page(after: str) -> Page[api.Waiting]:
             found = self._calls.queue_list(limit=PAGE, after=after, search=text)
-            return Page(found.messages, found.next, found.total)
+            total = found.total if found.total >= 0 else self._calls.queue_count(search=text).messages
+            return Page(found.messages, found.next, total)
 
         return Collection(page)
 
     @property
     def count(self) -> int:
-        """How many messages wait."""
+        """How many messages wait, counted up to 10001."""
         return self._calls.queue_list(limit=1).total
 
     def show(self, message_id: int) -> api.WaitingMessage:
@@ -37,7 +38,7 @@ class DeliveryQueue:
 
     def reset_delivery_time(self, message_id: int) -> int:
         """Try a message now; for how many recipients. Raises NotFound."""
-        return self._calls.queue_retry(message_id).recipients
+        return self._calls.queue_retry(ids=[message_id]).recipients
 
 
 class GlobalObjects:

@@ -37,7 +37,7 @@ async def listing(visit: Visit) -> Response:
     """The messages that wait, oldest first; with filters those to which all of them apply."""
     filters = filters_of(visit.form or visit.query)
     wanted = {**filters, "after": visit.query.get("after", ""), "limit": PER_PAGE}
-    found = await visit.attempt("queue.list", wanted, field="older" if "older" in filters else "")
+    found = await visit.attempt("queue.list", wanted)
     return visit.render(
         "queue/list.html",
         found=found or WaitingList([], 0),
