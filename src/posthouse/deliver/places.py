@@ -188,7 +188,7 @@ class Places:
         lines = [(_PROVEN, proven), (_OTHERS, others)]
         for line, wanted in [(_LOCAL, True), *(lines if self._turn else reversed(lines))]:
             if wanted and self._lines[line]:
-                place = self._lines[line].popleft()
+                place: Place = self._lines[line].popleft()
                 place.ready = False
                 place.at = None
                 return place

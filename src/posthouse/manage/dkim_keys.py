@@ -75,7 +75,7 @@ def judged(rows: Sequence[str], wanted: str) -> tuple[str, str]:
         return "right", ""
     if any(each == "" for each in given):
         return "different", "The record has no key, which revokes it."
-    if any(each and each in key for each in given if each is not None):
+    if key and any(each and each in key for each in given):
         return "different", "The key in the record is cut off: it must be entered whole."
     return "different", "The record has another key."
 

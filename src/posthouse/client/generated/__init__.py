@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-from posthouse.client.generated.tls_to_other_servers import (
-    TlsDemand,
-    TlsDomain,
-    TlsDomains,
-    TlsFailure,
-    TlsForgotten,
-    TlsHost,
-    TlsReceived,
-    TlsReceivedList,
-    TlsStep,
-    TlsToOtherServersCalls,
-)
-
 from posthouse.client.generated.accounts import Account, Accounts, AccountsCalls, Cleared, Imported
 from posthouse.client.generated.aliases import Alias, Aliases, AliasesCalls
 from posthouse.client.generated.audit import AuditCalls, AuditLine, AuditLines
@@ -147,6 +134,18 @@ from posthouse.client.generated.set_up import Proposal, SetUp, SetUpCalls, Setup
 from posthouse.client.generated.settings import SettingsCalls, SettingView, SettingViews
 from posthouse.client.generated.shared import Browser, Browsers, Finding, Findings, Progress
 from posthouse.client.generated.suppressions import Suppression, SuppressionList, SuppressionsCalls
+from posthouse.client.generated.tls_to_other_servers import (
+    TlsDemand,
+    TlsDomain,
+    TlsDomains,
+    TlsFailure,
+    TlsForgotten,
+    TlsHost,
+    TlsReceived,
+    TlsReceivedList,
+    TlsStep,
+    TlsToOtherServersCalls,
+)
 from posthouse.client.generated.tokens import MadeToken, Token, Tokens, TokensCalls
 from posthouse.client.generated.webhooks import (
     WebhookDeliveries,
