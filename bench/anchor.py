@@ -153,6 +153,14 @@ def available() -> str:
     return "" if os.geteuid() == 0 else "Postfix's master needs root"
 
 
+def readable_above(folder: Path) -> None:
+    """Let the anchor's own users reach a folder."""
+    folder.chmod(0o755)
+    for parent in list(folder.parents)[:-2]:
+        with suppress(OSError):
+            parent.chmod(parent.stat().st_mode | 0o055)
+
+
 class Anchor:
     """Postfix and Dovecot running under one folder. ``dovecot_only`` leaves Postfix out (IMAP loads)."""
 
@@ -172,10 +180,7 @@ class Anchor:
     def start(self, *, dovecot_only: bool = False) -> None:
         """Start both and wait until all ports answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o755)
-        for parent in list(self.folder.parents)[:-2]:
-            with suppress(OSError):
-                parent.chmod(parent.stat().st_mode | 0o055)
+        readable_above(self.folder)
         write_certificate(self.folder)
         homes = self.folder / "homes"
         homes.mkdir(exist_ok=True)

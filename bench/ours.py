@@ -82,20 +82,22 @@ class Posthouse:
         if done.returncode != 0:
             raise RuntimeError(f"posthouse {' '.join(words)}: {done.stderr or done.stdout}")
 
+    def configuration(self) -> str:
+        """The text of the configuration file."""
+        return CONFIG.format(
+            folder=self.folder,
+            workers=self._workers,
+            smtp=self.smtp,
+            imap=self.imap,
+            imaps=self.imaps,
+            pop3=self.pop3,
+        )
+
     def start(self) -> None:
         """Start and wait until every port answers; set the limits that one generator would meet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_certificate(self.folder)
-        (self.folder / "posthouse.toml").write_text(
-            CONFIG.format(
-                folder=self.folder,
-                workers=self._workers,
-                smtp=self.smtp,
-                imap=self.imap,
-                imaps=self.imaps,
-                pop3=self.pop3,
-            )
-        )
+        (self.folder / "posthouse.toml").write_text(self.configuration())
         first = not (self.folder / "data").exists()
         self._launch()
         if first:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import random
+import ssl
 import time
+from dataclasses import dataclass
 from typing import cast
 
 
@@ -23,11 +26,24 @@ def _lines() -> list[bytes]:
 _LINES = _lines()
 
 
-def make_body(size: int, seed: int) -> bytes:
+@dataclass(frozen=True)
+class Account:
+    """Who signs in before the first message (``user`` "": nobody does), whose address the mail is from."""
+
+    user: str = ""
+    password: str = ""
+
+    @property
+    def plain(self) -> bytes:
+        """The command that signs in."""
+        return b"AUTH PLAIN " + base64.b64encode(f"\0{self.user}\0{self.password}".encode()) + b"\r\n"
+
+
+def make_body(size: int, seed: int, sender: str = "") -> bytes:
     """A message of about ``size`` bytes with ordinary headers; no line begins with a dot."""
     rng = random.Random(seed)
     head = (
-        f"From: Sender <sender{seed}@example.org>\r\nTo: Reader <reader@bench.test>\r\n"
+        f"From: Sender <{sender or f'sender{seed}@example.org'}>\r\nTo: Reader <reader@bench.test>\r\n"
         f"Subject: Message number {seed}\r\nDate: Mon, 05 Oct 2026 10:00:00 +0000\r\n"
         f"Message-ID: <{rng.getrandbits(64):x}.{seed}@example.org>\r\n"
         "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
@@ -64,7 +80,13 @@ class Sender(asyncio.Protocol):
         if self.stage == "greeting":
             self.stage = "ehlo"
             self.transport.write(b"EHLO load.example.org\r\n")
-        elif self.stage in ("ehlo", "final"):
+        elif self.stage == "ehlo" and self.load.account.user:
+            self.stage = "auth"
+            self.transport.write(self.load.account.plain)
+        elif self.stage == "auth" and code != b"235":
+            self.load.failed(line)
+            self.transport.close()
+        elif self.stage in ("ehlo", "auth", "final"):
             if self.stage == "final":
                 self.load.finished(code, time.perf_counter() - self.begun)
             self.next_message()
@@ -88,7 +110,7 @@ class Sender(asyncio.Protocol):
         self.replies_wanted = 3
         self.begun = time.perf_counter()
         self.transport.write(
-            b"MAIL FROM:<sender@example.org>\r\nRCPT TO:<" + self.mailbox.encode() + b">\r\nDATA\r\n"
+            f"MAIL FROM:<{self.load.sender}>\r\nRCPT TO:<{self.mailbox}>\r\nDATA\r\n".encode()
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -100,7 +122,11 @@ class Sender(asyncio.Protocol):
 class Load:
     """The shared state of all sessions."""
 
-    def __init__(self, messages: int, size: int, mailboxes: list[str], sessions: int) -> None:
+    def __init__(
+        self, messages: int, size: int, mailboxes: list[str], sessions: int, sender: str, account: Account
+    ) -> None:
+        self.account = account
+        self.sender = sender or "sender@example.org"
         self.left = messages
         self.mailboxes = mailboxes
         self.open_sessions = sessions
@@ -108,7 +134,7 @@ class Load:
         self.accepted = 0
         self.errors: list[str] = []
         self.done = asyncio.Event()
-        self._bodies = [make_body(size, seed) for seed in range(20)]
+        self._bodies = [make_body(size, seed, sender) for seed in range(20)]
         self._sent = 0
 
     def take(self) -> bool:
@@ -139,14 +165,25 @@ class Load:
             self.done.set()
 
 
-async def run(port: int, sessions: int, messages: int, size: int, mailboxes: list[str]) -> dict[str, object]:
-    """Send everything; return the figures."""
-    load = Load(messages, size, mailboxes, sessions)
+async def run(
+    port: int,
+    sessions: int,
+    messages: int,
+    size: int,
+    mailboxes: list[str],
+    sender: str = "",
+    account: Account | None = None,
+) -> dict[str, object]:
+    """Send everything, over TLS where an account signs in; return the figures."""
+    load = Load(messages, size, mailboxes, sessions, sender, account or Account())
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    tls = context if load.account.user else None
     loop = asyncio.get_running_loop()
     begun_at = time.time()
     begun = time.perf_counter()
     for number in range(sessions):
-        await loop.create_connection(lambda number=number: Sender(load, number), "127.0.0.1", port)
+        await loop.create_connection(lambda number=number: Sender(load, number), "127.0.0.1", port, ssl=tls)
     await load.done.wait()
     seconds = time.perf_counter() - begun
     latencies = sorted(load.latencies)
@@ -167,6 +204,9 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--to", action="append", required=True)
+    parser.add_argument("--sender", default="", help="the address in MAIL and From")
+    parser.add_argument("--user", default="", help="sign in (implicit TLS)")
+    parser.add_argument("--password", default="")
     options = parser.parse_args()
     try:
         import uvloop
@@ -174,7 +214,17 @@ def main() -> None:
         runner = uvloop.run
     except ImportError:
         runner = asyncio.run
-    print(json.dumps(runner(run(options.port, options.sessions, options.messages, options.size, options.to))))
+    account = Account(options.user, options.password)
+    work = run(
+        options.port,
+        options.sessions,
+        options.messages,
+        options.size,
+        options.to,
+        options.sender,
+        account,
+    )
+    print(json.dumps(runner(work)))
 
 
 if __name__ == "__main__":
