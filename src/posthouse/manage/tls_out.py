@@ -248,7 +248,7 @@ def _parts(context: Context) -> tuple[DnsHostFinder, RemoteTls]:
         lambda: (host_name(context),),
         lambda: [(each.address, each.port) for each in context.config.listeners if each.protocol == "smtp"],
     )
-    policies = StsPolicies(context.database, resolver, PolicyFetcher(resolver))
+    policies = StsPolicies(context.database, resolver, PolicyFetcher(resolver, settings))
     tls = RemoteTls(resolver, settings, policies, TlsMemory(context.database, settings))
     return DnsHostFinder(resolver, settings, us), tls
 

@@ -120,7 +120,7 @@ def make(ground: Ground) -> Sending:
     etrn = Etrn(book=book, directory=ground.directory, database=database, settings=settings, feed=feed)
 
     # To other servers.
-    sts = StsPolicies(database, resolver, PolicyFetcher(resolver))
+    sts = StsPolicies(database, resolver, PolicyFetcher(resolver, settings))
     memory = TlsMemory(database, settings)
     reports = TlsReports(database, resolver, settings)
     tls = RemoteTls(resolver, settings, sts, memory, reports)

@@ -72,7 +72,7 @@ AUTHORITIES = Setting(
     "remote.authorities",
     "",
     "The path of a PEM file with certificate authorities that are trusted besides the public ones, where certificates "
-    "of other servers are checked.",
+    "of other servers are checked, those of MTA-STS policies too.",
 )
 
 CHUNK_FROM = Setting(

@@ -26,6 +26,16 @@ MTA_STS = Setting(
     "Follow the MTA-STS policies of domains (RFC 8461).",
 )
 
+POLICY_PLACES = Setting(
+    "tls_out.policy_places",
+    "public",
+    "Where policies of MTA-STS may be fetched from: `public` addresses on the Internet only, so that no stranger's "
+    "domain makes this server ask its neighbours for something; `private` networks too, where such policies are served "
+    "inside; `any` from this machine too. Their certificates must be good all the same (remote.authorities adds "
+    "authorities).",
+    choices=("public", "private", "any"),
+)
+
 MEMORY = Setting(
     "tls_out.memory",
     "warn",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from posthouse.database.open import open_database
 from posthouse.deliver.remote.mta_sts import BadPolicy, ident_of, matches, parse
 from posthouse.deliver.remote.mta_sts_fetch import FetchFailed, PolicyFetcher
 from posthouse.deliver.remote.mta_sts_store import AGAIN, DAY, StsPolicies, forget
+from posthouse.settings.contract import CurrentSettings, Settings
 
 HOST = "mta-sts.example.org"
 
@@ -85,23 +86,19 @@ def authority() -> trustme.CA:
 class Web:
     """A server, and a fetcher that is led to it."""
 
-    def __init__(self, server: PolicyServer) -> None:
+    def __init__(self, server: PolicyServer, authorities: Path) -> None:
         self.server = server
+        server.authority.cert_pem.write_to_path(str(authorities))
+        self.authorities = str(authorities)
         self.dns = ScriptedDns(
             {(HOST, "A"): ["127.0.0.1"], ("_mta-sts.example.org", "TXT"): ["v=STSv1; id=one;"]}
         )
         self.fetcher = self.make()
 
-    def make(
-        self, seconds: float = 20.0, allowed: Callable[[str], bool] = lambda each: True
-    ) -> PolicyFetcher:
-        return PolicyFetcher(
-            self.dns,
-            context=self.server.client(),
-            port=self.server.port,
-            seconds=seconds,
-            allowed=allowed,
-        )
+    def make(self, *, places: str = "any", port: int = 0, seconds: float = 20.0) -> PolicyFetcher:
+        held = {"remote.authorities": self.authorities, "tls_out.policy_places": places}
+        settings = CurrentSettings(Settings({name: value for name, value in held.items() if value}))
+        return PolicyFetcher(self.dns, settings, port=port or self.server.port, seconds=seconds)
 
     async def failure(self, fetcher: PolicyFetcher | None = None) -> str:
         with pytest.raises(FetchFailed) as caught:
@@ -110,10 +107,10 @@ class Web:
 
 
 @pytest_asyncio.fixture
-async def web(authority: trustme.CA) -> AsyncIterator[Web]:
+async def web(authority: trustme.CA, tmp_path: Path) -> AsyncIterator[Web]:
     server = PolicyServer(authority, (HOST,))
     await server.begin()
-    yield Web(server)
+    yield Web(server, tmp_path / "authorities.pem")
     await server.close()
 
 
@@ -151,10 +148,7 @@ async def test_certificates_must_be_good(web: Web, authority: trustme.CA) -> Non
     ):
         server = PolicyServer(own, names, expired=expired)
         await server.begin()
-        fetcher = PolicyFetcher(
-            web.dns, context=web.server.client(), port=server.port, seconds=20.0, allowed=lambda each: True
-        )
-        assert await web.failure(fetcher) == "sts-webpki-invalid"
+        assert await web.failure(web.make(port=server.port)) == "sts-webpki-invalid"
         assert not server.seen
         await server.close()
 
@@ -164,13 +158,22 @@ async def test_slow_servers_and_closed_places(web: Web) -> None:
     web.server.silent = True
     assert await web.failure(web.make(seconds=0.3)) == "sts-policy-fetch-error"
     seen = len(web.server.seen)
-    strict = PolicyFetcher(web.dns, context=web.server.client(), port=web.server.port)
-    assert await web.failure(strict) == "sts-policy-fetch-error"
+    strict, inner = web.make(places=""), web.make(places="private")
+    assert await web.failure(strict) == await web.failure(inner) == "sts-policy-fetch-error"
     web.dns.table[HOST, "A"] = ("10.0.0.1", "169.254.169.254", "0.0.0.0")
     assert await web.failure(strict) == "sts-policy-fetch-error"
     assert len(web.server.seen) == seen
     web.dns.table.pop((HOST, "A"))
     assert await web.failure() == "sts-policy-fetch-error"
+
+
+async def test_who_is_trusted_is_a_setting(web: Web) -> None:
+    """Without the authority the certificate is nobody's; a file that is not there is told, and asks nobody."""
+    web.authorities = ""
+    assert await web.failure(web.make()) == "sts-webpki-invalid"
+    web.authorities = "/nowhere/authorities.pem"
+    assert await web.failure(web.make()) == "sts-policy-fetch-error"
+    assert not web.server.seen
 
 
 # ---------------------------------------------------------------------- keeping

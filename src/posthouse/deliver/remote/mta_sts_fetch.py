@@ -1,4 +1,5 @@
-"""Fetching a policy of MTA-STS (RFC 8461 3.3): by HTTPS, from a public address, within limits of time and size.
+"""Fetching a policy of MTA-STS (RFC 8461 3.3): by HTTPS, from a public address (unless ``tls_out.policy_places`` allows
+more), within limits of time and size.
 
 The name is looked up once and the request goes to the address that was checked; redirects are not followed and
 nothing is unpacked. So a stranger's domain cannot make this server ask for what only this server can reach.
@@ -8,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Literal
 
 import httpx2
 
 from posthouse import __version__
+from posthouse.deliver.remote.hosts_places import stands
 from posthouse.deliver.remote.mta_sts import LARGEST, BadPolicy, StsPolicy, parse
-from posthouse.deliver.webhook_address import is_public
 from posthouse.net.dns import Resolver
+from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.remote import AUTHORITIES
+from posthouse.settings.tls_out import POLICY_PLACES
 
 Failure = Literal["sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid"]
 """Result types of RFC 8460 4.3.2.2."""
@@ -25,6 +29,8 @@ Failure = Literal["sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-in
 SECONDS = 15.0
 MOST_ADDRESSES = 3
 AT_ONCE = 20
+FRESH_SECONDS = 3600.0
+"""How long a context is used: the files of authorities change on disk."""
 
 
 class FetchFailed(Exception):
@@ -36,23 +42,24 @@ class FetchFailed(Exception):
 
 
 class PolicyFetcher:
-    """Fetches policies; safe from any task. ``context`` (who is trusted), ``port``, ``seconds`` and ``allowed``
-    (which addresses may be asked) are what tests change."""
+    """Fetches policies; safe from any task. Whom it trusts and which addresses it asks is set (``remote.authorities``,
+    ``tls_out.policy_places``); ``port`` and ``seconds`` are what tests change."""
 
     def __init__(
         self,
         resolver: Resolver,
+        settings: CurrentSettings,
         *,
-        context: ssl.SSLContext | None = None,
         port: int = 443,
         seconds: float = SECONDS,
-        allowed: Callable[[str], bool] = lambda address: is_public(ip_address(address)),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolver = resolver
-        self._context = context
+        self._settings = settings
         self._port = port
         self._seconds = seconds
-        self._allowed = allowed
+        self._clock = clock
+        self._context: tuple[str, float, ssl.SSLContext] | None = None
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def fetch(self, domain: str, ident: str, now: float) -> StsPolicy:
@@ -75,11 +82,13 @@ class PolicyFetcher:
         answer = await self._resolver.addresses(host)
         if not answer.rows:
             raise FetchFailed("sts-policy-fetch-error", f"{host} has no address {answer.reason}".strip())
-        addresses = [each for each in answer.rows if self._allowed(each)][:MOST_ADDRESSES]
+        places = self._settings.now[POLICY_PLACES]
+        addresses = [each for each in answer.rows if stands(each, places)][:MOST_ADDRESSES]
         if not addresses:
-            raise FetchFailed(
-                "sts-policy-fetch-error", f"{host} leads to {answer.rows[0]}, not a public address"
+            where = (
+                "a public address" if places == "public" else "where policies may be (tls_out.policy_places)"
             )
+            raise FetchFailed("sts-policy-fetch-error", f"{host} leads to {answer.rows[0]}, not {where}")
         for address in addresses[:-1]:
             try:
                 return await self._get(host, address)
@@ -113,9 +122,16 @@ class PolicyFetcher:
             return bytes(content)
 
     def _trust(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = ssl.create_default_context()
-        return self._context
+        """The public authorities and those of ours, read anew once in a while. Raises OSError."""
+        authorities, now = self._settings.now[AUTHORITIES], self._clock()
+        known = self._context
+        if known is not None and known[0] == authorities and now - known[1] < FRESH_SECONDS:
+            return known[2]
+        context = ssl.create_default_context()
+        if authorities:
+            context.load_verify_locations(authorities)
+        self._context = authorities, now, context
+        return context
 
 
 def _certificate_trouble(error: BaseException) -> ssl.SSLCertVerificationError | None:
