@@ -24,6 +24,8 @@ PROGRAMS = {
     "node": ("node", "nodejs"),
     "opendkim": ("opendkim", "/usr/sbin/opendkim"),
     "Mail::SRS": ("/usr/share/perl5/Mail/SRS.pm",),
+    "authres": ("/usr/lib/python3/dist-packages/authres",),
+    "dkimpy of the system": ("/usr/lib/python3/dist-packages/dkim",),
     "knotd": ("knotd", "/usr/sbin/knotd"),
     "nsd": ("nsd", "/usr/sbin/nsd"),
     "unbound": ("unbound", "/usr/sbin/unbound"),
