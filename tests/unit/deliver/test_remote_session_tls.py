@@ -209,6 +209,21 @@ async def test_extensions_of_before_the_handshake_are_forgotten(
     assert host.mails[0].mail == "MAIL FROM:<a@ours.test>"
 
 
+@pytest.mark.parametrize("level", ["dane", "encrypt", "may", "verify"])
+async def test_the_name_that_is_asked_for(
+    authority: Authority, policies: Policies, tmp_path: Path, level: Any
+) -> None:
+    """SNI: with DANE the name that the records stand under (RFC 7672 8.1), which an alias leads to; else the host's."""
+    context = authority.server()
+    asked: list[str] = []
+    context.sni_callback = lambda layer, name, owner: asked.append(name or "")
+    record = tlsa(3, 1, 1, pem(authority.leaf.cert_chain_pems[0]))
+    policy = TlsPolicy(level, ("base.peer.test", NAME), (record,) if level == "dane" else ())
+    _, got, _ = await try_it(policy, context, policies=policies, authorities=authority.file(tmp_path))
+    assert got == ["relayed"]
+    assert asked == ["base.peer.test" if level == "dane" else NAME]
+
+
 # ------------------------------------------------------------------ verify
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from policy_scene import PolicyScene
 from scripted_dns import ScriptedDns
@@ -215,3 +217,35 @@ async def test_steps_are_told(scene: PolicyScene) -> None:
     assert [(step.name, step.state) for step in demand.steps] == [("dane", "nothing"), ("mta-sts", "demands")]
     assert "not validated" in demand.steps[0].text
     assert "mail.example.org" in demand.steps[1].text
+
+
+async def test_a_route_without_target_may_want_tls(scene: PolicyScene) -> None:
+    """``security`` and ``verify`` of a route hold for the hosts that the domain names, too."""
+    way = replace(WAY, security="starttls", route_id=7, name="bank")
+    encrypt = TlsPolicy("encrypt", source="route")
+    assert await scene.tls.policy(way, HOST) == encrypt
+    assert await scene.tls.policy(replace(way, security="tls"), HOST) == encrypt
+    literal = Way("mx:[192.0.2.1]", "[192.0.2.1]", security="starttls")
+    assert await scene.tls.policy(literal, Host("[192.0.2.1]", ("192.0.2.1",))) == encrypt
+    verify = TlsPolicy("verify", ("mail.example.org",), source="route")
+    assert await scene.tls.policy(replace(way, verify=True), HOST) == verify
+    # a certificate for a name that anybody could have put into the answer proves nothing (RFC 8689 4.2.1)
+    assert refused(await scene.tls.policy(replace(way, verify=True), HOST, require_tls=True)) == (550, "5.7.30")
+    scene.sts.table["example.org"] = sts("testing")
+    assert await scene.tls.policy(way, HOST) == encrypt
+    assert await scene.tls.policy(replace(way, verify=True), HOST) == verify
+    scene.sts.table["example.org"] = sts()
+    policy = await scene.tls.policy(way, HOST)
+    assert policy == TlsPolicy("verify", ("mail.example.org",), source="mta-sts")
+    scene.sts.table["example.org"] = sts("enforce", "other.test")
+    assert refused(await scene.tls.policy(replace(way, verify=True), HOST)) == (451, "4.7.5")
+
+
+async def test_dane_goes_before_the_wish_of_a_route_without_target(scene: PolicyScene) -> None:
+    dns = scene.resolver
+    assert isinstance(dns, ScriptedDns)
+    dns.signed = {"example.org"}
+    dns.table["_25._tcp.mail.example.org", "TLSA"] = (TLSA,)
+    policy = await scene.tls.policy(replace(WAY, security="starttls", verify=True), SECURE)
+    assert isinstance(policy, TlsPolicy)
+    assert policy.level == "dane"

@@ -157,7 +157,7 @@ class Opener:
             raise failed(call, said, "STARTTLS") from None
         try:
             layer = await opened.line.start_tls(
-                context, server_name(call.host.name), self.settings.now[settings.TLS_TIME]
+                context, server_name(_asked_for(call, level)), self.settings.now[settings.TLS_TIME]
             )
         except (OSError, ssl.CertificateError, Gone) as error:
             raise trouble_of(error) from None
@@ -169,6 +169,11 @@ class Opener:
 
 
 # ------------------------------------------------------------------ in words
+
+
+def _asked_for(call: Call, level: Level) -> str:
+    """The name that is asked for by SNI: with DANE the one its records stand under (RFC 7672 8.1)."""
+    return call.policy.names[0] if level == "dane" and call.policy.names else call.host.name
 
 
 def is_path(address: str) -> bool:

@@ -184,8 +184,23 @@ class RemoteTls:
                 return
             if demand.answer.level in ("may", "encrypt"):
                 await self._by_setting(demand, way, host)
+        self._by_route_without_target(demand, way, host)
         if require_tls:
             self._require(demand, host, host.authentic)
+
+    def _by_route_without_target(self, demand: Demand, way: Way, host: Host) -> None:
+        """A route may want TLS on the way to the hosts that the domain names. It is asked for by STARTTLS: whoever is
+        found by MX listens on port 25. A policy that is only tried does not take the route's word back."""
+        answer = demand.answer
+        if isinstance(answer, Said) or way.security in ("may", "none"):
+            return
+        name = f"The route {way.name or way.destination}"
+        if way.verify and (answer.level not in ("dane", "verify") or answer.testing):
+            demand.answer = TlsPolicy("verify", (host.name,), source="route")
+            demand.step("route", "demands", f"{name} wants a certificate that is good for {host.name}.")
+        elif answer.level in ("none", "may") or answer.testing:
+            demand.answer = TlsPolicy("encrypt", source="route")
+            demand.step("route", "demands", f"{name} wants TLS, with any certificate.")
 
     async def _dane(self, demand: Demand, host: Host) -> Tlsa | None:
         """The TLSA records of a host; where they cannot be known, the answer is set already."""
@@ -304,7 +319,7 @@ class RemoteTls:
         if isinstance(answer, Said):
             return
         checked = answer.level == "dane" or (answer.level == "verify" and not answer.testing)
-        if checked and (named or answer.source in ("dane", "mta-sts", "route")):
+        if checked and (named or answer.source in ("dane", "mta-sts")):
             demand.step("requiretls", "nothing", "What is demanded already is enough for REQUIRETLS.")
             return
         if answer.level != "none" and (named or answer.source == "mta-sts"):
