@@ -230,7 +230,10 @@ async def test_a_route_without_target_may_want_tls(scene: PolicyScene) -> None:
     verify = TlsPolicy("verify", ("mail.example.org",), source="route")
     assert await scene.tls.policy(replace(way, verify=True), HOST) == verify
     # a certificate for a name that anybody could have put into the answer proves nothing (RFC 8689 4.2.1)
-    assert refused(await scene.tls.policy(replace(way, verify=True), HOST, require_tls=True)) == (550, "5.7.30")
+    assert refused(await scene.tls.policy(replace(way, verify=True), HOST, require_tls=True)) == (
+        550,
+        "5.7.30",
+    )
     scene.sts.table["example.org"] = sts("testing")
     assert await scene.tls.policy(way, HOST) == encrypt
     assert await scene.tls.policy(replace(way, verify=True), HOST) == verify
