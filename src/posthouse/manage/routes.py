@@ -117,8 +117,9 @@ async def change(call: Call, wanted: RouteChange) -> RouteView:
     def op(tx: Transaction) -> RouteView:
         before = found(tx, wanted.id, lock=True)
         call.check(_shown(tx, wanted.id))
+        after = checked(replace(before, **values))  # what is wrong with a host is said before what it would learn
         _guard_secrets(before, values)
-        return _change(tx, call, before, checked(replace(before, **values)))
+        return _change(tx, call, before, after)
 
     changed = await call.context.database.run(op)
     if former.hold and not (changed.hold and changed.active):
@@ -218,12 +219,13 @@ async def smart_host(call: Call, wanted: SmartHost) -> Routes:
                 note(tx, call.actor, "route.remove", str(each.id), before=facts(each))
             return there
         if there:
-            if wanted.password is None:
-                _guard_secrets(there[0], values)
             other = dict(values, active=True)
             if there[0].mechanism == XOAUTH2 and wanted.password:
                 other["mechanism"] = ""
-            _change(tx, call, there[0], checked(replace(there[0], **other)))
+            after = checked(replace(there[0], **other))
+            if wanted.password is None:
+                _guard_secrets(there[0], values)
+            _change(tx, call, there[0], after)
         else:
             made = Route(recipient="*", description="Smart host", created_at=time.time(), **values)
             _add(tx, call, checked(made))
