@@ -228,3 +228,16 @@ async def test_pauses_at_the_same_moment(database: Database) -> None:
     done = await asyncio.gather(*calls)
     assert any(done)
     assert (await database.read(destinations.state, "*")).paused
+
+
+async def test_a_lease_is_renewed_by_who_holds_it(database: Database, queue: QueueService) -> None:
+    """Nobody else gets it meanwhile, its token stays; who lost it renews nothing."""
+    await _put(database, queue, "a mx:one.test", "b mx:one.test")
+    first, second = await _lease(database, queue, "mx:one.test", 2)
+    assert await database.run(queue.renew, [first], NOW + 600.0) == 1
+    (taken,) = await database.run(queue.lease, NOW + 100, 9, 60.0, "there/1", destination="mx:one.test")
+    assert taken.id == second.id
+    assert await database.run(queue.renew, [first, second], NOW + 700.0) == 1
+    assert await database.run(queue.lease, NOW + 650, 9, 60.0, "there/1", destination="mx:one.test") != []
+    assert await database.run(queue.settle, first, "done")
+    assert await database.run(queue.renew, [first, second], NOW + 800.0) == 0

@@ -136,6 +136,10 @@ class Queue(Protocol):
         """Take one row, whose lease token was ``seen``, whether it is due or not; None if it is held, leased by
         somebody, or gone."""
 
+    def renew(self, tx: Transaction, leases: Sequence[Lease], until: float) -> int:
+        """Prolong leases to ``until``: for an attempt that still goes on. Tokens stay as they are, so the leases in
+        hand can be settled as ever. Returns how many of them are still held; 0 means that others have all rows."""
+
     def next_due(
         self, tx: Transaction, messages: Sequence[int] | None = None, destination: str | None = None
     ) -> float | None:

@@ -71,6 +71,12 @@ DUE_OF_MESSAGE = (
     .limit(bindparam("count"))
 )
 
+RENEW = (
+    update(queue_recipients)
+    .where(_R.id == bindparam("of_id"), _R.lease_token == bindparam("token"))
+    .values(lease_until=bindparam("until"), due_at=bindparam("until"))
+)
+
 # what waits too long
 _WAITING = or_(_R.lease_token == "", _R.lease_until <= bindparam("now"))
 TAKE_WAITING = (

@@ -94,6 +94,11 @@ class QueueService:
         taken = leasing.take_row(tx, row_id, seen, wanted, due=False)
         return _lease(taken.row, taken.token, wanted.until) if taken is not None else None
 
+    def renew(self, tx: Transaction, leases: Sequence[Lease], until: float) -> int:
+        """Prolong leases; how many of them are still held."""
+        given = ({"of_id": lease.id, "token": lease.lease_token, "until": until} for lease in leases)
+        return sum(tx.change(lease_records.RENEW, each) for each in given)
+
     def next_due(
         self, tx: Transaction, messages: Sequence[int] | None = None, destination: str | None = None
     ) -> float | None:

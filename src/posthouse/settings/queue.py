@@ -73,10 +73,11 @@ LEASE_TIME = Setting(
 REMOTE_LEASE_TIME = Setting(
     "queue.remote_lease_time",
     900,
-    "How long a worker owns what it takes from the queue for another server; an attempt that takes longer is broken "
-    "off. Slow servers may take ten minutes for one message, so less than that makes messages arrive twice there.",
+    "How long a worker owns what it takes from the queue for another server. A message that is not wholly sent by then "
+    "is tried again later; the answer to one that is sent is waited for as long as remote.end_time says, and the worker "
+    "keeps it for as long as that takes. If the worker dies and does not come back, others wait that long.",
     unit="seconds",
-    minimum=30,
+    minimum=10,
     maximum=7200,
 )
 

@@ -13,7 +13,7 @@ from memory_bodies import MemoryBodies, MemoryBody, MemoryDurability
 from remote_world import PlainNotices, World
 
 from posthouse.cluster.local import LocalFeed
-from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.database.contract import Database
 from posthouse.deliver.remote.contract import ConnectFailed, Host, Hosts
 from posthouse.deliver.remote.delivery import RemoteDelivery
 from posthouse.deliver.results import Feedback, Said
@@ -29,6 +29,7 @@ BODY = MemoryBody(b"Subject: away\r\n\r\nhello\r\n")
 THERE = "b@there.test"
 FULL = Said(452, "4.2.2", "mailbox full", "mx.there.test", "192.0.2.1", "RCPT")
 NOBODY = Said(550, "5.1.1", "no such user", "mx.there.test", "192.0.2.1", "RCPT")
+NO_WAY = Said(550, "5.7.30", "REQUIRETLS is not offered", "mx.there.test", "192.0.2.1", "MAIL")
 AWAY = Said(0, "4.4.1", "connection refused", "mx.there.test", "192.0.2.1")
 
 
@@ -325,19 +326,26 @@ async def test_rows_of_others_are_left_alone(scene: Scene) -> None:
     assert len(await scene.database.read(view.list_queue)) == 2
 
 
-async def test_a_database_that_is_away(scene: Scene) -> None:
-    """The rows stay leased until the lease runs out."""
-    await scene.put(THERE)
+async def test_a_database_that_is_away_for_longer_than_a_lease(scene: Scene) -> None:
+    """Nobody else can have taken the rows meanwhile: what the remote said is written down when it is back."""
+    queue_id = await scene.put(THERE)
     leases = await scene.database.run(
-        scene.queue.lease, scene.clock.now, 300, 0.5, "here/1", destination="mx:there.test"
+        scene.queue.lease, scene.clock.now, 300, 600.0, "here/1", destination="mx:there.test"
     )
     scene.database.fail()
-    with pytest.raises(DatabaseUnavailable):
-        await scene.remote.deliver(leases)
+    work = asyncio.create_task(scene.remote.deliver(leases))
+    while not scene.world.sent:
+        await asyncio.sleep(0.01)
+    scene.clock.now += 601.0
+    await asyncio.sleep(0.2)
+    scene.database.mend()
+    await work
+    assert await scene.rows(queue_id) == []
+    assert len(scene.world.sent) == 1
 
 
 async def test_what_was_taken_is_written_down_although_the_database_was_away(scene: Scene) -> None:
-    """The remote said 250: it is tried to remember that for as long as the lease lasts."""
+    """The remote said 250: that is not forgotten."""
     queue_id = await scene.put(THERE)
     leases = await scene.database.run(
         scene.queue.lease, scene.clock.now, 300, 600.0, "here/1", destination="mx:there.test"
@@ -361,3 +369,32 @@ async def test_an_attempt_ends_before_its_lease(scene: Scene) -> None:
     )
     await scene.remote.deliver(leases)
     assert "took too long" in (await scene.rows(queue_id))[0].reason
+
+
+TWO_HOSTS = Hosts((Host("one.there.test", ("192.0.2.1",)), Host("two.there.test", ("192.0.2.2",))))
+
+
+async def test_a_host_without_requiretls_is_not_the_last_word(scene: Scene) -> None:
+    """The next one may offer it (RFC 8689 4.2.1); the message fails where none does."""
+    scene.world.hosts["there.test"] = TWO_HOSTS
+    scene.world.answers["one.there.test"] = {THERE: NO_WAY}
+    queue_id = await scene.put(THERE, require_tls=True)
+    await scene.attempt()
+    assert [host for host, _ in scene.world.sent] == ["one.there.test", "two.there.test"]
+    assert await scene.rows(queue_id) == []
+    assert scene.notices.composed == []
+    scene.world.answers["two.there.test"] = {THERE: NO_WAY}
+    await scene.put(THERE, require_tls=True)
+    await scene.attempt()
+    assert [kind for kind, _ in scene.notices.composed] == ["failed"]
+
+
+async def test_requiretls_waits_for_a_host_that_is_away(scene: Scene) -> None:
+    """One host lacks it, the other cannot be reached: it may have it."""
+    scene.world.hosts["there.test"] = TWO_HOSTS
+    scene.world.answers["one.there.test"] = {THERE: NO_WAY}
+    scene.world.answers["two.there.test"] = ConnectFailed(AWAY)
+    queue_id = await scene.put(THERE, require_tls=True)
+    await scene.attempt()
+    assert "connection refused" in (await scene.rows(queue_id))[0].reason
+    assert scene.notices.composed == []

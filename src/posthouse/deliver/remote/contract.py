@@ -76,6 +76,35 @@ class TlsPolicies(Protocol):
         reports and for the memory of each domain's best level. Never raises, never waits."""
 
 
+class Hold(Protocol):
+    """An attempt's hold of its rows, as far as a session is concerned."""
+
+    def holds(self) -> bool:
+        """Whether the rows are certainly ours: asked right before a message is sent, which is not done else."""
+
+    def sent(self) -> None:
+        """The message is out, its answer is waited for."""
+
+    def answered(self) -> None:
+        """The answer is there, or will never be."""
+
+
+class _Firm:
+    """For rows that nobody else can take."""
+
+    def holds(self) -> bool:
+        return True
+
+    def sent(self) -> None:
+        pass
+
+    def answered(self) -> None:
+        pass
+
+
+FIRM: Hold = _Firm()
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """A message as it is sent: ``prefix`` (signatures and the like) and then ``body``; both with CRLF lines.
@@ -91,6 +120,7 @@ class Parcel:
     eight_bit: bool = False
     binary: bool = False
     utf8_header: bool = False
+    hold: Hold = FIRM
 
     @property
     def size(self) -> int:

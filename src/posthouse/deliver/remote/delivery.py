@@ -1,7 +1,7 @@
 """Delivery to other servers (``deliver.contract.Deliverer``): the way, the hosts, the policy, the session, the result.
 
-Each attempt asks anew where the recipient leads, so a changed route or MX holds for mail that waits already. Nothing
-of an attempt is done twice when another worker has taken over the rows: it must be over before the lease is.
+Each attempt asks anew where the recipient leads, so a changed route or MX holds for mail that waits already. No other
+worker takes the rows meanwhile, however long a remote takes to answer (``keeper``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from posthouse.deliver.remote.contract import (
     TlsPolicies,
     TlsPolicy,
 )
+from posthouse.deliver.remote.keeper import LeaseKeeper
 from posthouse.deliver.remote.parcel import parcel_of
 from posthouse.deliver.remote.pipe import run_command
 from posthouse.deliver.results import Feedback, Result, Said, State
@@ -39,14 +40,15 @@ from posthouse.settings.sending import RECIPIENTS, SESSIONS_PER_ATTEMPT
 
 log = logger("deliver.remote")
 
-RESERVE = 10.0
-"""Seconds before the end of a lease at which its attempt is broken off."""
-
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between tries to write down what a remote said, while the database is away."""
 
 AFTER_DOT = "."
 """The stage in which a remote may have the message although it did not say so."""
+
+
+NO_REQUIRETLS = "5.7.30"
+"""The status code of a host that does not offer REQUIRETLS (RFC 8689 5)."""
 
 
 @dataclass(slots=True)
@@ -99,31 +101,32 @@ class RemoteDelivery:
     async def deliver(self, leases: Sequence[Lease]) -> Feedback:
         """Deliver rows of one message and one destination, and settle each of them. Raises DatabaseUnavailable."""
         way, there, results = await self._ways_of(leases)
-        feedback = Feedback(well=True)
-        if way is not None and there:
-            if not way.retrying:
-                await self._database.run(
-                    self._hold, there, HOLD_ROUTE, "it waits until it is asked for (ETRN)"
-                )
-            else:
-                found, feedback = await self._attempt(way, there)
-                results += found
-        if results:
-            tries, minutes = (way.tries, way.minutes) if way is not None else (0, 0)
-            await self._settle(results, tries, minutes)
+        if way is None or not there:
+            await self._settle(results, 0, 0)
+            return Feedback(well=True)
+        if not way.retrying:
+            await self._database.run(self._hold, there, HOLD_ROUTE, "it waits until it is asked for (ETRN)")
+            await self._settle(results, 0, 0)
+            return Feedback(well=True)
+        keeper = LeaseKeeper(
+            [*there, *(result.lease for result in results)],
+            database=self._database,
+            queue=self._queue,
+            clock=self._clock,
+        )
+        async with keeper:
+            found, feedback = await self._attempt(way, there, keeper)
+            await self._settle(results + found, way.tries, way.minutes)
         return feedback
 
     async def _settle(self, results: list[Result], tries: int, minutes: int) -> None:
-        """Write the results down. Somebody may have said 250: as long as the rows are ours it is tried again, or they
-        would get the message twice."""
-        until = min(result.lease.lease_until for result in results)
+        """Write the results down. Somebody may have said 250 and would get the message twice, so this is tried until
+        the database is back. It never does harm: rows that others have by then are left alone."""
         pause = FIRST_PAUSE
-        while True:
+        while results:
             try:
                 return await self._settlement.settle(results, tries=tries, minutes=minutes)
             except DatabaseUnavailable as problem:
-                if self._clock() + pause >= until:
-                    raise
                 log.warning("remote.unsettled", reason=str(problem), trace=results[0].lease.message.trace)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -175,7 +178,9 @@ class RemoteDelivery:
 
     # ------------------------------------------------------------------ the attempt
 
-    async def _attempt(self, way: Way, leases: Sequence[Lease]) -> tuple[list[Result], Feedback]:
+    async def _attempt(
+        self, way: Way, leases: Sequence[Lease], keeper: LeaseKeeper
+    ) -> tuple[list[Result], Feedback]:
         first = leases[0]
         try:
             body = self._bodies.read(first.message.body)
@@ -184,12 +189,11 @@ class RemoteDelivery:
             return [], Feedback(well=True)
         attempt = Attempt(way, list(leases))
         parcel = parcel_of(first.message, tuple(leases), await self._signer.sign(first, body), body)
+        parcel = replace(parcel, hold=keeper)
         try:
-            async with asyncio.timeout(max(first.lease_until - self._clock() - RESERVE, 1.0)):
+            async with keeper.deadline:
                 if way.protocol == "pipe":
-                    attempt.done = await run_command(way, parcel, self._settings.now)
-                    attempt.left = []
-                    attempt.sessions = 1
+                    await self._run_commands(attempt, parcel)
                 else:
                     await self._ask_hosts(attempt, parcel)
         except TimeoutError:
@@ -213,6 +217,20 @@ class RemoteDelivery:
             return Feedback(well=not attempt.slow, slow=attempt.slow, said=attempt.last)
         permanent = attempt.last is not None and attempt.last.code >= 500
         return Feedback(well=permanent, slow=attempt.slow, down=not permanent, said=attempt.last)
+
+    async def _run_commands(self, attempt: Attempt, parcel: Parcel) -> None:
+        """Give it to the command of a pipe route, for one recipient after the other."""
+        attempt.sessions = 1
+        for lease in parcel.leases:
+            if not parcel.hold.holds():
+                raise TimeoutError
+            parcel.hold.sent()
+            try:
+                found = await run_command(attempt.way, replace(parcel, leases=(lease,)), self._settings.now)
+            finally:
+                parcel.hold.answered()
+            attempt.done += found
+            attempt.left.remove(lease)
 
     async def _ask_hosts(self, attempt: Attempt, parcel: Parcel) -> None:
         """Ask host after host until each row has an answer."""
@@ -257,12 +275,20 @@ class RemoteDelivery:
     def _take(self, attempt: Attempt, results: Sequence[Result]) -> None:
         """Keep what is settled; what another host may still take stays left."""
         for result in results:
-            if result.state == "deferred" and result.said.stage != AFTER_DOT:
+            if _elsewhere(result):
                 attempt.note(result.said)
                 attempt.slow = attempt.slow or result.said.code == 421
                 continue
             attempt.done.append(result)
             attempt.left = [lease for lease in attempt.left if lease.id != result.lease.id]
+
+
+def _elsewhere(result: Result) -> bool:
+    """Whether another host may still take it: after a temporary failure, or where this one lacks REQUIRETLS
+    (RFC 8689 4.2.1)."""
+    if result.state == "failed":
+        return result.said.status == NO_REQUIRETLS
+    return result.state == "deferred" and result.said.stage != AFTER_DOT
 
 
 def _broken(result: Result) -> bool:

@@ -110,7 +110,7 @@ class RemoteSession:
             said = by(call, replace(ready, tls=opened.secured), ours=True)
             return Outcome([Result(lease, "failed", said) for lease in leases], heard=True)
         self._used += 1
-        outcome = await Exchange(call, opened, ready, now).run(now[settings.CHUNK_FROM])
+        outcome = await Exchange(call, opened, ready, now, parcel.hold).run(now[settings.CHUNK_FROM])
         self._reset = outcome.reset
         return outcome
 

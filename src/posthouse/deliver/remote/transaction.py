@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from posthouse.deliver.remote.connection import Gone
-from posthouse.deliver.remote.contract import Call
+from posthouse.deliver.remote.contract import FIRM, Call, Hold
 from posthouse.deliver.remote.hello import Opened, by, no_answer, said_of
 from posthouse.deliver.remote.transaction_plan import Plan
 from posthouse.deliver.results import Result, Said, State
@@ -38,10 +38,22 @@ class Outcome:
 class Exchange:
     """One transaction on an open session. Where it cannot go on afterwards, the line is broken."""
 
-    __slots__ = ("_call", "_lmtp", "_open", "_opened", "_outcome", "_pipelined", "_plan", "_stage", "_times")
+    __slots__ = (
+        "_call",
+        "_hold",
+        "_lmtp",
+        "_open",
+        "_opened",
+        "_outcome",
+        "_pipelined",
+        "_plan",
+        "_stage",
+        "_times",
+    )
 
-    def __init__(self, call: Call, opened: Opened, plan: Plan, times: Settings) -> None:
+    def __init__(self, call: Call, opened: Opened, plan: Plan, times: Settings, hold: Hold = FIRM) -> None:
         self._call = call
+        self._hold = hold
         self._opened = opened
         self._plan = plan
         self._times = times
@@ -160,6 +172,10 @@ class Exchange:
     async def _pour(self, accepted: list[Lease], parts: Iterable[bytes]) -> None:
         """Send the message and take the answer: one for all, or in LMTP one for each."""
         line = self._opened.line
+        if not self._hold.holds():
+            line.abort("too late: the message is no longer ours to send")
+            self._give_up(Said(0, "4.4.7", "the message was no longer ours to send"))
+            return
         line.owed += len(accepted) if self._lmtp else 1
         whole = await line.pour(parts, self._times[settings.BLOCK_TIME])
         if not whole:
@@ -169,11 +185,15 @@ class Exchange:
             return
         self._stage = AFTER_DOT
         seconds = self._times[settings.END_TIME]
-        if self._lmtp:
-            for lease in accepted:
-                self._one(lease, await line.reply(seconds), final=True)
-        else:
-            self._all(await line.reply(seconds), final=True)
+        self._hold.sent()
+        try:
+            if self._lmtp:
+                for lease in accepted:
+                    self._one(lease, await line.reply(seconds), final=True)
+            else:
+                self._all(await line.reply(seconds), final=True)
+        finally:
+            self._hold.answered()
 
     # ------------------------------------------------------------------ what became of it
 
