@@ -104,12 +104,12 @@ async def send(call: Call, wanted: Send) -> Sent:
         )
     trace = injection.new_trace()
     composed = await asyncio.to_thread(_composed, wanted)
-    governs = await _check(call, composed, injection)
+    await _check(call, composed, injection)
     sender = envelope_sender(wanted.envelope_from, composed.sender)
     if wanted.envelope_from and not _may_name(call.actor, sender):
         raise not_allowed(call.actor, "message.send", "send")
     wishes = wishes_of(wanted, call.context.settings.now, time.time())
-    if not governs:
+    if call.actor.role != "server":
         wishes = replace(wishes, author=_author(call.actor, injection))
     try:
         told = await injection.inject(
@@ -159,16 +159,19 @@ def _may_name(actor: Actor, sender: Address | None) -> bool:
 
 
 def _author(actor: Actor, injection: Injection) -> Author:
-    """Somebody who sends by their own right: every name in the header must be theirs."""
+    """Every name in the header must be the actor's, or one they look after: what is sent is signed by the domain of
+    its From."""
 
     async def may_use(address: Address) -> bool:
-        return address.key == actor.account or await injection.may_send_as(actor.account_id, address)
+        if actor.governs(address.key):
+            return True
+        return bool(actor.account_id) and await injection.may_send_as(actor.account_id, address)
 
     return Author(actor.account, may_use)
 
 
-async def _check(call: Call, composed: Composed, injection: Injection) -> bool:
-    """Whether the actor looks after the sender (and so may write in any of its names)."""
+async def _check(call: Call, composed: Composed, injection: Injection) -> None:
+    """Whether the message can be sent, and in this name."""
     if not composed.recipients:
         raise ManageError("invalid", "The message has no recipient.", "Give to, cc or bcc.")
     if len(composed.recipients) > MAX_RECIPIENTS:
@@ -183,14 +186,13 @@ async def _check(call: Call, composed: Composed, injection: Injection) -> bool:
         )
     actor = call.actor
     if actor.governs(composed.sender.key):
-        return actor.role != "user"
+        return
     try:
         own = bool(actor.account_id) and await injection.may_send_as(actor.account_id, composed.sender)
     except Refusal as refusal:
         raise _declined(refusal) from None
     if not own:
         raise not_allowed(actor, "message.send", "send")
-    return False
 
 
 def _origin(actor: Actor, trace: str) -> Origin:

@@ -27,6 +27,16 @@ VIEWER = Actor("view@example.org", "api 127.0.0.1", frozenset({"view"}), account
 USER = Actor(
     "anna@example.org", "api 127.0.0.1", ALL_RIGHTS, "user", account="anna@example.org", account_id=3, token=3
 )
+KEEPER = Actor(
+    "kay@example.org",
+    "api 127.0.0.1",
+    ALL_RIGHTS,
+    "domain",
+    account="kay@example.org",
+    account_id=5,
+    domains=frozenset({"example.org"}),
+    token=5,
+)
 BROWSER = Actor("root@example.org", "api 127.0.0.1", account="root@example.org", account_id=1, session=4)
 
 
@@ -45,7 +55,13 @@ class Known:
     """An identity that knows these tokens and one browser session."""
 
     tokens: dict[str, Actor] = field(
-        default_factory=lambda: {"root": ROOT, "other": ROOT, "viewer": VIEWER, "user": USER}
+        default_factory=lambda: {
+            "root": ROOT,
+            "other": ROOT,
+            "viewer": VIEWER,
+            "user": USER,
+            "keeper": KEEPER,
+        }
     )
 
     async def by_token(self, token: str, visitor: Visitor) -> Actor | None:

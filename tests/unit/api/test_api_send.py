@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import time
@@ -112,6 +113,24 @@ async def test_a_complete_message(call: Call, taker: Taker) -> None:
 async def test_nobody_sends_as_somebody_else(call: Call, taker: Taker, sender: str) -> None:
     assert (await call("POST", "/messages", json={**BODY, "from": sender}, token="user")).status == 403
     assert not taker.taken
+
+
+async def test_who_looks_after_a_domain_writes_in_no_other_name(call: Call, taker: Taker) -> None:
+    """Neither as sender nor in a complete message's From, which would be signed by that domain's keys."""
+    assert (
+        await call("POST", "/messages", json={**BODY, "from": "x@other.example"}, token="keeper")
+    ).status == 403
+    raw = base64.b64encode(b"From: boss@other.example\r\nTo: bert@example.org\r\n\r\nx\r\n").decode()
+    body = {"from": "anna@example.org", "raw": raw, "to": ["bert@example.org"]}
+    assert (await call("POST", "/messages", json=body, token="keeper")).status == 201
+    assert taker.wishes is not None
+    author = taker.wishes.author
+    assert author is not None
+    assert author.strict
+    assert await author.may_use(Address("bert", "example.org"))
+    assert not await author.may_use(Address("boss", "other.example"))
+    assert (await call("POST", "/messages", json=body)).status == 201
+    assert taker.wishes.author is None  # the server's own administrator
 
 
 async def test_own_aliases_are_own_addresses(call: Call, taker: Taker) -> None:
