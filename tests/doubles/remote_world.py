@@ -28,13 +28,14 @@ class World:
     answers: dict[str, ConnectFailed | dict[str, Said]] = field(default_factory=dict)
     policies: dict[str, TlsPolicy | Said] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    called_with: list[TlsPolicy] = field(default_factory=list)
     sent: list[tuple[str, list[str]]] = field(default_factory=list)
     prefix: bytes = b""
     wrong: Exception | None = None
 
     async def way(self, recipient: Address, sender: Address | None, account_id: int | None) -> Way | Refusal:
         domain = recipient.domain
-        return self.ways.get(domain) or Way(f"mx:{domain}", domain)
+        return self.ways.get(recipient.key) or self.ways.get(domain) or Way(f"mx:{domain}", domain)
 
     async def find(self, way: Way) -> Hosts:
         if self.wrong is not None:
@@ -52,6 +53,7 @@ class World:
 
     async def take(self, call: Call) -> WorldSession:
         self.calls.append((call.host.name, call.address))
+        self.called_with.append(call.policy)
         answers = self.answers.get(call.host.name, {})
         if isinstance(answers, ConnectFailed):
             raise answers

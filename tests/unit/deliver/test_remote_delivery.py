@@ -271,6 +271,33 @@ async def test_a_way_that_changed(scene: Scene) -> None:
     assert await scene.rows(queue_id) == []
 
 
+async def test_two_ways_to_one_place(scene: Scene) -> None:
+    """What a route demands for one recipient of a domain holds for that one, and never becomes what its neighbour in
+    the same message gets."""
+    strict = Way("mx:there.test", "there.test", security="starttls", verify=True, route_id=7)
+    scene.world.ways["boss@there.test"] = strict
+    asked: list[bool] = []
+    find = scene.world.find
+
+    async def noted(way: Way) -> Hosts:
+        asked.append(way.verify)
+        return await find(way)
+
+    scene.world.find = noted  # type: ignore[method-assign]
+    queue_id = await scene.put("boss@there.test", THERE, "c@there.test")
+    await scene.attempt()
+    [first, second] = await scene.rows(queue_id)
+    assert (first.due_at, first.attempts) == (scene.clock.now, 0)
+    assert (second.due_at, second.attempts) == (scene.clock.now, 0)
+    await scene.attempt()
+    assert await scene.rows(queue_id) == []
+    assert asked == [True, False]
+    assert [recipients for _, recipients in scene.world.sent] == [
+        ["boss@there.test"],
+        [THERE, "c@there.test"],
+    ]
+
+
 async def test_a_route_that_waits_for_etrn(scene: Scene) -> None:
     scene.world.ways["there.test"] = Way("mx:there.test", "there.test", retrying=False)
     queue_id = await scene.put(THERE)

@@ -135,8 +135,10 @@ class RemoteDelivery:
 
     async def _ways_of(self, leases: Sequence[Lease]) -> tuple[Way | None, list[Lease], list[Result]]:
         """The way of today for the rows that still belong to their destination; results of those that lead nowhere.
-        Rows that lead elsewhere by now are given back to their new destination."""
+        Rows that lead elsewhere by now are given back to their new destination, rows of another way to the same place
+        (a route may demand more for some recipients of a domain) for the next attempt."""
         there: list[Lease] = []
+        others: list[Lease] = []
         results: list[Result] = []
         moved: list[tuple[Lease, str]] = []
         way: Way | None = None
@@ -147,11 +149,15 @@ class RemoteDelivery:
                 results.append(Result(lease, state, Said(found.code, found.enhanced, found.text)))
             elif found.destination != lease.recipient.destination:
                 moved.append((lease, found.destination))
+            elif way is not None and found != way:
+                others.append(lease)
             else:
                 way = found
                 there.append(lease)
         if moved:
             await self._database.run(self._move, moved)
+        if others:
+            await self._database.run(self._give_back, others)
         return way, there, results
 
     async def _way(self, lease: Lease) -> Way | Refusal:
@@ -171,6 +177,10 @@ class RemoteDelivery:
     def _move(self, tx: Transaction, moved: Sequence[tuple[Lease, str]]) -> None:
         for lease, destination in moved:
             self._queue.move(tx, lease, destination)
+
+    def _give_back(self, tx: Transaction, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            self._queue.retry(tx, lease, self._clock(), lease.recipient.reason, tried=False)
 
     def _hold(self, tx: Transaction, leases: Sequence[Lease], why: str, reason: str) -> None:
         for lease in leases:
