@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 from posthouse.bodies.contract import Bodies, Body
 from posthouse.directory.contract import Account
+from posthouse.mail.headers import get, header_end
 from posthouse.mail.mime import Buffer
+from posthouse.mail.threads import message_ids
 from posthouse.store.contract import Facts, NewMessage
 
 FactsOf = Callable[[Buffer], Facts]
@@ -51,6 +53,16 @@ async def facts_of(compute: FactsOf, body: Body) -> Facts:
     if body.size <= IN_THREAD:
         return compute(body.buffer())
     return await asyncio.to_thread(lambda: compute(body.buffer()))
+
+
+def glance(buffer: Buffer) -> Facts:
+    """What is told of a message that goes into no mailbox of ours: its id and where its header ends. All else is
+    empty; to look through a whole message costs as much as to accept it."""
+    size = header_end(buffer)
+    raw = get(bytes(buffer[:size]), b"message-id")
+    own_ids = message_ids(raw) if raw is not None else []
+    own_id = own_ids[0] if own_ids else ""
+    return Facts(b"", b"", b"", b"", size, None, "", False, "", "", "", "", "", own_id)
 
 
 def new_copy(body: Body, facts: Facts, sender: str, account: Account, received_at: float) -> NewMessage:

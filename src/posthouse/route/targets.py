@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from posthouse.mail.address import parse_domain
@@ -15,6 +16,7 @@ UNIX = "unix:"
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 
+@lru_cache(maxsize=512)
 def parse_targets(text: str, port: int) -> tuple[Target, ...]:
     """The targets in ``host[:port][,preference[,weight]]``, several separated by ``|`` or lines; ``port`` is for those
     that name none. Without preferences they are asked in the order in which they stand. IPv6 addresses stand in

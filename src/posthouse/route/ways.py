@@ -22,6 +22,9 @@ from posthouse.settings.contract import CurrentSettings
 
 XOAUTH2 = "XOAUTH2"
 
+MOST_MADE = 1000
+"""Ways that are remembered, so that they need not be put together for each message."""
+
 
 class RouteWays:
     """Finds ways. ``clock`` tells seconds since 1970."""
@@ -37,6 +40,7 @@ class RouteWays:
         self._directory = directory
         self._settings = settings
         self._clock = clock
+        self._made: dict[tuple[int, str, str, bool], tuple[Route, Way]] = {}
 
     async def way(self, recipient: Address, sender: Address | None, account_id: int | None) -> Way | Refusal:
         """The way for one recipient; see ``contract.Ways``. An address of ours leads to :data:`LOCAL` where there is
@@ -110,14 +114,20 @@ class RouteWays:
             domain = name
             if not route.domain:  # for several domains: each has hosts of its own, and waits by itself
                 destination = f"{MX}{name}"
-        return way_of(
-            route,
-            targets=targets,
-            domain=domain,
-            destination=destination,
-            source=route.source or await self._source(sender, account_id),
-            retrying=not route.hold or self._clock() < route.asked_until,
+        source = route.source or await self._source(sender, account_id)
+        retrying = not route.hold or self._clock() < route.asked_until
+        # The book gives the same object for as long as the route is what it was.
+        place = (route.id, domain, source, retrying)
+        known = self._made.get(place)
+        if known is not None and known[0] is route and known[1].destination == destination:
+            return known[1]
+        way = way_of(
+            route, targets=targets, domain=domain, destination=destination, source=source, retrying=retrying
         )
+        if len(self._made) >= MOST_MADE:
+            self._made.clear()
+        self._made[place] = route, way
+        return way
 
     async def _source(self, sender: Address | None, account_id: int | None) -> str:
         """The local address to connect from: by the sender's domain, by that of the account, by the setting."""

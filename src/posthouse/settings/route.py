@@ -35,6 +35,7 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(each) for each in text.split())
 
 
+@lru_cache(maxsize=2048)
 def within(address: str, text: str) -> bool:
     """Whether a peer's address is in one of the networks. What is no IP address (a Unix socket) is in none."""
     if not text or not address:

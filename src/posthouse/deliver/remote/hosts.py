@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from posthouse.deliver.remote.contract import Host, Hosts
@@ -82,7 +83,10 @@ class DnsHostFinder:
     async def _targets(self, way: Way) -> Hosts:
         """Their hosts are taken as they are: nobody asks for the MX of a target."""
         ordered = self._drawn(way.targets)[: self._settings.now[settings_mx.MAX_HOSTS]]
-        found = await asyncio.gather(*(self._target(way, each) for each in ordered))
+        if len(ordered) == 1:
+            found = [await self._target(way, ordered[0])]
+        else:
+            found = await asyncio.gather(*(self._target(way, each) for each in ordered))
         left = [each for each in found if each.addresses]
         hosts = [each for each in left if way.protocol != "smtp" or not self._reaches_us(each)]
         if hosts:
@@ -247,6 +251,7 @@ class DnsHostFinder:
         return tuple(hosts)
 
 
+@lru_cache(maxsize=1024)
 def _ip(text: str) -> str:
     """The IP address that a target, an MX or an address literal is, "" when it is none."""
     inner = text.strip()

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from posthouse.settings import mx as settings_mx
 from posthouse.settings.contract import CurrentSettings
@@ -44,7 +45,7 @@ class Ourselves:
 
     def at(self, address: str, port: int) -> bool:
         """Whether a connection to this address and port would reach one of our doors."""
-        wanted = ipaddress.ip_address(address)
+        wanted = _parsed(address)
         if isinstance(wanted, ipaddress.IPv6Address) and wanted.ipv4_mapped is not None:
             wanted = wanted.ipv4_mapped
         if str(wanted) in listed(self._settings.now[settings_mx.OWN_ADDRESSES]):
@@ -52,7 +53,7 @@ class Ourselves:
         for place, door in self._doors():
             if door != port:
                 continue
-            bound = ipaddress.ip_address(place) if place else None
+            bound = _parsed(place) if place else None
             if bound is None or bound.is_unspecified:
                 # "::" may take IPv4 too; a door of IPv4 never takes IPv6
                 if not (bound is not None and bound.version == 4 and wanted.version == 6) and self._is_local(
@@ -62,6 +63,11 @@ class Ourselves:
             elif bound == wanted:
                 return True
         return False
+
+
+@lru_cache(maxsize=1024)
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(address)
 
 
 class LocalAddresses:
