@@ -28,6 +28,7 @@ from posthouse.origin.keys import BadKey, read_key
 from posthouse.origin.signature import KeyAnswer
 from posthouse.queue.contract import FORWARD, NOTICE, REPORT, Lease, QueuedMessage
 from posthouse.settings import dkim as settings_dkim
+from posthouse.settings import smtp as settings_smtp
 from posthouse.settings.contract import CurrentSettings
 
 log = logger("deliver.signing")
@@ -97,7 +98,7 @@ class MailSigner:
     # ------------------------------------------------------------------ DKIM
 
     async def _signed(self, message: QueuedMessage, body: Buffer) -> bytes:
-        domain = from_domain(body)
+        domain = self._speaker(message, body)
         if not domain:
             log.warning("signing.left_out", trace=message.trace, reason="its From names no one domain")
             return b""
@@ -111,6 +112,14 @@ class MailSigner:
         if not keys:
             return b""
         return await _worked(body, lambda: dkim.sign(body, keys, self._clock()))
+
+    def _speaker(self, message: QueuedMessage, body: Buffer) -> str:
+        """The domain that answers for a message: that of From. Where From may name somebody else (another domain of
+        ours, even), it is that of the Sender which was put there to tell the truth (``receive.identity``)."""
+        checked = self._settings.now[settings_smtp.FROM_MUST_BE_OWN] == "refuse"
+        if message.account_id is None or (message.account_id and checked) or not has_sender(body):
+            return from_domain(body)
+        return from_domain(body) and from_domain(body, b"sender")
 
     async def _keys(self, domain: str) -> list[SigningKey]:
         rows = await self._cache.get(("dkim", domain), directory_dkim.signing_keys, domain)
@@ -186,11 +195,16 @@ def _answer(answer: Answer) -> KeyAnswer:
     return KeyAnswer("found", answer.rows) if answer.rows else KeyAnswer("none")
 
 
-def from_domain(body: Buffer) -> str:
+def has_sender(body: Buffer) -> bool:
+    """Whether there is a Sender field."""
+    return bool(headers.get_all(body[: headers.header_end(body)], b"sender"))
+
+
+def from_domain(body: Buffer, field: bytes = b"from") -> str:
     """The domain (U-labels) of the first address of From; "" where there is not exactly one such field, or no address
-    in it: then nobody could say whose message that is."""
+    in it: then nobody could say whose message that is. ``field``: the same of another one."""
     header = body[: headers.header_end(body)]
-    given = headers.get_all(header, b"from")
+    given = headers.get_all(header, field)
     if len(given) != 1:
         return ""
     for mailbox in parse_addresses(given[0]):

@@ -111,7 +111,7 @@ def queued_message(plan: Plan, body: Body) -> QueuedMessage:
         smtputf8=envelope.smtputf8,
         body_type=envelope.body,
         priority=terms.priority,
-        account_id=envelope.origin.account_id or None,  # 0 is the control socket's
+        account_id=envelope.origin.account_id,
         deliver_by=terms.deliver_by,
         by_mode=terms.by_mode,
         require_tls=terms.require_tls,

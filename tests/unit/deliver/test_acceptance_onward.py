@@ -286,3 +286,10 @@ def test_original_recipients_are_written_as_xtext() -> None:
     assert orcpt_of("a+b=c@x.test") == "rfc822;a+2Bb+3Dc@x.test"
     assert orcpt_of('"a b"@x.test') == 'rfc822;"a+20b"@x.test'
     assert orcpt_of("ä@x.test") == "utf-8;ä@x.test"
+
+
+async def test_mail_of_local_programs_is_known_as_ours(scene: Scene) -> None:
+    """They have no account, and are no strangers: what they send is signed like all that is ours."""
+    await scene.accept("x@there.test", account_id=0)
+    [row] = await scene.leases()
+    assert row.message.account_id == 0

@@ -235,3 +235,33 @@ def test_only_results_of_our_own_making_count() -> None:
 )
 def test_the_domain_of_from(field: bytes, domain: str) -> None:
     assert from_domain(b"From: " + field + b"\r\n\r\n") == domain
+
+
+SPOOFED = b"Sender: ann@example.org\r\nFrom: Boss <boss@bank.example>\r\nSubject: x\r\n\r\nHello\r\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "account_id", "signed_by"),
+    [("sender", 1, "example.org"), ("refuse", 0, "example.org"), ("refuse", 1, "bank.example")],
+)
+async def test_nobody_speaks_with_the_key_of_another_domain(
+    scene: Scene, rule: str, account_id: int, signed_by: str
+) -> None:
+    """Where From may be foreign, the Sender that was added says whose domain answers for it: also for local programs
+    (account 0). Where From was checked, it is From."""
+    await scene.add("example.org", "r", RSA)
+    await scene.add("bank.example", "b", RSA)
+    scene.settings.now = Settings({"smtp.from_must_be_own": rule}, 1)
+    message = replace(SUBMITTED, account_id=account_id)
+    assert [each[:2] for each in scene.verified(await scene.sign(message, SPOOFED), SPOOFED)] == [
+        ("pass", signed_by)
+    ]
+    twice = b"Sender: a@bank.example\r\n" + SPOOFED
+    assert bool(await scene.sign(message, twice)) == (signed_by == "bank.example")
+
+
+async def test_local_programs_are_signed(scene: Scene) -> None:
+    await scene.add("example.org", "r", RSA)
+    assert scene.verified(await scene.sign(replace(SUBMITTED, account_id=0))) == [
+        ("pass", "example.org", "r")
+    ]
