@@ -72,9 +72,9 @@ def desk(
 ) -> NoticeDesk:
     """Who writes notices, at a time that stands still."""
 
-    async def destination_of(address: Address) -> tuple[Address, str, int | None]:
+    async def destination_of(address: Address) -> list[tuple[Address, str, int | None]]:
         ours = address.domain == "example.org"
-        return (address, "local", 7) if ours else (address, f"mx:{address.domain}", None)
+        return [(address, "local", 7) if ours else (address, f"mx:{address.domain}", None)]
 
     more = {} if language_of is None else {"language_of": language_of}
     return NoticeDesk(

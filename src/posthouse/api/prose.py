@@ -33,6 +33,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "account.add": {"address": "anna@example.org", "password": "correct horse battery staple", "quota": "2G"},
     "account.password": {"password": "correct horse battery staple"},
     "account.quota": {"quota": "2G"},
+    "account.forward_set": {"targets": ["anna@example.net"], "keep": True},
     "account.import": {"text": "address,password,quota\nanna@example.org,correct horse battery,2G\n"},
     "alias.add": {"address": "office@example.org", "target": "anna@example.org"},
     "domain.add": {"name": "example.org"},

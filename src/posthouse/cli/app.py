@@ -11,6 +11,7 @@ import msgspec
 
 from posthouse import __version__
 from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
+from posthouse.cli.commands import account_forward as _forward  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
@@ -29,6 +30,7 @@ from posthouse.cli.commands.message import message
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
 from posthouse.cli.commands.route import route
+from posthouse.cli.commands.sending import send_as, sending
 from posthouse.cli.commands.sendmail import sendmail
 from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
@@ -62,6 +64,8 @@ cli.add_command(completion)
 cli.add_command(sendmail)
 cli.add_command(token)
 cli.add_command(suppression)
+cli.add_command(sending)
+account.add_command(send_as)
 cli.add_command(tls)
 cli.add_command(event)
 cli.add_command(webhook)

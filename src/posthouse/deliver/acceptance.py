@@ -15,12 +15,14 @@ from time import time
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Notices
-from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of
+from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
 from posthouse.deliver.delivered import Written, notices_of
+from posthouse.deliver.dsn.fields import shown_address
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.planning import ForwardSender, Planner
 from posthouse.deliver.told import private_of
 from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, queued_message
+from posthouse.mail.address import parse_address
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
@@ -29,6 +31,7 @@ from posthouse.observe.log import logger
 from posthouse.queue.contract import Queue
 from posthouse.queue.refusals import Refusals
 from posthouse.route.contract import Ways
+from posthouse.route.forwarding import Forwarding
 from posthouse.route.quota import full
 from posthouse.route.resolve import Router
 from posthouse.settings.contract import CurrentSettings, Setting
@@ -36,13 +39,18 @@ from posthouse.store.contract import Appender, Facts
 
 _log = logger("deliver.acceptance")
 
+Arrived = Callable[[Envelope, str, int], None]
+"""Told of an accepted message: its envelope, digest and size."""
+
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class AcceptanceDesk:
     """Accepts messages. ``free_space`` is the setting of how many bytes must stay free where bodies are kept,
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
-    to, ``forward_sender`` with which sender it is sent on, ``notices`` writes notices of what is delivered."""
+    to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
+    writes notices of what is delivered. ``arrived`` is told of each message that was accepted, once that is durable; it
+    must neither wait nor raise."""
 
     def __init__(
         self,
@@ -61,11 +69,14 @@ class AcceptanceDesk:
         ways: Ways | None = None,
         forward_sender: ForwardSender | None = None,
         notices: Notices | None = None,
+        forwarding: Forwarding | None = None,
+        arrived: Arrived | None = None,
     ) -> None:
         self._durability = durability
         self._database = database
         self._appender = appender
-        self._planner = Planner(router, ways, forward_sender)
+        self._planner = Planner(router, ways, forward_sender, forwarding)
+        self._arrived = arrived
         self._notices = notices
         self._bodies = bodies
         self._refusals = refusals
@@ -97,13 +108,16 @@ class AcceptanceDesk:
         self._refusals.note(origin.trace, stage, text)
 
     async def _accept(self, envelope: Envelope, body: Body, per_recipient: bool) -> list[Outcome]:
-        facts = await facts_of(self._facts, body)
         plan = await self._planner.plan_for(envelope, self._clock())
+        for_us = bool(plan.copies or plan.forwards)  # what goes in circles comes back into its mailbox
+        facts = await facts_of(self._facts if for_us else glance, body)
         self._break_loops(plan, body, facts, per_recipient)
         if per_recipient:
             await self._check_room(plan, body.size)
         if plan.pending:
             await self._commit(plan, body, facts)
+            if self._arrived is not None:
+                self._arrived(plan.envelope, body.digest, body.size)
         return plan.outcomes()
 
     def _break_loops(self, plan: Plan, body: Body, facts: Facts, per_recipient: bool) -> None:
@@ -112,6 +126,10 @@ class AcceptanceDesk:
         passes = delivered_before(body, facts)
         if not passes:
             return
+        for forward in list(plan.forwards):
+            # It was sent on from that mailbox already, and came back.
+            if forward.owner is not None and _passed(passes, forward.owner.address):
+                plan.keep_here(forward)
         circles = [copy for copy in plan.copies if passes.get(copy.account.address, 0) >= MAX_PASSES]
         if not circles:
             return
@@ -176,6 +194,11 @@ class AcceptanceDesk:
             reason=reason,
         )
         plan.postpone(copy, reason)
+
+
+def _passed(passes: dict[str, int], address: str) -> bool:
+    """Whether a message was in a mailbox, however its domain is written."""
+    return bool(passes.get(address) or passes.get(shown_address(parse_address(address)).lower()))
 
 
 def _disk_full(cause: str) -> Refusal:

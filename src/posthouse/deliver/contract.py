@@ -29,6 +29,33 @@ class Settlement(Protocol):
         and the notices that senders asked for or are owed are queued, in the same unit. Raises DatabaseUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that an account could not forward, as it goes into the owner's mailbox, and the word of it to the owner
+    (None: they were told today)."""
+
+    lease: Lease
+    said: str
+    message: QueuedMessage
+    recipient: QueuedRecipient
+    notice: Notice | None
+
+
+class ForwardOwners(Protocol):
+    """Those whose forwards rows of the queue belong to."""
+
+    async def keep(self, result: Result) -> Kept | None:
+        """What is to be done for a forward that failed for good; None where its owner is gone. Raises
+        DatabaseUnavailable."""
+
+    def kept(self, tx: Transaction, kept: Kept) -> bool:
+        """Within the settling unit: note the failure and queue the message for the owner's mailbox, unless it is there
+        already. Returns whether the notice is to be queued, too."""
+
+    def works(self, tx: Transaction, lease: Lease) -> None:
+        """Within the settling unit: the forward worked."""
+
+
 NoticeKind = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
 """The Action of a notice (RFC 3464 2.3.3)."""
 

@@ -39,7 +39,8 @@ class Waiting:
 @dataclass(frozen=True, slots=True, eq=False)
 class Forward:
     """What leads outside through an address of ours: a queue row to be, of a message of its own with this ``sender``
-    ("" the null path). ``via`` is the address of ours, ``target`` where it leads."""
+    ("" the null path). ``via`` is the address of ours, ``target`` where it leads. ``owner``: whose forward it is, None
+    for an alias. ``kept``: a copy is delivered here, too."""
 
     places: list[int]
     target: str
@@ -47,11 +48,18 @@ class Forward:
     destination: str
     via: str
     reason: str = ""
+    owner: Account | None = None
+    kept: bool = False
+
+    @property
+    def group(self) -> tuple[str, int]:
+        """Those of one group share a message: the same sender, and the same owner (0: none)."""
+        return self.sender, self.owner.id if self.owner is not None else 0
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is to happen to one message. ``queue_id`` (and, by sender, ``forward_ids``) are set once the unit ran."""
+    """What is to happen to one message. ``queue_id`` (and, by group, ``forward_ids``) are set once the unit ran."""
 
     envelope: Envelope
     copies: list[Copy] = field(default_factory=list)
@@ -59,7 +67,7 @@ class Plan:
     forwards: list[Forward] = field(default_factory=list)
     refusals: dict[int, Refusal] = field(default_factory=dict)
     queue_id: int = 0
-    forward_ids: dict[str, int] = field(default_factory=dict)
+    forward_ids: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def sender(self) -> str:
@@ -104,22 +112,39 @@ class Plan:
             for waiting in self.waiting
         ]
 
-    def forwarded(self) -> Iterator[tuple[str, list[QueuedRecipient]]]:
-        """The queue rows of what leads outside, by the sender with which it is sent on. The original recipient is
-        told along (RFC 3461 4.2), so that a notice names an address its reader knows."""
-        by_sender: dict[str, list[QueuedRecipient]] = {}
+    def keep_here(self, forward: Forward) -> None:
+        """Do not send on what its owner forwards: it goes into the mailbox."""
+        assert forward.owner is not None
+        self.forwards.remove(forward)
+        there = {copy.account.id for copy in self.copies}
+        there |= {each.account.id for each in self.waiting if each.account is not None}
+        if forward.owner.id in there:
+            return
+        if self.envelope.hold or self.envelope.terms.not_before:
+            self.waiting.append(Waiting(forward.places, forward.owner, "it came back to a forward"))
+        else:
+            self.copies.append(Copy(forward.owner, forward.places))
+            self.copies.sort(key=lambda copy: copy.account.id)
+
+    def forwarded(self) -> Iterator[tuple[tuple[str, int], list[QueuedRecipient]]]:
+        """The queue rows of what leads outside, by group: the sender with which it is sent on comes first. The original
+        recipient is told along (RFC 3461 4.2), so that a notice names an address its reader knows. A sender who wants
+        to hear of success hears of the copy that stays here, where there is one."""
+        by_group: dict[tuple[str, int], list[QueuedRecipient]] = {}
         for forward in self.forwards:
             recipient = self.recipient(forward.places[0])
+            notify = self.notify(forward.places)
             row = self._row(
                 forward.places[0],
                 forward.target,
                 forward.destination,
                 forward.reason,
-                notify=self.notify(forward.places),
+                account_id=forward.owner.id if forward.owner is not None else None,
+                notify=_without_success(notify) if forward.kept else notify,
                 orcpt=recipient.orcpt or orcpt_of(str(recipient.address)),
             )
-            by_sender.setdefault(forward.sender, []).append(row)
-        yield from by_sender.items()
+            by_group.setdefault(forward.group, []).append(row)
+        yield from by_group.items()
 
     def notify(self, places: list[int]) -> str:
         """NOTIFY of recipients that share a row: what any of them asked for; "" where one left it out."""
@@ -135,8 +160,9 @@ class Plan:
         for waiting in self.waiting:
             summaries.update(dict.fromkeys(waiting.places, f"queued as {self.queue_id}"))
         for forward in self.forwards:
-            queue_id = self.forward_ids.get(forward.sender, 0)
-            summaries.update(dict.fromkeys(forward.places, f"queued as {queue_id}"))
+            queued = f"queued as {self.forward_ids.get(forward.group, 0)}"
+            for place in forward.places:
+                summaries.setdefault(place, queued)
         return [
             Outcome(recipient, self.refusals.get(place), summaries.get(place, ""))
             for place, recipient in enumerate(self.envelope.recipients)
@@ -170,6 +196,12 @@ def _and_failures(words: frozenset[str]) -> str:
     if not words:
         return ""
     return ",".join(sorted((words - {"NEVER"}) | {"FAILURE", "DELAY"}))
+
+
+def _without_success(notify: str) -> str:
+    """NOTIFY with SUCCESS left out; what is left of SUCCESS alone is NEVER."""
+    words = [word for word in notify.split(",") if word != "SUCCESS"]
+    return ",".join(words) or "NEVER"
 
 
 def orcpt_of(address: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from posthouse.deliver import plan as plans
 from posthouse.deliver.plan import Copy, Forward, Plan, Waiting
+from posthouse.directory.contract import Account
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Envelope
 from posthouse.queue.contract import LOCAL, MX
 from posthouse.route.contract import Way, Ways
+from posthouse.route.forwarding import Forwarding, Onward
 from posthouse.route.resolve import Destination, Router
 
 ForwardSender = Callable[[str, str], Awaitable[str]]
@@ -19,32 +21,82 @@ sender with which it is sent on. Raises DatabaseUnavailable."""
 
 class Planner:
     """Plans where mail goes. Without ``ways`` nothing leaves: what is not ours waits with the rest. Without
-    ``forward_sender`` mail is sent on with its own sender."""
+    ``forward_sender`` mail is sent on with its own sender, without ``forwarding`` no account forwards."""
 
     def __init__(
-        self, router: Router, ways: Ways | None = None, forward_sender: ForwardSender | None = None
+        self,
+        router: Router,
+        ways: Ways | None = None,
+        forward_sender: ForwardSender | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self._router = router
         self._ways = ways
         self._forward_sender = forward_sender
+        self._forwarding = forwarding
 
     async def plan_for(self, envelope: Envelope, now: float) -> Plan:
         """Resolve every recipient. Several that lead to one mailbox share a copy. One that no longer leads anywhere (it
         did at RCPT) waits in the queue. Raises DatabaseUnavailable."""
         plan = Plan(envelope)
         by_account: dict[int, Copy] = {}
-        by_target: dict[str, Forward] = {}
+        by_target: dict[tuple[str, int], Forward] = {}
         for place, recipient in enumerate(envelope.recipients):
             destination = await self._router.resolve(recipient.address)
             account = destination.account
             if destination.kind == "local" and account is not None:
-                by_account.setdefault(account.id, Copy(account, [])).places.append(place)
+                await self._local(plan, place, account, by_account, by_target)
             elif destination.kind in ("outside", "return") and self._ways is not None:
                 await self._forward(plan, place, destination, by_target)
             else:
                 plan.waiting.append(await self._onward(plan, place, destination))
         self._deliver(plan, by_account, now)
         return plan
+
+    async def _local(
+        self,
+        plan: Plan,
+        place: int,
+        account: Account,
+        by_account: dict[int, Copy],
+        by_target: dict[tuple[str, int], Forward],
+    ) -> None:
+        """A recipient with a mailbox here, which may be forwarded."""
+        if self._forwarding is None or self._ways is None:
+            _copy(by_account, account, place)
+            return
+        spread = await self._forwarding.spread(account)
+        for mailbox in spread.mailboxes:
+            _copy(by_account, mailbox, place)
+        for onward in spread.onward:
+            await self._send_on(plan, place, onward, by_target, kept=bool(spread.mailboxes))
+
+    async def _send_on(
+        self,
+        plan: Plan,
+        place: int,
+        onward: Onward,
+        by_target: dict[tuple[str, int], Forward],
+        *,
+        kept: bool,
+    ) -> None:
+        """Send a message on for the owner of a mailbox."""
+        owner, target = onward.owner, onward.target
+        known = by_target.get((target.key, owner.id))
+        if known is not None:
+            if place not in known.places:
+                known.places.append(place)
+            return
+        sender = await self._sender(plan, owner.address)
+        way, refused = await self._way(target, plan)
+        forward = Forward([place], str(target), sender, way, owner.address, refused, owner, kept)
+        by_target[target.key, owner.id] = forward
+        plan.forwards.append(forward)
+
+    async def _sender(self, plan: Plan, via: str) -> str:
+        if plan.sender and self._forward_sender is not None:
+            return await self._forward_sender(plan.sender, via)
+        return plan.sender
 
     def _deliver(self, plan: Plan, by_account: dict[int, Copy], now: float) -> None:
         # Always in the same order: two units that want the same mailboxes must not wait for each other.
@@ -71,7 +123,7 @@ class Planner:
         return Waiting([place], None, refused, way)
 
     async def _forward(
-        self, plan: Plan, place: int, destination: Destination, by_target: dict[str, Forward]
+        self, plan: Plan, place: int, destination: Destination, by_target: dict[tuple[str, int], Forward]
     ) -> None:
         """A recipient that leads outside by an address of ours."""
         address = plan.recipient(place).address
@@ -79,17 +131,15 @@ class Planner:
         if onward is None:
             plan.waiting.append(Waiting([place], None, f"{destination.target} is no address"))
             return
-        known = by_target.get(onward.key)
+        known = by_target.get((onward.key, 0))
         if known is not None:
             known.places.append(place)
             return
         via = destination.via[-1] if destination.via else str(address)
-        sender = plan.sender
-        if sender and self._forward_sender is not None:
-            sender = await self._forward_sender(sender, via)
+        sender = await self._sender(plan, via)
         way, refused = await self._way(onward, plan)
         forward = Forward([place], str(onward), sender, way, via, refused)
-        by_target[onward.key] = forward
+        by_target[onward.key, 0] = forward
         plan.forwards.append(forward)
 
     async def _way(self, onward: Address, plan: Plan) -> tuple[str, str]:
@@ -101,3 +151,9 @@ class Planner:
         if isinstance(way, Way):
             return way.destination, ""
         return (f"{MX}{onward.domain}" if onward.domain else LOCAL), str(way)
+
+
+def _copy(by_account: dict[int, Copy], account: Account, place: int) -> None:
+    places = by_account.setdefault(account.id, Copy(account, [])).places
+    if place not in places:
+        places.append(place)

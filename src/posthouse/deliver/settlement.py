@@ -12,13 +12,13 @@ from time import time
 
 from posthouse.bodies.contract import Bodies, Body, BodyMissing, Durability
 from posthouse.database.contract import DatabaseUnavailable, Transaction
-from posthouse.deliver.contract import Notice, NoticeKind, Notices, Told
+from posthouse.deliver.contract import ForwardOwners, Kept, Notice, NoticeKind, Notices, Told
 from posthouse.deliver.results import Result, Said
 from posthouse.mail.mime import Buffer
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
-from posthouse.queue.contract import HOLD_ADMIN, Queue
+from posthouse.queue.contract import EVENTS, HOLD_ADMIN, LOCAL, Lease, Queue
 from posthouse.queue.schedule import expired, next_attempt
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.sending import DELAY_NOTICE
@@ -29,21 +29,24 @@ log = logger("deliver.settlement")
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What happens to one row: ``end`` is None for one that waits on, until ``due_at``. ``tell``: the kind of notice
-    its sender gets. ``held``: it failed and its sender cannot be told, so it is kept for an administrator."""
+    its sender gets. ``held``: it failed and its sender cannot be told, so it is kept for an administrator. ``kept``: it
+    failed, and the one who forwards it gets it."""
 
     result: Result
     end: NoticeKind | None
     tell: NoticeKind | None
     due_at: float = 0.0
     held: bool = False
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A notice whose content is spooled."""
+    """A notice whose content is spooled. ``kept``: it is put only where this says so within the unit."""
 
     notice: Notice
     body: Body
+    kept: Kept | None = None
 
 
 class LeaseLost(Exception):
@@ -51,7 +54,8 @@ class LeaseLost(Exception):
 
 
 class SettlementDesk:
-    """Decides and writes. ``clock`` tells seconds since 1970."""
+    """Decides and writes. ``owners`` are told of what they forward: the sender of such a message knows nothing of the
+    forward, and hears nothing when it fails. ``clock`` tells seconds since 1970."""
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class SettlementDesk:
         bodies: Bodies,
         notices: Notices,
         settings: CurrentSettings,
+        owners: ForwardOwners | None = None,
         clock: Callable[[], float] = time,
     ) -> None:
         self._durability = durability
@@ -68,12 +73,18 @@ class SettlementDesk:
         self._bodies = bodies
         self._notices = notices
         self._settings = settings
+        self._owners = owners
         self._clock = clock
 
     async def settle(self, results: Sequence[Result], *, tries: int = 0, minutes: int = 0) -> None:
         """Write what became of each row, and the notices, as one unit. Rows that another worker has by now are left
         alone. Raises DatabaseUnavailable."""
-        decisions = [self._decide(result, tries, minutes) for result in results]
+        decisions = [
+            await self._for_owner(self._decide(result, tries, minutes))
+            if is_forwarded(result.lease)
+            else self._decide(result, tries, minutes)
+            for result in results
+        ]
         while decisions:
             decisions, written = await self._write_notices(decisions)
             try:
@@ -109,6 +120,15 @@ class SettlementDesk:
             else "relayed"
         )
         return Decision(result, end, end if self._notices.wanted(result, end) else None)
+
+    async def _for_owner(self, decision: Decision) -> Decision:
+        """What an account forwards: its owner gets what failed. Raises DatabaseUnavailable."""
+        if self._owners is None:
+            return decision
+        if decision.end == "failed":
+            kept = await self._owners.keep(decision.result)
+            return decision if kept is None else replace(decision, tell=None, kept=kept)
+        return replace(decision, tell=None) if decision.tell == "delayed" else decision
 
     def _given_up(self, result: Result, now: float, tries: int) -> Said | None:
         """What is said when there is no further attempt; None while there is one."""
@@ -149,6 +169,9 @@ class SettlementDesk:
             if decision.tell is not None:
                 groups.setdefault((decision.result.lease.message_id, decision.tell), []).append(decision)
         try:
+            for decision in settled:
+                if decision.kept is not None and (word := decision.kept.notice) is not None:
+                    written.append(Written(word, self._spooled(word.content), decision.kept))
             for (_, kind), group in groups.items():
                 try:
                     notices = await self._compose(group, kind)
@@ -200,13 +223,29 @@ class SettlementDesk:
         for decision in decisions:
             if not self._apply(tx, decision):
                 raise LeaseLost(decision.result.lease.id)
+        told = self._tell_owners(tx, decisions)
         for each in written:
+            if each.kept is not None and each.kept.lease.id not in told:
+                continue
             self._bodies.claim(tx, each.body.digest, each.body.size)
             message = replace(each.notice.message, body=each.body.digest, size=each.body.size)
             self._queue.put(tx, message, each.notice.recipients)
         self._notices.note(
             tx, [Told(each.result, each.end) for each in decisions if each.end is not None and not each.held]
         )
+
+    def _tell_owners(self, tx: Transaction, decisions: Sequence[Decision]) -> set[int]:
+        """Keep what could not be forwarded; the rows whose owners are to be told."""
+        told: set[int] = set()
+        for decision in decisions:
+            lease = decision.result.lease
+            if self._owners is None or not is_forwarded(lease):
+                continue
+            if decision.kept is not None and self._owners.kept(tx, decision.kept):
+                told.add(lease.id)
+            if decision.end in ("relayed", "delivered"):
+                self._owners.works(tx, lease)
+        return told
 
     def _apply(self, tx: Transaction, decision: Decision) -> bool:
         result = decision.result
@@ -237,6 +276,16 @@ class SettlementDesk:
 
 class NoticeFailed(Exception):
     """A notice could not be written (args[0] is the trace id)."""
+
+
+def is_forwarded(lease: Lease) -> bool:
+    """Whether a row leaves because an account forwards it."""
+    recipient = lease.recipient
+    return (
+        recipient.account_id is not None
+        and recipient.destination != LOCAL
+        and lease.message.body_type != EVENTS
+    )
 
 
 def _times(attempts: int) -> str:

@@ -1,4 +1,5 @@
-"""What is put before a message that leaves: DKIM signatures of our own mail, ARC seals on what is forwarded."""
+"""What is put before a message that leaves: DKIM signatures of our own mail, ARC seals on what is forwarded, and the
+mailbox that forwards it."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from typing import Protocol, TypeVar
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.deliver.dsn.fields import shown_address
 from posthouse.directory import dkim as directory_dkim
 from posthouse.directory.cache import VersionedCache
 from posthouse.directory.dkim import Signing
 from posthouse.directory.lookup import find_account
 from posthouse.mail import headers
-from posthouse.mail.address import parse_domain
+from posthouse.mail.address import parse_address, parse_domain
 from posthouse.mail.addresses import MISSING_DOMAIN, SYNTAX_ERROR, parse_addresses
 from posthouse.mail.mime import Buffer
 from posthouse.net.dns import Answer, ascii_name
@@ -79,6 +81,21 @@ class MailSigner:
 
     async def sign(self, lease: Lease, body: Buffer) -> bytes:
         """See :class:`posthouse.deliver.remote.contract.Signer`."""
+        before = await self._passed(lease)
+        return before + await self._sealed_or_signed(lease, body)
+
+    async def _passed(self, lease: Lease) -> bytes:
+        """The mailbox that a forwarded message went through: should it come back, it stays there."""
+        account_id = lease.recipient.account_id
+        if lease.message.kind != FORWARD or account_id is None:
+            return b""
+        account = await self._cache.get(("dkim-account", account_id), find_account, account_id)
+        if account is None:
+            return b""
+        shown = shown_address(parse_address(account.address))
+        return f"Delivered-To: {shown}\r\n".encode() if shown.isascii() else b""
+
+    async def _sealed_or_signed(self, lease: Lease, body: Buffer) -> bytes:
         message = lease.message
         if not self._settings.now[settings_dkim.SIGN]:
             return b""

@@ -13,7 +13,7 @@ from posthouse.cluster import events
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import new_copy
 from posthouse.deliver.delivered import Written
-from posthouse.deliver.plan import Copy, Plan
+from posthouse.deliver.plan import Copy, Forward, Plan
 from posthouse.deliver.told import received
 from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
@@ -57,8 +57,10 @@ class AcceptanceUnit:
             self._bodies.claim(tx, body.digest, body.size)
         if plan.waiting:
             plan.queue_id = self._queue.put(tx, queued_message(plan, body), plan.queued())
-        for sender, recipients in plan.forwarded():
-            plan.forward_ids[sender] = self._queue.put(tx, _forwarded_message(plan, body, sender), recipients)
+        for group, recipients in plan.forwarded():
+            plan.forward_ids[group] = self._queue.put(
+                tx, _forwarded_message(plan, body, group[0]), recipients
+            )
         for written in notices:
             self._bodies.claim(tx, written.body.digest, written.body.size)
             message = replace(written.notice.message, body=written.body.digest, size=written.body.size)
@@ -137,11 +139,11 @@ def _story(
         names = plan.names(waiting.places)
         entries.append(("queue", f"{names} queued as {plan.queue_id} for {waiting.destination}{why}"))
     for forward in plan.forwards:
-        queued = f"queued as {plan.forward_ids[forward.sender]} for {forward.destination}"
+        queued = f"queued as {plan.forward_ids[forward.group]} for {forward.destination}"
         entries.append(
             (
                 "queue",
-                f"{plan.names(forward.places)} leads to <{forward.target}>, from <{forward.sender}>: {queued}",
+                f"{plan.names(forward.places)} {_by(forward)} to <{forward.target}>, from <{forward.sender}>: {queued}",
             )
         )
     for place, refusal in plan.refusals.items():
@@ -156,6 +158,10 @@ def _story(
         TraceRow(trace, now, (_delivery(plan, each),), 0, each[1], header_id) for each in delivered[1:]
     )
     return rows
+
+
+def _by(forward: Forward) -> str:
+    return "leads" if forward.owner is None else f"is forwarded by {forward.owner.address}"
 
 
 def _delivery(plan: Plan, delivered: tuple[Copy, int, int]) -> tuple[str, str]:

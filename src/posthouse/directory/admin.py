@@ -12,7 +12,7 @@ from time import time
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Transaction
-from posthouse.directory import dkim, records, roles
+from posthouse.directory import dkim, forwards, records, roles, sending
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address, target_address
@@ -83,6 +83,10 @@ def remove_domain(
         )
     roles.forget_domain(tx, domain_id)
     dkim.forget_domain(tx, domain_id)
+    forwards.forget_domain(tx, domain_id)
+    sending.forget_domain(tx, domain_id)
+    for account in accounts:
+        sending.forget_account(tx, account.id)
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
     tx.change(records.DELETE_DOMAIN_ACCOUNTS, owned)
     tx.change(records.DELETE_DOMAIN, {"of_id": domain_id})
@@ -140,6 +144,8 @@ def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -
     """Remove an account; returns what it was. Its mailboxes are the caller's to remove."""
     account = find_account(tx, address)
     roles.forget_account(tx, account.id)
+    forwards.forget_account(tx, account.id)
+    sending.forget_account(tx, account.id)
     tx.change(records.DELETE_ACCOUNT, {"of_id": account.id})
     bump(tx, DIRECTORY, feed)
     return account

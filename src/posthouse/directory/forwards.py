@@ -143,7 +143,9 @@ def after_failure(known: ForwardTarget, trouble: str, now: float, days: int) -> 
     and when it is stopped, because it has failed for so many ``days`` (0: never)."""
     since = known.failing_since or now
     stopped = known.stopped or bool(days and now - since >= days * _DAY)
-    tell = (stopped and not known.stopped) or (not known.stopped and now - known.told_at >= _DAY)
+    tell = (stopped and not known.stopped) or (
+        not known.stopped and (not known.told_at or now - known.told_at >= _DAY)
+    )
     new = replace(
         known,
         stopped=stopped,

@@ -12,10 +12,11 @@ from time import monotonic
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.directory import lookup, records
+from posthouse.directory import forwards, lookup, records, sending
 from posthouse.directory.cache import VersionedCache
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
 from posthouse.directory.devices import MAIL_PROTOCOLS, Devices
+from posthouse.directory.forwards import AccountForward
 from posthouse.directory.passwords import SCRAM_ITERATIONS, Passwords
 from posthouse.directory.rows import Login, read_login
 from posthouse.directory.signin import Failures, tell_signed_in
@@ -71,6 +72,16 @@ class DirectoryService:
         """The account of this id if it exists and is active. Raises DatabaseUnavailable."""
         account = await self._cache.get(("account", account_id), lookup.find_account, account_id)
         return account if account is not None and account.active else None
+
+    async def forward(self, account_id: int) -> AccountForward | None:
+        """Where the mail of an account is forwarded to, None where it is not. Which of its targets fail is not asked
+        for here, and may be older. Raises DatabaseUnavailable."""
+        return await self._cache.get(("forward", account_id), forwards.find, account_id)
+
+    async def sender_rights(self, account_id: int) -> tuple[str, ...]:
+        """Patterns of addresses that an account may send as besides its own (``sending.covers``). Raises
+        DatabaseUnavailable."""
+        return await self._cache.get(("rights", account_id), sending.rights_of, account_id)
 
     async def is_local_domain(self, domain: str) -> bool:
         """Whether mail for this domain (lower case, U-labels) is ours. Raises DatabaseUnavailable."""

@@ -12,7 +12,7 @@ async def ask(parts: Parts, transaction: Transaction, address: Address) -> None:
     origin, mail = transaction.origin, transaction.mail
     await parts.reception.recipient(address, origin, mail.size, mail.sender)
     if parts.suppressions is not None and origin.account_id is not None:
-        refusal = await parts.suppressions.check(address, mail.sender)
+        refusal = await parts.suppressions.check(address, origin)
         if refusal is not None:
             raise refusal
     if parts.limits is not None:

@@ -62,8 +62,8 @@ class Reception(Protocol):
 
     async def may_send_as(self, account_id: int, address: Address) -> bool:
         """Whether a signed-in account may use this address as MAIL FROM, and in From and Sender: its own address,
-        with or without a detail (``+…``), or an alias that leads to it. Asked only while
-        ``smtp.sender_must_be_own`` is on."""
+        with or without a detail (``+…``), an alias that leads to it, or one it was given the right to use
+        (``account.add_send_as``). Asked only while ``smtp.sender_must_be_own`` is on."""
 
     def release(self, origin: Origin) -> None:
         """The transaction of this origin (by trace id) ended: free its quota reservations."""
@@ -85,8 +85,9 @@ class SendingLimits(Protocol):
 class Suppressions(Protocol):
     """Addresses that mail is no longer sent to, because it came back."""
 
-    async def check(self, recipient: Address, sender: Address | None) -> Refusal | None:
-        """At RCPT of a signed-in sender: the refusal of an address that is on the list. Raises DatabaseUnavailable."""
+    async def check(self, recipient: Address, origin: Origin) -> Refusal | None:
+        """At RCPT of a signed-in sender (``origin.account_id``): the refusal of an address that is on the list. Raises
+        DatabaseUnavailable."""
 
 
 class Etrn(Protocol):

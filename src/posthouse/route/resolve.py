@@ -13,8 +13,9 @@ MAX_ALIASES = 10
 """Aliases one address may lead through; what is longer is a mistake like a loop is."""
 
 POSTMASTER = "postmaster"
-OWN_NAMES = (POSTMASTER, "abuse")
-"""Names that reach somebody in every domain of ours (RFC 5321 4.5.1, RFC 2142 2 and 4). The other names of RFC 2142 are
+OWN_NAMES = (POSTMASTER, "abuse", "tlsrpt")
+"""Names that reach somebody in every domain of ours (RFC 5321 4.5.1, RFC 2142 2 and 4; ``tlsrpt`` is where domains of
+ours ask for reports about TLS, RFC 8460). The other names of RFC 2142 are
 for services (hostmaster: DNS, webmaster: HTTP) that this server does not run; an alias makes them."""
 
 Kind = Literal["local", "disabled", "unknown", "foreign", "outside", "return", "loop"]
@@ -67,8 +68,8 @@ class Router:
 
     async def resolve(self, address: Address) -> Destination:
         """Where this address leads. The postmaster, bare or at a domain of ours, leads to an account whatever
-        aliases say, unless they lead outside, and as long as there is an account (RFC 5321 4.5.1); so does ``abuse``,
-        to the postmaster's where there is nobody else."""
+        aliases say, unless they lead outside, and as long as there is an account (RFC 5321 4.5.1); so do ``abuse``
+        and ``tlsrpt``, to the postmaster's where there is nobody else."""
         destination = await self._follow(address)
         if destination.kind in ("local", "foreign", "outside"):
             return destination

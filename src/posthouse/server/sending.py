@@ -12,8 +12,10 @@ from posthouse.bodies.plain import PlainDurability
 from posthouse.cluster.jobs import Jobs
 from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database
+from posthouse.deliver.arrivals import Arrivals
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.dsn.notices import DestinationOf, NoticeDesk
+from posthouse.deliver.forward_return import ForwardReturns
 from posthouse.deliver.local import LocalDelivery
 from posthouse.deliver.remote.delivery import RemoteDelivery
 from posthouse.deliver.remote.hosts import DnsHostFinder
@@ -25,18 +27,22 @@ from posthouse.deliver.remote.policy import RemoteTls
 from posthouse.deliver.remote.sessions import RemoteSessions
 from posthouse.deliver.remote.tls_memory import TlsMemory
 from posthouse.deliver.remote.tls_report import TlsReports
+from posthouse.deliver.remote.tls_report_read import TlsReportReader
 from posthouse.deliver.settlement import SettlementDesk
 from posthouse.deliver.signing import MailSigner
 from posthouse.directory.contract import Directory
 from posthouse.directory.routes_live import RouteBook
+from posthouse.directory.service import DirectoryService
 from posthouse.directory.suppression import Suppressions
-from posthouse.mail.address import Address
+from posthouse.mail.address import Address, parse_address
+from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal
 from posthouse.net.dns import Resolver
 from posthouse.queue.contract import LOCAL, MX
 from posthouse.queue.service import QueueService
 from posthouse.receive.trace import new_trace
 from posthouse.route.etrn import Etrn
+from posthouse.route.forwarding import Forwarding
 from posthouse.route.resolve import Router
 from posthouse.route.returns import SrsReturns
 from posthouse.route.ways import RouteWays
@@ -45,6 +51,7 @@ from posthouse.settings.config import Listener
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Appender
 from posthouse.store.facts import compute
+from posthouse.store.upkeep import holds_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,7 @@ class Ground:
     settings: CurrentSettings
     bodies: FileBodies
     durability: PlainDurability
-    directory: Directory
+    directory: DirectoryService
     appender: Appender
     queue: QueueService
     owner: str
@@ -76,6 +83,8 @@ class Sending:
     book: RouteBook
     ways: RouteWays
     rewriting: Rewriting
+    forwarding: Forwarding
+    destination_of: DestinationOf
     notices: NoticeDesk
     settlement: SettlementDesk
     suppressions: Suppressed
@@ -85,6 +94,8 @@ class Sending:
     sts: StsPolicies
     memory: TlsMemory
     reports: TlsReports
+    reader: TlsReportReader
+    arrivals: Arrivals
     sessions: TokenSessions
     dispatcher: Dispatcher
 
@@ -92,18 +103,22 @@ class Sending:
         """Begin to work the queue off."""
         jobs.start(self.memory.run(), "tls.memory")
         jobs.start(self.reports.run(), "tls.reports")
+        jobs.start(self.arrivals.run(), "arrivals")
         jobs.start(self.dispatcher.run(), "delivery", end=self.dispatcher.stop)
 
 
 class Suppressed:
     """The suppression list as submission asks it (``receive.contract.Suppressions``)."""
 
-    def __init__(self, suppressions: Suppressions) -> None:
+    def __init__(self, suppressions: Suppressions, directory: Directory) -> None:
         self._suppressions = suppressions
+        self._directory = directory
 
-    async def check(self, recipient: Address, sender: Address | None) -> Refusal | None:
-        """The refusal of an address that is on the list. Raises DatabaseUnavailable."""
-        return await self._suppressions.check(recipient, sender.key if sender is not None else "")
+    async def check(self, recipient: Address, origin: Origin) -> Refusal | None:
+        """The refusal of an address that is on the list, for everybody or for the account that signed in. Raises
+        DatabaseUnavailable."""
+        account = await self._directory.account(origin.account_id) if origin.account_id else None
+        return await self._suppressions.check(recipient, account.address if account is not None else "")
 
 
 def make(ground: Ground) -> Sending:
@@ -117,6 +132,7 @@ def make(ground: Ground) -> Sending:
     book = RouteBook(database, feed)
     stack.callback(book.close)
     ways = RouteWays(book, ground.directory, settings)
+    forwarding = Forwarding(router, ground.directory)
     etrn = Etrn(book=book, directory=ground.directory, database=database, settings=settings, feed=feed)
 
     # To other servers.
@@ -136,8 +152,18 @@ def make(ground: Ground) -> Sending:
     stack.push_async_callback(sessions.close)
 
     # How it ends.
-    notices = NoticeDesk(
-        settings, our_name=ground.name, new_trace=new_trace, destination_of=_destination_of(router, ways)
+    destination_of = _destination_of(router, ways, forwarding)
+    notices = NoticeDesk(settings, our_name=ground.name, new_trace=new_trace, destination_of=destination_of)
+    owners = ForwardReturns(
+        database=database,
+        feed=feed,
+        queue=ground.queue,
+        bodies=ground.bodies,
+        router=router,
+        settings=settings,
+        our_name=ground.name,
+        new_trace=new_trace,
+        holds=holds_in,
     )
     settlement = SettlementDesk(
         durability=ground.durability,
@@ -145,6 +171,7 @@ def make(ground: Ground) -> Sending:
         bodies=ground.bodies,
         notices=notices,
         settings=settings,
+        owners=owners,
     )
     remote = RemoteDelivery(
         ways=ways,
@@ -177,21 +204,31 @@ def make(ground: Ground) -> Sending:
         feed=feed,
         owner=ground.owner,
     )
+
+    # What is read of mail that arrived.
+    reader = TlsReportReader(database, settings, ground.directory.is_local_domain)
+    arrivals = Arrivals(
+        database=database, settings=settings, bodies=ground.bodies, router=router, reports=reader
+    )
     return Sending(
         resolver=resolver,
         router=router,
         book=book,
         ways=ways,
         rewriting=rewriting,
+        forwarding=forwarding,
+        destination_of=destination_of,
         notices=notices,
         settlement=settlement,
-        suppressions=Suppressed(Suppressions(database)),
+        suppressions=Suppressed(Suppressions(database), ground.directory),
         etrn=etrn,
         finder=finder,
         tls=tls,
         sts=sts,
         memory=memory,
         reports=reports,
+        reader=reader,
+        arrivals=arrivals,
         sessions=sessions,
         dispatcher=dispatcher,
     )
@@ -206,14 +243,23 @@ def _doors(ground: Ground) -> Callable[[], list[tuple[str, int]]]:
     return doors
 
 
-def _destination_of(router: Router, ways: RouteWays) -> DestinationOf:
-    async def destination_of(address: Address) -> tuple[Address, str, int | None]:
+def _destination_of(router: Router, ways: RouteWays, forwarding: Forwarding) -> DestinationOf:
+    async def leaving(address: Address, owner: int | None) -> tuple[Address, str, int | None]:
+        way = await ways.way(address, None, None)
+        return address, (f"{MX}{address.domain}" if isinstance(way, Refusal) else way.destination), owner
+
+    async def destination_of(address: Address) -> list[tuple[Address, str, int | None]]:
         """Where a notice for this address goes. Where none may go it is refused there, and nobody is told."""
         found = await router.resolve(address)
-        if found.account is not None:
-            return address, LOCAL, found.account.id
-        onward = found.onward(address) or address
-        way = await ways.way(onward, None, None)
-        return onward, (f"{MX}{onward.domain}" if isinstance(way, Refusal) else way.destination), None
+        if found.kind != "local" or found.account is None:
+            if found.account is not None:
+                return [(address, LOCAL, found.account.id)]
+            return [await leaving(found.onward(address) or address, None)]
+        spread = await forwarding.spread(found.account)
+        places: list[tuple[Address, str, int | None]] = [
+            (address if each.id == found.account.id else parse_address(each.address), LOCAL, each.id)
+            for each in spread.mailboxes
+        ]
+        return places + [await leaving(each.target, each.owner.id) for each in spread.onward]
 
     return destination_of

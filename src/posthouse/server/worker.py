@@ -44,6 +44,7 @@ from posthouse.queue.service import QueueService
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
 from posthouse.route.reception import ReceptionDesk
+from posthouse.route.sending_limits import SendingDesk
 from posthouse.server import (
     sending,
     with_backup,
@@ -56,7 +57,9 @@ from posthouse.server import (
     with_maildrop,
     with_observation,
     with_probation,
+    with_reports,
     with_routes,
+    with_senders,
     with_setup,
     with_signing,
     with_suppressions,
@@ -98,8 +101,10 @@ ATTACHMENTS = (
     with_setup.attach,
     with_suppressions.attach,
     with_routes.attach,
+    with_reports.attach,
     with_http.attach,
     with_maildrop.attach,
+    with_senders.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
 
@@ -174,7 +179,11 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
                 certificate=contexts.files_for,
             )
         )
-        reception = ReceptionDesk(out.router, database, store.appender, out.ways, settings)
+        reception = ReceptionDesk(
+            out.router, database, store.appender, out.ways, settings, rights=directory.sender_rights
+        )
+        senders = SendingDesk(database, feed, settings)
+        stack.callback(senders.close)
         acceptance = AcceptanceDesk(
             durability=durability,
             database=database,
@@ -189,6 +198,8 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             ways=out.ways,
             forward_sender=out.rewriting.sender,
             notices=out.notices,
+            forwarding=out.forwarding,
+            arrived=out.arrivals.arrived,
         )
 
         # What tidies up, in one worker at a time.
@@ -214,6 +225,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             acceptance,
             reception,
             directory,
+            limits=senders,
             suppressions=out.suppressions,
             etrn=out.etrn,
         )
@@ -267,6 +279,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         jobs.start(refusals.run(), "refusals")
         jobs.start(removal_job.run(), "removal")
         jobs.start(upkeep_job.run(), "upkeep")
+        jobs.start(senders.run(), "senders")
         out.start(jobs)
         if member is not None:
             jobs.start(member.tell(house.counts), "counts")
@@ -302,7 +315,9 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             router=out.router,
             reception=reception,
             acceptance=acceptance,
+            receiving=parts,
             sending=out,
+            senders=senders,
             contexts=contexts,
             limits=limits,
             house=house,

@@ -59,6 +59,15 @@ REPORTS = Setting(
     "Send other domains a report a day of how TLS with their hosts went, where they ask for it (RFC 8460).",
 )
 
+SEND_INTERVAL = Setting(
+    "tlsrpt.send_interval",
+    3600.0,
+    "How often it is looked for days that are over and whose reports are due.",
+    unit="seconds",
+    minimum=1,
+    maximum=86400,
+)
+
 ORGANISATION = Setting(
     "tlsrpt.organisation",
     "",

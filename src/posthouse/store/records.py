@@ -258,6 +258,12 @@ DELETE_SOME = delete(messages).where(messages.c.id.in_(bindparam("ids", expandin
 SELECT_REFERRED = (
     select(messages.c.body).distinct().where(messages.c.body.in_(bindparam("digests", expanding=True)))
 )
+SELECT_HELD = (
+    select(messages.c.id)
+    .join(mailboxes, mailboxes.c.id == messages.c.mailbox_id)
+    .where(messages.c.body == bindparam("of_body"), mailboxes.c.account_id == bindparam("of_account"))
+    .limit(1)
+)
 
 # facts
 SELECT_FACTS = select(facts.c.body, facts.c.data).where(

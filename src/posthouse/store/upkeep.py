@@ -17,6 +17,7 @@ from posthouse.store.records import (
     DELETE_TOMBSTONES,
     SELECT_ALL_IDS,
     SELECT_DETACHED,
+    SELECT_HELD,
     SELECT_IDS,
     SELECT_MAILBOX,
     SELECT_REFERRED,
@@ -32,6 +33,11 @@ def referred_in(tx: Transaction, digests: Sequence[str]) -> set[str]:
     """Which of these bodies a message has (a Referrer of ``bodies.removal``)."""
     rows = tx.execute(SELECT_REFERRED, {"digests": [bytes.fromhex(digest) for digest in digests]})
     return {bytes(row[0]).hex() for row in rows}
+
+
+def holds_in(tx: Transaction, account_id: int, digest: str) -> bool:
+    """Whether any mailbox of an account has a message with this body."""
+    return bool(tx.execute(SELECT_HELD, {"of_body": bytes.fromhex(digest), "of_account": account_id}))
 
 
 def forget_in(tx: Transaction, digest: str) -> None:

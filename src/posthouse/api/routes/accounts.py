@@ -11,5 +11,8 @@ ROUTES = (
     Route("DELETE", "/accounts/{address}", "account.remove", "Accounts"),
     Route("PUT", "/accounts/{address}/password", "account.password", "Accounts"),
     Route("PUT", "/accounts/{address}/quota", "account.quota", "Accounts"),
+    Route("GET", "/accounts/{address}/forward", "account.forward", "Accounts"),
+    Route("PUT", "/accounts/{address}/forward", "account.forward_set", "Accounts"),
+    Route("DELETE", "/accounts/{address}/forward", "account.forward_clear", "Accounts"),
     Route("POST", "/accounts/import", "account.import", "Accounts", body_field="text", body_type="text/csv"),
 )

@@ -38,9 +38,10 @@ from posthouse.settings.notices import (
 
 log = logger("deliver.notices")
 
-DestinationOf = Callable[[Address], Awaitable[tuple[Address, str, int | None]]]
-"""Where mail for an address leads: the address it is for in the end (a return address of forwarded mail leads to the
-original sender), the queue's destination and, for ``local``, the account."""
+DestinationOf = Callable[[Address], Awaitable[Sequence[tuple[Address, str, int | None]]]]
+"""Where mail for an address leads, one place or, where its owner forwards it, several: the address it is for in the end
+(a return address of forwarded mail leads to the original sender), the queue's destination and the account, for
+``local`` and for what an account forwards."""
 
 LanguageOf = Callable[[Address], Awaitable[str]]
 """The language of the person at an address (``de``), "" where it is not known."""
@@ -163,7 +164,7 @@ class NoticeDesk:
     ) -> Notice:
         settings = self._settings.now
         kind = next(each for each in _ORDER if any(one.kind == each for one in told))
-        leads_to, destination, account_id = await self._destination_of(to)
+        places = await self._destination_of(to)
         language = await self._language_of(to) or settings[LANGUAGE]
         original = read_original(buffer)
         returned: Returned | None = None
@@ -196,8 +197,11 @@ class NoticeDesk:
             kind=NOTICE,
             require_tls=message.require_tls,
         )
-        recipient = QueuedRecipient(str(leads_to), destination, account_id, notify="NEVER")
-        return Notice(content, notice, (recipient,))
+        recipients = [
+            QueuedRecipient(str(leads_to), destination, account_id, notify="NEVER")
+            for leads_to, destination, account_id in places
+        ]
+        return Notice(content, notice, tuple(recipients))
 
 
 def tellable(message: QueuedMessage) -> bool:

@@ -84,7 +84,8 @@ async def show(visit: Visit) -> Response:
     """One account."""
     account = await visit.perform("account.show", {"address": visit.part("address")})
     browsers = await visit.perform("identity.sessions", {"address": account.address})
-    return visit.render("accounts/show.html", account=account, browsers=browsers.sessions)
+    forward = await visit.perform("account.forward", {"address": account.address})
+    return visit.render("accounts/show.html", account=account, browsers=browsers.sessions, forward=forward)
 
 
 @page("POST", "/admin/accounts/{address:path}/quota", open_to="domain")

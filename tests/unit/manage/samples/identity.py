@@ -2,6 +2,9 @@
 
 SAMPLES = {
     "account.factors_clear": ({"address": "{address}"}, "domain"),
+    "account.forward": ({"address": "{address}"}, "domain"),
+    "account.forward_clear": ({"address": "{address}"}, "domain"),
+    "account.forward_set": ({"address": "{address}", "targets": ["elsewhere@there.example"]}, "domain"),
     "identity.link": ({"address": "{address}"}, "server"),
     "identity.session_end": ({"id": 1}, "each administrator"),
     "identity.sessions": ({"address": "{address}"}, "each administrator"),
@@ -11,6 +14,9 @@ SAMPLES = {
     "me.factor_remove": ({"id": 1}, "each"),
     "me.passkey_begin": ({"origin": "https://mail.example.org"}, "each"),
     "me.passkey_finish": ({"answer": "{}", "name": "key"}, "each"),
+    "me.forward": ({}, "each"),
+    "me.forward_clear": ({}, "each"),
+    "me.forward_set": ({"targets": ["elsewhere@there.example"]}, "each"),
     "me.password": ({"current": "correct horse", "new": "another one"}, "each"),
     "me.quota": ({}, "each"),
     "me.recovery_codes": ({}, "each"),

@@ -16,6 +16,14 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables of sending, and add to those of the queue."""
     op.create_table(
+        "account_forwards",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("keep", schema.small(), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account_forwards")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "bounces",
         sa.Column("id", schema.ident(), nullable=False),
         sa.Column("mark", schema.digest(), nullable=False),
@@ -35,6 +43,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_bounces_at", "bounces", ["at"], unique=False)
     op.create_index("ix_bounces_sender_at", "bounces", ["sender", "at"], unique=False)
+    op.create_table(
+        "forward_targets",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("address", schema.key_text(400), nullable=False),
+        sa.Column("target", schema.key_text(400), nullable=False),
+        sa.Column("stopped", schema.small(), nullable=False),
+        sa.Column("failing_since", schema.real(), nullable=False),
+        sa.Column("trouble", schema.text(), nullable=False),
+        sa.Column("told_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_forward_targets")),
+        **schema.OPTIONS,
+    )
+    op.create_index(
+        "ix_forward_targets_account_id_address", "forward_targets", ["account_id", "address"], unique=True
+    )
     op.create_table(
         "queue_destinations",
         sa.Column("destination", schema.key_text(400), autoincrement=False, nullable=False),
@@ -135,6 +159,74 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
         **schema.OPTIONS,
     )
+    op.create_table(
+        "sender_rights",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("pattern", schema.key_text(400), nullable=False),
+        sa.Column("at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sender_rights")),
+        **schema.OPTIONS,
+    )
+    op.create_index(
+        "ix_sender_rights_account_id_pattern", "sender_rights", ["account_id", "pattern"], unique=True
+    )
+    op.create_table(
+        "sending_brakes",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("state", schema.ascii_text(16), nullable=False),
+        sa.Column("at", schema.real(), nullable=False),
+        sa.Column("changed_by", schema.key_text(255), nullable=False),
+        sa.Column("reason", schema.text(), nullable=False),
+        sa.Column("sent", schema.big(), nullable=False),
+        sa.Column("usual", schema.big(), nullable=False),
+        sa.Column("told", schema.small(), nullable=False),
+        sa.Column("mark", schema.ascii_text(40), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_brakes")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_sending_brakes_account_id", "sending_brakes", ["account_id"], unique=True)
+    op.create_index(
+        "ix_sending_brakes_state_account_id", "sending_brakes", ["state", "account_id"], unique=False
+    )
+    op.create_table(
+        "sending_counts",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("scope", schema.ascii_text(64), nullable=False),
+        sa.Column("slot", schema.big(), nullable=False),
+        sa.Column("messages", schema.big(), nullable=False),
+        sa.Column("recipients", schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_counts")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_sending_counts_scope_slot", "sending_counts", ["scope", "slot"], unique=True)
+    op.create_index("ix_sending_counts_slot", "sending_counts", ["slot"], unique=False)
+    op.create_table(
+        "sending_days",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("scope", schema.ascii_text(64), nullable=False),
+        sa.Column("day", schema.big(), nullable=False),
+        sa.Column("busiest", schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_days")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_sending_days_day", "sending_days", ["day"], unique=False)
+    op.create_index("ix_sending_days_scope_day", "sending_days", ["scope", "day"], unique=True)
+    op.create_table(
+        "sending_limits",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("scope", schema.ascii_text(64), nullable=False),
+        sa.Column("messages_hour", schema.big(), nullable=True),
+        sa.Column("recipients_hour", schema.big(), nullable=True),
+        sa.Column("messages_day", schema.big(), nullable=True),
+        sa.Column("recipients_day", schema.big(), nullable=True),
+        sa.Column("burst_hour", schema.big(), nullable=True),
+        sa.Column("burst_minutes", schema.big(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_limits")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_sending_limits_scope", "sending_limits", ["scope"], unique=True)
     op.create_table(
         "sts_policies",
         sa.Column("domain", schema.key_text(255), autoincrement=False, nullable=False),
