@@ -4,6 +4,7 @@
 # make check   lint, types, layers and tests: what a change must pass
 # make fuzz    100,000 hostile inputs to a running server (INPUTS=...)
 # make crash   200 kills under load (KILLS=...)
+# make crash-out the same while mail leaves for other servers
 # make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
 # make docs    the settings page of the manual and the client's calls, from the declarations
 # make package a Debian package in dist/
@@ -11,7 +12,7 @@
 # make lock    new lock files
 # make clean   removes what the above made, but not data/
 
-.PHONY: translations serve demo test check lint lock package fuzz crash bench docs clean help
+.PHONY: translations serve demo test check lint lock package fuzz crash crash-out bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -55,6 +56,9 @@ fuzz: .venv-oldest/installed
 
 crash: .venv-oldest/installed
 	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/crash/campaign.py --kills $(KILLS)
+
+crash-out: .venv-oldest/installed
+	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/crash/out_campaign.py --kills $(KILLS)
 
 bench: .venv-oldest/installed
 	@.venv-oldest/bin/python -m bench $(BENCH)
