@@ -8,11 +8,15 @@ from typing import Any
 import msgspec
 
 from posthouse.database.contract import Transaction
+from posthouse.directory import routes as stored_routes
+from posthouse.directory.routes_patterns import covers, names_domain
+from posthouse.mail.address import Address
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.queues_which import Steer, Which, destination_of, gone, selection_of
 from posthouse.manage.use import Call, Progress, narrows, use
 from posthouse.queue import control, destinations, selection
+from posthouse.queue.contract import MX
 from posthouse.queue.control import Action, Steered
 from posthouse.queue.selection import STRETCH, Found, Place, Selection
 
@@ -33,10 +37,12 @@ class Destination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Paused(msgspec.Struct, frozen=True):
-    """Whether the destination is paused now."""
+    """Whether the destination is paused now. ``routes`` by which mail for a paused domain may leave all the same: each
+    is a destination of its own."""
 
     destination: str
     paused: bool
+    routes: list[int] = []
 
 
 @use("queue.hold", right="change", open_to="domain", about=narrows)
@@ -132,12 +138,12 @@ async def pause(call: Call, wanted: Destination) -> Paused:
     """Stop delivery to a destination, or to all: mail for it is taken and waits."""
     name, feed = _destination(wanted.destination), call.context.feed
 
-    def op(tx: Transaction) -> None:
+    def op(tx: Transaction) -> list[int]:
         if destinations.pause(tx, name, call.actor.name, time.time(), feed=feed):
             note(tx, call.actor, "queue.pause", name, before={"paused": False}, after={"paused": True})
+        return _around(tx, name)
 
-    await call.context.database.run(op)
-    return Paused(name, True)
+    return Paused(name, True, await call.context.database.run(op))
 
 
 @use("queue.resume", right="change")
@@ -151,6 +157,18 @@ async def resume(call: Call, wanted: Destination) -> Paused:
 
     await call.context.database.run(op)
     return Paused(name, False)
+
+
+def _around(tx: Transaction, name: str) -> list[int]:
+    """The routes that take mail for this domain past its own hosts."""
+    if not name.startswith(MX):
+        return []
+    somebody = Address("somebody", name.removeprefix(MX))
+    return [
+        route.id
+        for route in stored_routes.active(tx)
+        if names_domain(route.recipient) == somebody.domain or covers(route.recipient, somebody)
+    ]
 
 
 def _destination(text: str) -> str:

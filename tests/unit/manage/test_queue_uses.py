@@ -128,7 +128,8 @@ async def test_one_recipient(do: Do, context: Context) -> None:
 
 async def test_pausing_and_the_states_that_come_of_it(do: Do, context: Context) -> None:
     queue_id = await put(context, "a@far.test", "b@other.test")
-    assert await do("queue.pause", destination="FAR.test") == {"destination": "mx:far.test", "paused": True}
+    paused = await do("queue.pause", destination="FAR.test")
+    assert paused == {"destination": "mx:far.test", "paused": True, "routes": []}
     await do("queue.pause", destination="mx:far.test")
     states = [row["state"] for row in (await do("queue.show", id=queue_id))["recipients"]]
     assert states == ["paused", "waiting"]
@@ -148,6 +149,17 @@ async def test_pausing_and_the_states_that_come_of_it(do: Do, context: Context) 
     assert len((await do("audit.list", use="queue."))["lines"]) == 4
     for wrong in ("", "no domain", "webhook:1", "route:x", "route:"):
         assert (await declined(do("queue.pause", destination=wrong))).kind == "invalid", wrong
+
+
+async def test_pausing_a_domain_names_the_routes_around_it(do: Do) -> None:
+    """A route is a destination of its own: who pauses a domain is told which routes its mail still takes."""
+    for recipient in ("near.test", "*.far.test", "boss@sub.far.test", "sub.far.test", "*"):
+        await do("route.add", recipient=recipient, target="relay.example")
+    await do("route.change", id=4, active=False)
+    assert (await do("queue.pause", destination="sub.far.test"))["routes"] == [2, 3, 5]
+    assert (await do("queue.pause", destination="route:2"))["routes"] == []
+    assert (await do("queue.pause", destination="*"))["routes"] == []
+    assert (await do("queue.resume", destination="sub.far.test"))["routes"] == []
 
 
 async def test_senders_and_reasons(do: Do, context: Context) -> None:

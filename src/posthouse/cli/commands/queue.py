@@ -344,7 +344,13 @@ def _destination(name: str | None, all_: bool) -> str:
 def _pausing(verb: str, words: Callable[[str], str], text: str) -> None:
     def run(session: Session, destination: str | None, all_: bool) -> None:
         result = session.call(f"queue.{verb}", {"destination": _destination(destination, all_)})
-        session.show(result, lambda done: show.line(words(done["destination"])))
+
+        def told(done: Any) -> None:
+            show.line(words(done["destination"].removeprefix("mx:")))
+            for route in done["routes"]:
+                show.line(f"Mail that takes route {route} still leaves: posthouse queue pause route:{route}")
+
+        session.show(result, told)
 
     run.__doc__ = text
     with_all = click.option("--all", "all_", is_flag=True, help="Every destination.")(run)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from starlette.responses import Response
 
+from posthouse.manage.dkim import KeyView
 from posthouse.web.language import mark
 from posthouse.web.nav import Nav
 from posthouse.web.page import page
@@ -27,6 +29,15 @@ RECORDS = {
     "": (mark("not asked yet"), "plain"),
 }
 KINDS = {"rsa-sha256": "RSA", "ed25519-sha256": "Ed25519"}
+NOTES = frozenset(
+    (
+        mark("There is no record yet."),
+        mark("The record has no key, which revokes it."),
+        mark("The key in the record is cut off: it must be entered whole."),
+        mark("The record has another key."),
+    )
+)
+"""What ``manage.dkim_keys.judged`` says of a record, where it is the same every time."""
 
 
 @page("GET", "/admin/keys", open_to="domain", nav=Nav(mark("Signing keys"), "key", "mail", 50))
@@ -48,7 +59,19 @@ async def of_domain(visit: Visit) -> Response:
         states=STATES,
         records=RECORDS,
         kinds=KINDS,
+        notes=NOTES,
+        can=_can(found.keys),
     )
+
+
+def _can(keys: Sequence[KeyView]) -> str:
+    """Which button stands below the keys: a kind that signs and has no follower can be replaced; keys are made where
+    none signs and none waits. Else what waits wants its record first."""
+    waiting = {key.algorithm for key in keys if key.state == "new"}
+    active = {key.algorithm for key in keys if key.state == "active"}
+    if active - waiting:
+        return "rotate"
+    return "" if waiting else "make"
 
 
 def _path(visit: Visit) -> str:

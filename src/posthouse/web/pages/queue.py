@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -30,6 +30,16 @@ async def paused(visit: Visit) -> list[Any]:
         return []
     found: list[Any] = (await visit.perform("queue.destinations", {"limit": 1})).paused
     return found
+
+
+async def routes(visit: Visit, destinations: Iterable[str]) -> dict[str, str]:
+    """What the routes among these destinations are for; a domain's administrator is not told."""
+    wanted = {each for each in destinations if each.startswith("route:")}
+    if not wanted or visit.actor.role != "server":
+        return {}
+    found = (await visit.perform("route.list")).routes
+    names = {f"route:{each.id}": each.recipient or "*" for each in found}
+    return {name: names[name] for name in wanted & names.keys()}
 
 
 @page("GET", HERE, open_to="domain", nav=Nav(mark("Queue"), "hourglass-split", "mail", 10))
@@ -64,7 +74,8 @@ async def show(visit: Visit) -> Response:
     """One message with everybody it is still owed to."""
     after = visit.number("after", 0) if visit.query.get("after") else 0
     message = await visit.perform("queue.show", {"id": id_of(visit), "after": after})
-    return visit.render("queue/show.html", message=message, hold_words=hold_words)
+    named = await routes(visit, (each.destination for each in message.recipients))
+    return visit.render("queue/show.html", message=message, hold_words=hold_words, routes=named)
 
 
 @page("GET", HERE + "/{id}/header", open_to="domain")
@@ -93,12 +104,17 @@ async def _summary(visit: Visit, what: str) -> Response:
         "after": visit.query.get("after", ""),
     }
     found = await visit.perform(f"queue.{what}", wanted)
-    stopped = found.paused if what == "destinations" else await paused(visit)
-    return visit.render(f"queue/{what}.html", found=found, paused=stopped)
+    if what == "senders":
+        return visit.render("queue/senders.html", found=found, paused=await paused(visit))
+    named = await routes(visit, (each.destination for each in (*found.destinations, *found.paused)))
+    return visit.render("queue/destinations.html", found=found, paused=found.paused, routes=named)
 
 
 @page("GET", HERE + "/reasons", open_to="server")
 async def reasons(visit: Visit) -> Response:
     """What the queue waits for."""
     found = await visit.perform("queue.reasons")
-    return visit.render("queue/reasons.html", found=found, cause=cause, paused=await paused(visit))
+    named = await routes(visit, (each.destination for each in found.reasons))
+    return visit.render(
+        "queue/reasons.html", found=found, cause=cause, paused=await paused(visit), routes=named
+    )

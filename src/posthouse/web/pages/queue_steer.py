@@ -100,8 +100,13 @@ async def pause(visit: Visit) -> Response:
     if done.destination == "*":
         text = visit.t("Nothing is delivered any more; mail is taken and waits.")
     else:
-        text = visit.t("{name} is paused: mail for it is taken and waits.", name=done.destination)
-    return visit.done(_back(visit), text)
+        name = done.destination.removeprefix("mx:")
+        text = visit.t("{name} is paused: mail for it is taken and waits.", name=name)
+    if not done.routes:
+        return visit.done(_back(visit), text)
+    listed = ", ".join(f"route:{each}" for each in done.routes)
+    text += " " + visit.t("Mail for it that takes a route still leaves; pause {names} too.", names=listed)
+    return visit.done(_back(visit), text, "warning")
 
 
 @page("POST", HERE + "/resume", open_to="server")
@@ -111,5 +116,5 @@ async def resume(visit: Visit) -> Response:
     if done.destination == "*":
         text = visit.t("Delivery goes on.")
     else:
-        text = visit.t("Delivery to {name} goes on.", name=done.destination)
+        text = visit.t("Delivery to {name} goes on.", name=done.destination.removeprefix("mx:"))
     return visit.done(_back(visit), text)
