@@ -157,7 +157,13 @@ class Overdue:
         for each in taken:
             by_message.setdefault((each.lease.message_id, each.end), []).append(each)
         for (_, end), group in by_message.items():
-            await self.settle(group, end=end)
+            try:
+                await self.settle(group, end=end)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                # One message must not keep all those behind it from being ended, look after look.
+                log.exception("overdue.broke", trace=group[0].lease.message.trace)
         await asyncio.sleep(min(SHARE * (_time() - began), 1.0))
 
     async def settle(self, group: Sequence[Ended], *, end: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,6 +36,7 @@ class Authority:
     asked: list[dict[str, list[str]]] = field(default_factory=list)
     port: int = 0
     silent: bool = False
+    coding: bytes = b"identity"
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def say(self, status: int = 200, **values: Any) -> None:
@@ -51,7 +54,9 @@ class Authority:
             await self.over.wait()
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         writer.write(
-            b"HTTP/1.1 %d x\r\nLocation: /other\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+            b"HTTP/1.1 %d x\r\nLocation: /other\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n"
+            % (status, self.coding, len(body))
+            + body
         )
         writer.close()
 
@@ -116,6 +121,23 @@ async def test_a_token_is_asked_for_once_and_shared(scene: RouteScene, authority
     }
     scene.now += 3600 - 59
     assert await tokens.token(ident) == "t2"
+
+
+async def test_an_answer_is_never_unpacked(scene: RouteScene, authority: Authority) -> None:
+    """A little of it could become very much."""
+    bomb = gzip.compress(json.dumps({"access_token": "t1"}).encode() + b" " * 60_000_000)
+    assert len(bomb) < 64 * 1024
+    authority.coding = b"gzip"
+    authority.answers.append((200, bomb))
+    ident = await add(scene, authority)
+    tracemalloc.start()
+    try:
+        with pytest.raises(NoToken):
+            await tokens_of(scene).token(ident)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 20_000_000
 
 
 async def test_client_credentials(scene: RouteScene, authority: Authority) -> None:

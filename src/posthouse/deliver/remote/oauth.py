@@ -178,6 +178,7 @@ class AccessTokens:
             "Host": url.netloc.decode("ascii"),
             "User-Agent": f"Posthouse/{__version__}",
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "Content-Type": "application/x-www-form-urlencoded",
         }
         verify = self._verify() if self._verify is not None else True
@@ -197,7 +198,7 @@ class AccessTokens:
             ) as response,
         ):
             body = b""
-            async for piece in response.aiter_bytes():
+            async for piece in response.aiter_raw():  # never unpacked: a little may become very much
                 body += piece
                 if len(body) > MOST_READ:
                     raise NoToken("its answer is too long")

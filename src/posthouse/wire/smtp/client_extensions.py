@@ -61,8 +61,8 @@ def read_extensions(lines: Iterable[str]) -> Extensions:
         elif equals:
             continue
         values = tuple(word.upper() for word in words[1:] if word)
-        known = announced.get(keyword, ())
-        announced[keyword] = known + tuple(value for value in values if value not in known)
+        # Each once, in order; by hashes, as a remote may name thousands.
+        announced[keyword] = tuple(dict.fromkeys((*announced.get(keyword, ()), *values)))
     return Extensions(name, announced)
 
 

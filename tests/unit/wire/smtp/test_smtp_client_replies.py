@@ -165,3 +165,28 @@ def test_extensions() -> None:
 @pytest.mark.parametrize("words", ["SIZE", "SIZE x", "SIZE -1", "SIZE 99999999999999999999", "SIZE \u0663"])
 def test_a_size_that_is_none(words: str) -> None:
     assert read_extensions(["mx", words]).largest == 0
+
+
+def test_thousands_of_parameters_cost_nothing() -> None:
+    """A remote fills its reply with them; each is looked for by its hash, not among all others."""
+    words = [f"{number:x}" for number in range(7000)]
+    lines = ["mx", *(f"X {' '.join(words[at : at + 70])}" for at in range(0, 7000, 70)), "X 0 1 2"]
+
+    class Counted(str):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+        def split(self, *_: object) -> list[str]:  # type: ignore[override]
+            return [Counted(word) for word in str.split(self)]
+
+        def upper(self) -> Counted:
+            return Counted(str.upper(self))
+
+    found = read_extensions([Counted(line) for line in lines])
+    assert len(found.announced["X"]) == 7000
+    assert Counted.compared < 100_000
