@@ -199,7 +199,7 @@ def test_pausing(visit: Open, server: RunningServer) -> None:
     page.goto("/admin/queue/destinations")
     page.fill("#f-destination", "Nothing-Waits.example")
     page.locator("#f-destination").press("Enter")
-    expect(page.locator(".notice.good")).to_contain_text("mx:nothing-waits.example is paused")
+    expect(page.locator(".notice.good")).to_contain_text("nothing-waits.example is paused")
     expect(page.get_by_role("heading", name="Paused, not on this page")).to_be_visible()
     page.fill("#f-destination", "no domain at all")
     page.locator("#f-destination").press("Enter")
