@@ -1,8 +1,8 @@
 """Takes what local programs left in the maildrop (``posthouse sendmail``, also while the server was stopped).
 
 Everybody may put files into the folder, nobody but the server lists it. The kernel says whose file it is: root and the
-server's own user may send as anybody, others as themselves. A file goes when its message is accepted, durably; what
-cannot be taken is set aside in ``refused/``, and its sender is told by mail.
+server's own user may send as anybody, others as themselves. A file goes when its message is accepted, durably. What is
+no message is set aside in ``refused/``, and so is a message that is refused; then its sender is told by mail.
 """
 
 from __future__ import annotations
@@ -98,8 +98,19 @@ class Maildrop:
         taken = 0
         for name in names:
             if name not in self._later:
-                taken += await self._take(name)
+                taken += await self._try(name)
         return taken
+
+    async def _try(self, name: str) -> bool:
+        """Take one file. Whatever is wrong with it or with its name, the others have their turn."""
+        try:
+            return await self._take(name)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("maildrop.failed", file=name)
+            self._later[name] = self._clock() + WAIT_SECONDS
+            return False
 
     def _names(self) -> list[str]:
         try:
@@ -139,7 +150,13 @@ class Maildrop:
         )
         message = with_domain(complete.message, self._domain())
         origin = Origin(trace, "LOCAL", "localhost", "", 0, account_id=0, login=user.name)
-        told = await self._injector.inject(origin, sender, recipients, message, wishes)
+        try:
+            told = await self._injector.inject(origin, sender, recipients, message, wishes)
+        except Refusal as refusal:
+            if not refusal.temporary:
+                everybody = [Told(each, refusal, refusal.text) for each in recipients]
+                await self._report(trace, str(sender or _address(own)), everybody, message)
+            raise
         failed = [one for one in told if one.refusal is not None]
         if (
             failed
@@ -179,12 +196,21 @@ class Maildrop:
 
     def _set_aside(self, name: str, why: str) -> None:
         log.error("maildrop.refused", file=name, reason=why, kept="refused/" + name)
-        aside = self._folder / "refused"
-        aside.mkdir(mode=0o700, exist_ok=True)
-        os.replace(self._folder / name, aside / name)
+        os.replace(self._folder / name, make_refused(self._folder) / name)
 
     def _remove(self, name: str) -> None:
         (self._folder / name).unlink(missing_ok=True)
+
+
+def make_refused(folder: Path) -> Path:
+    """The folder for what was set aside. Raises OSError where somebody else has put something of that name there: what
+    is moved into it would be theirs to read."""
+    aside = folder / "refused"
+    aside.mkdir(mode=0o700, exist_ok=True)
+    state = os.lstat(aside)
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.stat(folder).st_uid:
+        raise PermissionError(f"{aside} is not a folder of the server's own")
+    return aside
 
 
 def _understood(content: bytes) -> Complete:

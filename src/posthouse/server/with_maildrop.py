@@ -12,7 +12,7 @@ from posthouse.mail.envelope import Origin
 from posthouse.observe.log import logger
 from posthouse.queue import traces
 from posthouse.receive.injection import Injector, Told
-from posthouse.receive.maildrop import Maildrop
+from posthouse.receive.maildrop import Maildrop, make_refused
 from posthouse.receive.trace import new_trace
 from posthouse.server.built import Built
 from posthouse.server.pieces import current_hostname
@@ -60,6 +60,7 @@ def _make(folder: Path) -> bool:
     """Everybody may write into it and nobody lists it, as far as the folders above let them in."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        make_refused(folder)  # before others may make anything there
         if os.name == "posix" and folder.stat().st_uid == os.geteuid():
             folder.chmod(0o1733)
     except OSError as error:

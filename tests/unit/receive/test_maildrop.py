@@ -168,6 +168,48 @@ async def test_what_is_no_message_is_set_aside(tmp_path: Path) -> None:
     assert (house.refused, house.left) == (9, ["1.tmp", "secret"])
 
 
+@pytest.mark.usefixtures("stranger")
+async def test_somebody_made_the_folder_for_refused_mail_first(tmp_path: Path) -> None:
+    """Another user's folder, or a link to it, gets nobody's mail; and the mail behind goes on."""
+    house = House(tmp_path / "drop", "owner")
+    house.folder.mkdir()
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (house.folder / "refused").symlink_to(theirs)
+    house.put()
+    assert await house.drop.look() == 0
+    if os.geteuid() == 0:
+        (house.folder / "refused").unlink()
+        (house.folder / "refused").mkdir()
+        os.chown(house.folder / "refused", 1001, 1001)
+        house.now = 61.0
+        assert await house.drop.look() == 0
+    assert (list(theirs.iterdir()), house.refused, len(house.left)) == ([], 0, 1)
+
+
+async def test_a_name_that_cannot_be_moved_holds_up_nobody(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    name = f"0.{'0' * 32}.mail"
+    for folder in (tmp_path / name, tmp_path / "refused" / name):
+        folder.mkdir(parents=True)
+        (folder / "full").touch()
+    house.put(sender="bert@example.org")
+    assert await house.drop.look() == 1
+    assert (len(house.server.acceptance.messages), house.left) == (1, [])
+
+
+async def test_a_message_that_is_refused_is_told_of(tmp_path: Path) -> None:
+    """It is kept, and whose it was hears of it."""
+    house = House(tmp_path)
+    house.put(sender="bert@example.org")
+    house.put(sender="<>")
+    house.server.acceptance.refuse = Refusal(554, "5.6.0", "Too odd")
+    assert await house.drop.look() == 0
+    assert house.reported[0] == ("bert@example.org", ["anna@example.org"])
+    assert house.reported[1][0].startswith("user")
+    assert house.refused == 2
+
+
 def test_envelope_and_message_come_back() -> None:
     """Any line end becomes CRLF."""
     complete = read(b'{"recipients":["a"]}\nA: b\n\nx\ry\r\nz\n')
