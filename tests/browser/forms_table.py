@@ -159,6 +159,25 @@ PEOPLE = [
         note="test_browsers_are_signed_out",
     ),
     Form(
+        "/admin/accounts/{address:path}/forward",
+        {"targets": "away@there.example", "keep": "on", "active": "on"},
+        {"targets": ""},
+        bad=(
+            ({"targets": f"person16@{DOMAIN}"}, "leads back"),
+            ({"targets": "\n".join(f"a{n}@there.example" for n in range(11))}, "at most"),
+        ),
+        at=account("person16", "/forward"),
+        gone=GONE_NAME,
+        effect=(account("person16"), "away@there.example"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/forward/clear",
+        at=account("person17", "/forward/clear"),
+        gone=GONE_NAME,
+        before=((account("person17", "/forward"), {"targets": "gone@there.example", "active": "on"}),),
+        not_there=(account("person17"), "gone@there.example"),
+    ),
+    Form(
         "/admin/accounts/{address:path}/remove",
         {"confirm": f"person15@{DOMAIN}"},
         {"confirm": ""},
@@ -300,11 +319,33 @@ def _machine(server: RunningServer, place: Path, spare: int) -> list[Form]:
             note="test_wizard.py",
         ),
         Form("/admin/setup/message", effect=("", "arrived in")),
+        Form(
+            "/admin/setup/outward",
+            {"address": "me@elsewhere.example"},
+            {"address": "address"},
+            bad=(({"address": f"somebody@{DOMAIN}"}, "a domain of this server"),),
+            effect=("/admin/setup", "me@elsewhere.example"),
+        ),
+        Form("/admin/setup/outward/again", effect=("/admin/setup", "me@elsewhere.example")),
+        Form(
+            "/admin/setup/outward/smart-host",
+            {
+                "target": "smtp.provider.invalid",
+                "port": "587",
+                "security": "starttls",
+                "username": "",
+                "password": "",
+            },
+            {"target": "name", "port": "number", "username": "empty", "password": "empty"},
+            bad=(({"security": "rot13"}, "no such security"), ({"port": "99999"}, "")),
+            note="test_outward.py",
+        ),
         *_certificates(),
         *_backup(place),
         *_webhooks(),
         *_keys(),
         *_routes(),
+        *_sending(),
     ]
 
 
@@ -470,6 +511,80 @@ def _webhooks() -> list[Form]:
     ]
 
 
+def _sending() -> list[Form]:
+    here, one = "/admin/sending", f"/admin/sending/person20@{DOMAIN}"
+    numbers = (
+        "messages_hour",
+        "recipients_hour",
+        "messages_day",
+        "recipients_day",
+        "burst_hour",
+        "burst_minutes",
+    )
+    own = f"person21@{DOMAIN}"
+    return [
+        Form(
+            f"{here}/limits",
+            {"of": own, "messages_hour": "77"} | dict.fromkeys(numbers[1:], ""),
+            {"of": "", **dict.fromkeys(numbers, "empty")},
+            bad=(({"of": "nobody@nowhere.example"}, "no account"), ({"of": "nowhere.example"}, "")),
+            effect=(f"{here}?of={own}", ">77<"),
+        ),
+        Form(
+            f"{here}/limits/remove",
+            {"of": f"person22@{DOMAIN}"},
+            {"of": ""},
+            before=((f"{here}/limits", {"of": f"person22@{DOMAIN}", "messages_day": "9"}),),
+            not_there=(here, f'value="person22@{DOMAIN}"'),
+        ),
+        Form(
+            f"{here}/{{address:path}}/block",
+            {"reason": "has left us"},
+            {"reason": FREE + " long control"},
+            at=f"{one}/block",
+            gone=GONE_NAME,
+            effect=(one, "has left us"),
+        ),
+        Form(
+            f"{here}/{{address:path}}/unblock",
+            at=f"{one}/unblock",
+            gone=GONE_NAME,
+            before=((f"{one}/block", {"reason": "for a while"}),),
+            not_there=(here, f"person20@{DOMAIN}"),
+        ),
+        Form(
+            f"{here}/{{address:path}}/reject",
+            bad=(({"what": "delete", "sure": ""}, "cannot be taken back"), ({"sure": "on"}, "No mail")),
+            at=f"{here}/person23@{DOMAIN}/reject",
+            gone=GONE_NAME,
+            note="test_sending_uses.py",
+        ),
+        Form(
+            f"{here}/{{address:path}}/release",
+            at=f"{here}/person23@{DOMAIN}/release",
+            gone=GONE_NAME,
+            effect=(here, ""),
+        ),
+        Form(
+            "/admin/accounts/{address:path}/send-as",
+            {"pattern": "office@partner.invalid"},
+            {"pattern": ""},
+            at=account("person24", "/send-as"),
+            gone=GONE_NAME,
+            effect=(account("person24"), "office@partner.invalid"),
+        ),
+        Form(
+            "/admin/accounts/{address:path}/send-as/remove",
+            {"pattern": "@partner.invalid"},
+            {"pattern": ""},
+            at=account("person25", "/send-as/remove"),
+            gone=GONE_NAME,
+            before=((account("person25", "/send-as"), {"pattern": "@partner.invalid"}),),
+            not_there=(account("person25"), 'value="@partner.invalid"'),
+        ),
+    ]
+
+
 def _routes() -> list[Form]:
     here = "/admin/routes"
     given = {
@@ -557,6 +672,20 @@ OWN = [
         who=f"person21@{DOMAIN}",
         secrets=("current", "new", "again"),
         effect=("/me", "person21"),
+    ),
+    Form(
+        "/me/forward",
+        {"targets": "away@there.example", "keep": "on", "active": "on"},
+        {"targets": ""},
+        bad=(({"targets": f"person22@{DOMAIN}"}, "leads back"),),
+        who=f"person22@{DOMAIN}",
+        effect=("/me/forward", "away@there.example"),
+    ),
+    Form(
+        "/me/forward/clear",
+        who=f"person23@{DOMAIN}",
+        before=(("/me/forward", {"targets": "gone@there.example", "active": "on"}),),
+        not_there=("/me/forward", "gone@there.example"),
     ),
     Form(
         "/me/tokens/add",

@@ -81,6 +81,11 @@ class Arrivals:
         self._waiting.append(_Arrived(digest, bounced, reported))
         self._wanted.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be read."""
+        return len(self._waiting)
+
     async def run(self) -> None:
         """Read until cancelled."""
         while True:

@@ -182,6 +182,13 @@ def works(tx: Transaction, account_id: int, address: str) -> None:
             tx.change(records.FINE, {"of_id": account_id, "of_address": each[0]})
 
 
+def troubled(tx: Transaction, count: int = 5) -> list[tuple[int, str, str, bool]]:
+    """Forwards that fail, those first that fail for longest: account, target, the last trouble, whether the server
+    has given it up."""
+    rows = tx.execute(records.SELECT_TROUBLED, {"count": count})
+    return [(int(row[0]), row[1], row[2], bool(row[3])) for row in rows]
+
+
 def forget_account(tx: Transaction, account_id: int) -> None:
     """Take the forward from an account."""
     tx.change(records.DELETE_TARGETS, {"of_id": account_id})

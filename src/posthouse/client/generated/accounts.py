@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from posthouse.client.generated.shared import Forward
 from posthouse.client.link import Tagged
 from posthouse.client.topic import Topic, given, path_of
 
@@ -44,6 +45,13 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """The addresses that were added."""
 
     added: list[str]
+
+
+class SendAsList(msgspec.Struct, frozen=True, kw_only=True):
+    """The patterns of addresses that an account may send as besides its own."""
+
+    address: str
+    patterns: list[str]
 
 
 class AccountsCalls(Topic):
@@ -119,6 +127,26 @@ class AccountsCalls(Topic):
         again. Right: change."""
         return self._link.ask("DELETE", path_of("/accounts/{}/factors", address), Cleared)
 
+    def account_forward_clear(self, address: str) -> Forward:
+        """Remove the forward of an account; its mail stays in its mailbox. Right: change."""
+        return self._link.ask("DELETE", path_of("/accounts/{}/forward", address), Forward)
+
+    def account_forward(self, address: str) -> Forward:
+        """Show where the mail of an account is forwarded to, and whether that works. Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/forward", address), Forward)
+
+    def account_forward_set(
+        self, address: str, *, targets: Sequence[str], keep: bool = True, active: bool = True
+    ) -> Forward:
+        """Forward the mail of an account. Where that fails, the mail is kept in its mailbox and its owner is
+        told. Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/forward", address),
+            Forward,
+            body=given({"targets": targets}, ("keep", keep, True), ("active", active, True)),
+        )
+
     def account_password(self, address: str, *, password: str, if_match: str = "") -> Account:
         """Set an account's password; remembered sign-ins with the old one end within a second. That of an
         administrator asks for a fresh proof of the person. Right: change. `if_match`: only if it is still
@@ -163,4 +191,25 @@ class AccountsCalls(Topic):
                 {"role": role}, ("domains", domains, ()), ("force", force, False), ("now", now, False)
             ),
             if_match=if_match,
+        )
+
+    def account_remove_send_as(self, address: str, *, pattern: str) -> SendAsList:
+        """Take the right to send as another address back. Right: change."""
+        return self._link.ask(
+            "DELETE", path_of("/accounts/{}/send-as", address), SendAsList, query=given({"pattern": pattern})
+        )
+
+    def account_send_as(self, address: str) -> SendAsList:
+        """List the addresses that an account may send as, besides its own and the aliases that lead to it.
+        Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/send-as", address), SendAsList)
+
+    def account_add_send_as(self, address: str, *, pattern: str, idempotency_key: str = "") -> SendAsList:
+        """Let an account send as another address, in the envelope and in From. Right: change."""
+        return self._link.ask(
+            "POST",
+            path_of("/accounts/{}/send-as", address),
+            SendAsList,
+            body=given({"pattern": pattern}),
+            key=idempotency_key,
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-from posthouse.client.generated.shared import Browser, Browsers
+from posthouse.client.generated.shared import Browser, Browsers, Forward
 from posthouse.client.topic import Topic, given, path_of
 
 
@@ -169,6 +170,23 @@ class MeCalls(Topic):
         """Remove an authenticator program or a passkey; with the last one the recovery codes go, too. Right:
         change."""
         return self._link.ask("DELETE", path_of("/me/factors/{}", id), Factor)
+
+    def me_forward_clear(self) -> Forward:
+        """Remove your forward; your mail stays in your mailbox. Right: change."""
+        return self._link.ask("DELETE", "/me/forward", Forward)
+
+    def me_forward(self) -> Forward:
+        """Show where your mail is forwarded to, and whether that works. Right: view."""
+        return self._link.ask("GET", "/me/forward", Forward)
+
+    def me_forward_set(self, *, targets: Sequence[str], keep: bool = True, active: bool = True) -> Forward:
+        """Forward your mail. Where that fails, it is kept in your mailbox and you are told. Right: change."""
+        return self._link.ask(
+            "PUT",
+            "/me/forward",
+            Forward,
+            body=given({"targets": targets}, ("keep", keep, True), ("active", active, True)),
+        )
 
     def me_password(self, *, current: str, new: str) -> PasswordChanged:
         """Change your own password; it needs the current one, and ends all your other sessions. Right:
