@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from posthouse.cli import sendmail_message as messages
 from posthouse.cli.errors import CommandError
@@ -22,6 +22,9 @@ from posthouse.mail.dropped import Dropped, qualified, with_crlf, with_domain
 from posthouse.mail.refusal import Refusal
 from posthouse.settings.maildrop_place import maildrop_of
 from posthouse.wire.smtp import parameters
+
+if TYPE_CHECKING:
+    from posthouse.cli.client import ControlClient
 
 EX_OK, EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE = 0, 64, 65, 67, 69
 EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM = 73, 75, 77
@@ -114,7 +117,19 @@ class _Sender:
             client = ControlClient(config.data, config.control)
         except (NotRunning, CommandError, OSError):
             return None
-        domain = config.hostname or _domain()
+        try:
+            return self._hand_over(client, envelope, message, _server_domain(client) or config.hostname)
+        except CommandError as error:
+            if error.kind == "unavailable":
+                return None
+            for problem in error.problems:
+                _complain(problem, 0)
+            return _complain(error.what, EX_NOUSER if error.problems else EX_DATAERR)
+        finally:
+            client.close()
+
+    def _hand_over(self, client: ControlClient, envelope: Dropped, message: bytes, domain: str) -> int:
+        domain = domain or _domain()
         own = qualified(_user(), domain)
         sender = envelope.sender if envelope.sender != "<>" else ""
         author = qualified(sender, domain) if sender else own
@@ -128,16 +143,7 @@ class _Sender:
             "ret": envelope.ret,
             "envid": envelope.envid,
         }
-        try:
-            result = client.call("message.send", wanted, lambda value: None)
-        except CommandError as error:
-            if error.kind == "unavailable":
-                return None
-            for problem in error.problems:
-                _complain(problem, 0)
-            return _complain(error.what, EX_NOUSER if error.problems else EX_DATAERR)
-        finally:
-            client.close()
+        result = client.call("message.send", wanted, lambda value: None)
         failed = [one for one in result["recipients"] if not one["accepted"]]
         for one in failed:
             _complain(f"{one['address']}: {one['text']}", 0)
@@ -175,6 +181,16 @@ def _user() -> str:
     import getpass
 
     return getpass.getuser()
+
+
+def _server_domain(client: ControlClient) -> str:
+    """The domain that the running server completes local names with; "" where it has only the machine's name. Raises
+    CommandError."""
+    for name in ("sendmail.domain", "server.hostname"):
+        value = client.call("setting.get", {"name": name}, lambda found: None)["raw"]
+        if value:
+            return str(value)
+    return ""
 
 
 def _domain() -> str:

@@ -302,5 +302,5 @@ def _count(decision: Decision) -> None:
         counters.failed += 1
         log.warning("queue.failed", attempts=lease.attempts, told=decision.tell is not None, **about)
     else:
-        counters.delivered += 1
+        counters.sent += 1
         log.info("queue.delivered", tls=said.tls, **about)

@@ -42,6 +42,12 @@ SELECT_TARGETS = (
 )
 SELECT_TARGET = select(_T.target, _T.stopped, _T.failing_since, _T.trouble, _T.told_at).where(*_ONE)
 SELECT_KEYS = select(_T.address).where(_OF).order_by(_T.id)
+SELECT_TROUBLED = (
+    select(_T.account_id, _T.target, _T.trouble, _T.stopped)
+    .where(_T.failing_since > 0)
+    .order_by(_T.failing_since)
+    .limit(bindparam("count"))
+)
 SELECT_FAILING = select(_T.address).where(_OF, _T.failing_since > 0)
 INSERT_TARGET = insert(forward_targets).values(
     {column.name: bindparam(column.name) for column in _T if column.name != "id"}

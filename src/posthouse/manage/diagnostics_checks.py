@@ -8,6 +8,7 @@ from posthouse.manage import (
     diagnostics_machine,
     diagnostics_names,
     diagnostics_ports,
+    diagnostics_sending,
     diagnostics_server,
     diagnostics_upkeep,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "diagnostics_machine",
     "diagnostics_names",
     "diagnostics_ports",
+    "diagnostics_sending",
     "diagnostics_server",
     "diagnostics_upkeep",
 ]

@@ -7,6 +7,7 @@ import asyncio
 from posthouse.manage import setup_facts
 from posthouse.manage.context import ListenerState
 from posthouse.manage.diagnostics import Finding, FindingState, Look, check
+from posthouse.manage.diagnostics_routes import smart_host_of
 from posthouse.manage.diagnostics_smtp import SmtpTalk, reason
 from posthouse.settings import setup as settings_setup
 from posthouse.settings.dns import listed
@@ -104,10 +105,16 @@ async def outward(look: Look) -> Finding:
         return finding(
             "unknown", f"Port {port} outward could not be tried: {told}.", "Check the DNS, then try again."
         )
+    host = await smart_host_of(look)
+    if host is not None:
+        return finding(
+            "ok", f"Port {port} is closed outward ({told}), and mail leaves by the smart host {host.target}."
+        )
     return finding(
         "bad",
         f"Port {port} is closed outward: {told}.",
-        "Many providers block it until asked: have it opened. Until then mail can be received, but not sent to others.",
+        "Many providers block it until asked: have it opened. Until then mail can be received, but not sent to others "
+        "except by a smart host (page Routes, or: posthouse route smart-host --help).",
     )
 
 
@@ -123,8 +130,10 @@ async def _try_domain(look: Look, domain: str, port: int) -> tuple[FindingState,
     error: Exception | None = None
     for address in found.rows[:2]:
         try:
-            async with SmtpTalk(address, port):
-                return "ok", f"{host} answers"
+            async with SmtpTalk(address, port) as talk:
+                _, offers = await talk.say(f"EHLO {look.host}")
+                tls = "offers TLS" if "STARTTLS" in offers.upper().split() else "offers no TLS"
+                return "ok", f"{host} answers, and {tls}"
         except (OSError, ValueError) as failure:
             error = failure
     return "bad", f"{host}: {reason(error) if error else 'no answer'}"

@@ -49,6 +49,14 @@ class Dismissed(msgspec.Struct, frozen=True):
     state: str
 
 
+class SentOut(msgspec.Struct, frozen=True):
+    """The outward test: whom it went to, the trace of the message, when it was sent (seconds since 1970)."""
+
+    address: str
+    trace: str
+    at: float
+
+
 class _Kept(msgspec.Struct, frozen=True):
     at: float
     todo: list[Todo]
@@ -77,6 +85,17 @@ def done_at(tx: Transaction) -> float:
 def put_done(tx: Transaction, at: float) -> None:
     """Set-up ended at this time."""
     _put(tx, "done", at)
+
+
+def outward(tx: Transaction) -> SentOut | None:
+    """The test message that was sent out last."""
+    found: SentOut | None = _get(tx, "outward", SentOut)
+    return found
+
+
+def put_outward(tx: Transaction, sent: SentOut) -> None:
+    """Remember it."""
+    _put(tx, "outward", sent)
 
 
 def todo(tx: Transaction) -> list[Todo]:

@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 from posthouse.database.contract import Transaction
 from posthouse.deliver import webhook_rows
 from posthouse.deliver.remote import tls_memory
-from posthouse.directory import dkim
+from posthouse.directory import brakes, dkim
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
+from posthouse.manage import warnings_sending
 from posthouse.manage.backup_records import SELECT_STATE
 from posthouse.manage.context import Context
 from posthouse.manage.measurements import NodeFacts
@@ -54,7 +55,8 @@ class Advice(msgspec.Struct, frozen=True):
 
 class Kept(msgspec.Struct, frozen=True):
     """What the database knows of it. ``backup_at`` is None where no backup was ever made; ``webhooks`` are those
-    that fail, each in words; ``keys`` the DKIM keys whose record is not there."""
+    that fail, each in words; ``keys`` the DKIM keys whose record is not there; ``braked`` accounts whose mail is
+    held; ``sending``: what hinders mail that leaves."""
 
     administrators: int
     oldest: float | None
@@ -62,6 +64,8 @@ class Kept(msgspec.Struct, frozen=True):
     webhooks: tuple[str, ...] = ()
     keys: tuple[Advice, ...] = ()
     downgraded: tuple[str, ...] = ()
+    braked: tuple[Advice, ...] = ()
+    sending: tuple[Advice, ...] = ()
 
 
 def read_kept(tx: Transaction) -> Kept:
@@ -73,7 +77,20 @@ def read_kept(tx: Transaction) -> Kept:
     )
     backup_at = _moment(rows[0][0]) if rows else None
     keys = _keys(dkim.troubled(tx, time.time() - DKIM_HOURS * 3600.0))
-    return Kept(int(tx.execute(_COUNT_SERVERS)[0][0]), view.oldest(tx), backup_at, failing, keys, _downgraded(tx))
+    administrators = int(tx.execute(_COUNT_SERVERS)[0][0])
+    sending = tuple(Advice(*trouble) for trouble in warnings_sending.troubles(tx, time.time()))
+    return Kept(
+        administrators, view.oldest(tx), backup_at, failing, keys, _downgraded(tx), _braked(tx), sending
+    )
+
+
+def _braked(tx: Transaction) -> tuple[Advice, ...]:
+    mend = "See who sends what on the page Who sends; release the mail, or reject it and block the account."
+    return tuple(
+        Advice("sending.braked", f"{address} suddenly sends far more than usual; its mail is held.", mend)
+        for address, brake in brakes.standing(tx, count=20)
+        if brake.holds
+    )
 
 
 def _downgraded(tx: Transaction) -> tuple[str, ...]:
@@ -107,6 +124,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_clock(now, kept),
         *_certificates(facts, now),
         *_host_name(context),
+        *kept.sending,
         *_queue(kept, now),
         *_workers(facts),
         *_administrators(kept),
@@ -114,6 +132,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_webhooks(kept),
         *_tls(kept),
         *kept.keys,
+        *kept.braked,
     ]
     return found
 

@@ -31,6 +31,7 @@ class Counters:
         "log_lines",
         "not_let_in",
         "refused",
+        "sent",
         "signed_in",
         "signin_failures",
     )
@@ -47,6 +48,7 @@ class Counters:
         self.accepted_bytes = 0
         self.refused = 0
         self.delivered = 0
+        self.sent = 0
         self.deferred = 0
         self.failed = 0
 

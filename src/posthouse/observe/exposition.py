@@ -20,6 +20,7 @@ COUNTERS: dict[str, tuple[str, str, str]] = {
     "accepted_bytes": ("messages_accepted_bytes", "Bytes of the messages taken.", ""),
     "refused": ("messages_refused", "Senders, recipients and messages refused.", ""),
     "delivered": ("messages_delivered", "Copies put into mailboxes.", ""),
+    "sent": ("messages_sent", "Recipients whose message another server has taken.", ""),
     "deferred": ("deliveries_deferred", "Deliveries put off for another try.", ""),
     "failed": ("deliveries_failed", "Deliveries given up for good.", ""),
 }

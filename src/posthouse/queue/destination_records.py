@@ -39,6 +39,12 @@ SELECT_STATE_PAGE = (
     .order_by(_D.destination)
     .limit(bindparam("count"))
 )
+SELECT_FAILING = (
+    select(*_D)
+    .where(_D.failures >= bindparam("least"))
+    .order_by(_D.failures.desc(), _D.tried_at.desc())
+    .limit(bindparam("count"))
+)
 SET_PAUSED = (
     update(queue_destinations)
     .where(_D.destination == bindparam("of"))

@@ -63,6 +63,11 @@ def paused(tx: Transaction, count: int = 1000) -> frozenset[str]:
     return frozenset(row[0] for row in tx.execute(records.SELECT_PAUSED, {"count": count}))
 
 
+def failing(tx: Transaction, least: int, count: int = 20) -> list[DestinationState]:
+    """Those that could not be reached so many times in a row, the worst first."""
+    return [_state(row) for row in tx.execute(records.SELECT_FAILING, {"least": least, "count": count})]
+
+
 def pause(tx: Transaction, destination: str, by: str, now: float, *, feed: Feed | None = None) -> bool:
     """Send nothing there (:data:`EVERYTHING`: nowhere) from now on; what is under way ends. False if it was paused
     already."""

@@ -115,6 +115,12 @@ def _destination(tx: Transaction, name: str, most: int) -> OfDestination:
     return OfDestination(name, waiting, held, most, oldest, float(due[0][0]) if due else 0.0, words, known)
 
 
+def waiting_for(tx: Transaction, name: str, most: int) -> int:
+    """Recipients that wait for a destination and are not held, up to ``most``."""
+    given = {"held": 0, "destination": name, "count": most}
+    return int(tx.execute(records.COUNT_OF_DESTINATION, given)[0][0])
+
+
 def _last_words(tx: Transaction, name: str, held: int) -> str:
     for reason, _, _, attempts in tx.execute(records.LAST_WORDS, {"held": held, "destination": name}):
         if attempts and reason:

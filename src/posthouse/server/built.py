@@ -23,8 +23,10 @@ from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
 from posthouse.net.tls import ServerContexts
 from posthouse.queue.service import QueueService
+from posthouse.receive.parts import Parts
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import Router
+from posthouse.route.sending_limits import SendingDesk
 from posthouse.server.sending import Sending
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.service import MailStore
@@ -53,7 +55,10 @@ class Built:
     router: Router
     reception: ReceptionDesk
     acceptance: AcceptanceDesk
+    receiving: Parts
+    """What sessions take mail with; whatever else hands mail in takes it the same way."""
     sending: Sending
+    senders: SendingDesk
     contexts: ServerContexts
     limits: ConnectionLimits
     house: House

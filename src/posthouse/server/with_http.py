@@ -8,9 +8,8 @@ from posthouse.http.connection import Hosting
 from posthouse.http.rate import Rates
 from posthouse.manage.errors import ManageError
 from posthouse.receive.injection import Injector
-from posthouse.receive.parts import Parts
 from posthouse.server.built import Built
-from posthouse.server.pieces import current_hostname, hostname
+from posthouse.server.pieces import current_hostname
 from posthouse.settings import http as settings_http
 from posthouse.settings.config import Config
 from posthouse.web import site
@@ -26,8 +25,7 @@ async def attach(built: Built) -> None:
     def name() -> str:
         return current_hostname(config, built.settings)
 
-    receiving = Parts(hostname(config), built.settings, built.acceptance, built.reception, built.directory)
-    built.context.injection = Injector(receiving, name)
+    built.context.injection = Injector(built.receiving, name)
     if not built.first or not any(listener.protocol == "http" for listener in config.listeners):
         return
     rates = Rates(built.settings)

@@ -50,8 +50,19 @@ MESSAGES = Kind(
         "messages.refused": mark("refused"),
     },
 )
+SENDING = Kind(
+    "sending",
+    mark("Mail to other servers, recipients a minute"),
+    "number",
+    {
+        "messages.sent": mark("sent"),
+        "messages.deferred": mark("put off"),
+        "messages.failed": mark("failed"),
+    },
+)
 KINDS = (
     MESSAGES,
+    SENDING,
     Kind(
         "sessions",
         mark("Open sessions"),

@@ -22,6 +22,14 @@ _PAGES = {
     "webhook": "/admin/webhooks",
     "tls": "/admin/tls",
     "dkim": "/admin/keys",
+    "sending": "/admin/sending",
+    "outward": "/admin/setup",
+    "forward": "/admin/accounts",
+    "smart-host": "/admin/routes/smart-host",
+    "suppressions": "/admin/suppressions",
+    "tls-out": "/admin/tls",
+    "port-25-out": "/admin/setup",
+    "queue-health": "/admin/queue",
 }
 _OF_A_DOMAIN = ("mx", "spf", "dmarc", "mta-sts", "tls-rpt", "caa", "programs")
 """Findings about the records of a domain."""

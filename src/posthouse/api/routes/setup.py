@@ -11,6 +11,8 @@ ROUTES = (
     Route("POST", "/setup/check", "setup.check", "Set-up", stream=True),
     Route("POST", "/setup/finish", "setup.finish", "Set-up"),
     Route("POST", "/setup/test-message", "setup.test_message", "Set-up"),
+    Route("POST", "/setup/outward", "setup.outward", "Set-up"),
+    Route("GET", "/setup/outward", "setup.outward_state", "Set-up"),
     Route("GET", "/setup/todo", "setup.todo", "Set-up"),
     Route("POST", "/setup/dismiss", "setup.dismiss", "Set-up"),
 )

@@ -25,7 +25,8 @@ def add_to(group: click.Group) -> None:
 @click.option("--hours", default=24.0, show_default=True, help="How far to look back.")
 @click.option("--points", default=24, show_default=True, help="How many values to show, 300 at most.")
 def history(session: Session, topic: str, hours: float, points: int) -> None:
-    """Show how a measurement went: messages.accepted, messages.refused, messages.delivered, signin.failures,
+    """Show how a measurement went: messages.accepted, messages.refused, messages.delivered, messages.sent,
+    messages.deferred, messages.failed, signin.failures,
     connections, sessions.smtp, sessions.submission, sessions.imap, sessions.pop3, queue.messages, queue.age,
     disk.free, cpu or memory."""
     since = time.time() - hours * 3600

@@ -40,14 +40,23 @@ def _status_words(found: Any) -> None:
         f"{show.count(waiting['messages'], 'message')} for {show.count(waiting['recipients'], 'recipient')}"
     )
     oldest = f", the oldest for {show.span(found['oldest'])}" if found["oldest"] else ""
-    show.line(f"Queue    {owed}, {waiting['held']} held{oldest}")
+    show.line(f"Queue    {owed}, {waiting['held']} held, {waiting['due']} due now{oldest}")
+    if waiting["down"] or waiting["paused"]:
+        show.line(
+            f"         {waiting['down']} destinations cannot be reached, {waiting['paused']} are paused"
+        )
     if found["running"]:
         sessions = ", ".join(f"{count} {name}" for name, count in sorted(found["sessions"].items())) or "none"
         show.line(f"Sessions {sessions}")
         counts = found["counts"]
         show.line(
             f"Mail     {counts['accepted']} taken, {counts['refused']} refused, {counts['delivered']} delivered, "
-            f"{counts['deferred']} put off since the start"
+            f"{counts['sent']} sent, {counts['deferred']} put off, {counts['failed']} failed since the start"
+        )
+        recent = found["recent"]
+        show.line(
+            f"Sending  {recent['sent']} sent, {recent['deferred']} put off, {recent['failed']} failed in the last "
+            f"{recent['hours']} hours"
         )
         for process in found["processes"]:
             show.line(

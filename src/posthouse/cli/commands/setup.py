@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -11,7 +12,10 @@ from posthouse.cli.command import USES, command, with_place
 from posthouse.cli.commands.diagnose import counts, teller
 from posthouse.cli.session import Session
 
-USES.update(("setup.begin", "setup.name", "setup.check", "setup.finish", "setup.test_message"))
+USES.update(("setup.begin", "setup.name", "setup.check", "setup.finish", "setup.test_message", "setup.outward_state"))
+
+FOLLOW_SECONDS = 90.0
+"""How long the test message is followed; later its state is asked for by --state."""
 
 
 @click.group(invoke_without_command=True)
@@ -108,6 +112,56 @@ def state(session: Session) -> None:
             show.line(f"The server is set up; it is called {found['hostname']}.")
 
     session.show(session.call("setup.state"), words)
+
+
+@command(setup, "outward", "setup.outward")
+@click.argument("address", default="")
+@click.option("--state", "only_state", is_flag=True, help="Send nothing; tell of the message that was sent last.")
+def outward(session: Session, address: str, only_state: bool) -> None:
+    """Send a test message to an ADDRESS outside, and follow it until the other server has it or says why not.
+
+    The exit code is 1 unless it was taken.
+    """
+    if not address and not only_state:
+        raise click.UsageError("Give an address outside, or --state.")
+    found = session.call("setup.outward", {"address": address}) if not only_state else None
+    until = time.monotonic() + FOLLOW_SECONDS
+    told: set[str] = set()
+    while True:
+        found = found or session.call("setup.outward_state")
+        if not session.as_json:
+            _tell_steps(found, told)
+        if only_state or found["state"] != "waiting" or time.monotonic() > until:
+            break
+        time.sleep(0.5)
+        found = None
+    session.show(found, _outward)
+    if found["state"] != "sent":
+        raise SystemExit(1)
+
+
+def _tell_steps(found: Any, told: set[str]) -> None:
+    """What is new since the last look."""
+    for step in found["steps"]:
+        if step["state"] != "open" and step["text"] not in told:
+            told.add(step["text"])
+            show.line(("- " if step["state"] == "failed" else "+ ") + step["text"])
+
+
+def _outward(found: Any) -> None:
+    if found["state"] == "none":
+        show.line("No message was sent yet: posthouse setup outward ADDRESS")
+        return
+    if found["state"] == "waiting":
+        show.line("It is still on its way: posthouse setup outward --state")
+    if found["words"]:
+        show.line(f"The answer, word for word: {found['words']}")
+    if found["what"] and found["state"] == "paused":
+        show.line(found["what"])
+    if found["mend"]:
+        show.line(found["mend"])
+    if found["cause"] in ("port", "listed", "reverse", "other", "sign-in"):
+        show.line("The smart host: posthouse route smart-host --help")
 
 
 @command(setup, "todo", "setup.todo")

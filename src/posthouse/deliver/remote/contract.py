@@ -111,6 +111,7 @@ class Parcel:
 
     ``eight_bit``: there are bytes above 127. ``binary``: there are NULs, bare CR or LF, or lines over 998 bytes, so it
     needs BINARYMIME. ``utf8_header``: the header has such bytes, so it needs SMTPUTF8 (the envelope may need it too).
+    ``tls_optional``: its author would rather have it arrive than encrypted (``TLS-Required: No``, RFC 8689 5).
     """
 
     sender: str
@@ -120,6 +121,7 @@ class Parcel:
     eight_bit: bool = False
     binary: bool = False
     utf8_header: bool = False
+    tls_optional: bool = False
     hold: Hold = FIRM
 
     @property

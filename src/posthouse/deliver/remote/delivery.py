@@ -13,7 +13,7 @@ from time import time
 
 from posthouse.bodies.contract import Bodies, BodyMissing
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.deliver.contract import Settlement
+from posthouse.deliver.contract import Settlement, unnoticed
 from posthouse.deliver.remote.contract import (
     Call,
     ConnectFailed,
@@ -35,6 +35,7 @@ from posthouse.observe.log import logger
 from posthouse.observe.steps import step
 from posthouse.queue.contract import HOLD_ADMIN, HOLD_ROUTE, Lease, Queue
 from posthouse.route.contract import Way, Ways
+from posthouse.settings import tls_out
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.sending import RECIPIENTS, SESSIONS_PER_ATTEMPT
 
@@ -98,7 +99,7 @@ class RemoteDelivery:
         self._settings = settings
         self._clock = clock
 
-    async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+    async def deliver(self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed) -> Feedback:
         """Deliver rows of one message and one destination, and settle each of them. Raises DatabaseUnavailable."""
         way, there, results = await self._ways_of(leases)
         if way is None or not there:
@@ -116,6 +117,8 @@ class RemoteDelivery:
         )
         async with keeper:
             found, feedback = await self._attempt(way, there, keeper)
+            if feedback.well:
+                answered()
             await self._settle(results + found, way.tries, way.minutes)
         return feedback
 
@@ -251,13 +254,22 @@ class RemoteDelivery:
         most = self._settings.now[SESSIONS_PER_ATTEMPT]
         for host in found.hosts:
             wanted = any(lease.message.require_tls for lease in attempt.left)
-            policy = await self._policies.policy(attempt.way, host, require_tls=wanted)
+            if parcel.tls_optional and not wanted and _by_domain(attempt.way):
+                policy: TlsPolicy | Said = self._undemanding()
+            else:
+                policy = await self._policies.policy(attempt.way, host, require_tls=wanted)
             if isinstance(policy, Said):
                 attempt.note(policy)
                 continue
             await self._ask_host(attempt, parcel, host, policy)
             if not attempt.left or attempt.sessions >= most:
                 return
+
+    def _undemanding(self) -> TlsPolicy:
+        """TLS where it works, whatever the recipient's domain demands (RFC 8689 5); our own setting holds."""
+        if self._settings.now[tls_out.DEFAULT] == "encrypt":
+            return TlsPolicy("encrypt", source="setting")
+        return TlsPolicy("may")
 
     async def _ask_host(self, attempt: Attempt, parcel: Parcel, host: Host, policy: TlsPolicy) -> None:
         """Ask one host, by the first of its addresses that answers."""
@@ -291,6 +303,11 @@ class RemoteDelivery:
                 continue
             attempt.done.append(result)
             attempt.left = [lease for lease in attempt.left if lease.id != result.lease.id]
+
+
+def _by_domain(way: Way) -> bool:
+    """Whether only the recipient's domain may demand TLS, and no route of ours does."""
+    return not way.targets and way.security == "may"
 
 
 def _elsewhere(result: Result) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posthouse.deliver.remote.contract import Parcel
+from posthouse.mail import headers
 from posthouse.mail.mime import Buffer
 from posthouse.queue.contract import Lease, QueuedMessage
 
@@ -13,6 +14,7 @@ def parcel_of(message: QueuedMessage, leases: tuple[Lease, ...], prefix: bytes, 
     """What is sent, and what it asks of the other side. The body is looked through, not believed: clients declare
     8BITMIME for plain ASCII and the other way round."""
     eight_bit = not (prefix.isascii() and is_ascii(body))
+    header = bytes(body[: header_end(body)])
     return Parcel(
         sender=message.sender,
         prefix=prefix,
@@ -20,8 +22,18 @@ def parcel_of(message: QueuedMessage, leases: tuple[Lease, ...], prefix: bytes, 
         leases=leases,
         eight_bit=eight_bit,
         binary=message.body_type == "BINARYMIME",
-        utf8_header=eight_bit and not bytes(body[: header_end(body)]).isascii(),
+        utf8_header=eight_bit and not header.isascii(),
+        tls_optional=is_tls_optional(header),
     )
+
+
+def is_tls_optional(header: bytes) -> bool:
+    """Whether the header says ``TLS-Required: No``: what the recipient's domain demands is not to hold it up
+    (RFC 8689 5). Any other value says nothing."""
+    if b"tls-required" not in header.lower():
+        return False
+    value = headers.get(header, b"tls-required")
+    return value is not None and value.strip().lower() == b"no"
 
 
 def is_ascii(body: Buffer) -> bool:

@@ -30,6 +30,7 @@ async def overview(visit: Visit) -> Response:
         status=status,
         todo=_not_warned_of((await visit.perform("setup.todo")).todo, status.warnings),
         chart=chart,
+        sending=await charts.read(visit, charts.SENDING, DAY),
         delivered=await _delivered(visit),
         warnings=[(each, mended_at(each.code)) for each in status.warnings],
         certificates=_certificates(visit, status),

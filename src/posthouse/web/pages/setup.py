@@ -14,12 +14,16 @@ from posthouse.manage.setup import SetupState
 from posthouse.manage.setup_door import SetupDoor, newcomer
 from posthouse.web import cookies
 from posthouse.web.page import page
+from posthouse.web.pages.routes import SECURITIES
+from posthouse.web.pages.setup_outward_words import step, told
 from posthouse.web.pages.signin import identity_of
 from posthouse.web.visit import Visit, trouble_of
 from posthouse.web.work import begin as begin_work
 
 RUN = "setup"
 """The name of set-up's run of checks."""
+
+OUT = "/admin/setup#outward"
 
 ORDER = "certificate"
 """The name of an order in the background, as the page of certificates has it."""
@@ -219,10 +223,21 @@ async def after(visit: Visit) -> Response:
         state=state,
         domain=domain,
         went=visit.query.get("message", ""),
+        out=await visit.perform("setup.outward_state"),
+        step_words=step,
+        told=told,
+        smart=await _smart_host(visit),
+        securities=[(value, visit.t(text)) for value, text in SECURITIES],
         left=await visit.perform("setup.todo"),
         certificate=await _certificate(visit, state.hostname),
         programs=await visit.perform("client.settings", {"address": address}) if address else None,
     )
+
+
+async def _smart_host(visit: Visit) -> Any:
+    """The host that takes all mail that no other route takes; None where there is none."""
+    found = (await visit.perform("route.list")).routes
+    return next((one for one in found if one.recipient == "*" and not one.sender and not one.account), None)
 
 
 async def _certificate(visit: Visit, host: str) -> Any:
@@ -272,3 +287,52 @@ async def message(visit: Visit) -> Response:
     sent = await visit.perform("setup.test_message", {"address": visit.actor.account})
     text = visit.t("The message arrived in {mailbox} and was read back.", mailbox=sent.mailbox)
     return visit.done("/admin/setup", text)
+
+
+@page("POST", "/admin/setup/outward", open_to="server")
+async def outward(visit: Visit) -> Response:
+    """Send a message to an address outside; the page follows it."""
+    address = visit.form.get("address", "").strip()
+    if await visit.attempt("setup.outward", {"address": address}, field="address") is None:
+        return await after(visit)
+    return visit.go(OUT)
+
+
+@page("POST", "/admin/setup/outward/again", open_to="server")
+async def outward_again(visit: Visit) -> Response:
+    """Try it once more now: the message that waits, or where none does another one."""
+    await _try_again(visit)
+    return visit.go(OUT)
+
+
+async def _try_again(visit: Visit) -> None:
+    out = await visit.perform("setup.outward_state")
+    if out.queue:
+        await visit.perform("queue.retry", {"ids": [out.queue]})
+    elif out.address:
+        await visit.perform("setup.outward", {"address": out.address})
+
+
+@page("POST", "/admin/setup/outward/smart-host", open_to="server")
+async def outward_smart_host(visit: Visit) -> Response:
+    """Send by this host from now on, and try the message again by it."""
+    wanted: dict[str, Any] = {
+        name: visit.form.get(name, "").strip() for name in ("target", "security", "username")
+    }
+    wanted["verify"] = "verify" in visit.form
+    if visit.form.get("password"):
+        wanted["password"] = visit.form["password"]
+    if not wanted["target"]:
+        visit.complain(
+            "target", visit.t("Which host?"), visit.t("Give its name, like smtp.provider.example.")
+        )
+        return await after(visit)
+    port = visit.form.get("port", "").strip()
+    if port and not (port.isascii() and port.isdecimal()):
+        visit.complain("port", visit.t("This is no number."), visit.t("Write it in digits."))
+        return await after(visit)
+    done = await visit.attempt("route.smart_host", {**wanted, "port": int(port or 0)}, field="target")
+    if done is None:
+        return await after(visit)
+    await _try_again(visit)
+    return visit.go(OUT)

@@ -39,6 +39,8 @@ SAMPLES = {
     ),
     "setup.link": ({}, "server"),
     "setup.name": ({"hostname": "mail.{domain}"}, "server"),
+    "setup.outward": ({"address": "me@elsewhere.example"}, "server"),
+    "setup.outward_state": ({}, "server"),
     "setup.state": ({}, "server"),
     "setup.test_message": ({"address": "{address}"}, "server"),
     "setup.todo": ({}, "server"),
