@@ -127,7 +127,7 @@ class Posthouse:
             env=environment,
         )
         for port in (self.smtp, self.imap, self.imaps, self.pop3):
-            wait_for(port)
+            wait_for(port, process=self._process)
         self.start_seconds = time.perf_counter() - begun
 
     def stop(self) -> None:

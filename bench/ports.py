@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import subprocess
 import time
 
 _RANGE = range(20000, 32000)
@@ -28,14 +29,16 @@ def free_port() -> int:
         return port
 
 
-def wait_for(port: int, seconds: float = 30.0) -> None:
-    """Return when something answers on the port. Raises TimeoutError."""
+def wait_for(port: int, seconds: float = 90.0, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Return when something answers on the port. Raises TimeoutError, and RuntimeError when the process ended."""
     stop = time.monotonic() + seconds
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
+            if process is not None and process.poll() is not None:
+                raise RuntimeError(f"it ended with status {process.returncode}; its log says why") from None
             if time.monotonic() > stop:
                 raise TimeoutError(f"nothing answered on port {port} within {seconds:g} s") from None
             time.sleep(0.005)

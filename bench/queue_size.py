@@ -21,6 +21,7 @@ from posthouse.database.contract import Database
 from posthouse.database.migrate import migrate
 from posthouse.database.open import open_database
 from posthouse.database.urls import sqlite_url
+from posthouse.deliver.contract import unnoticed
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.results import Feedback, Result
 from posthouse.queue import destinations
@@ -87,7 +88,7 @@ class Sink:
         self.taken = 0
         self.first = 0.0
 
-    async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+    async def deliver(self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed) -> Feedback:
         self.first = self.first or time.perf_counter()
         for lease in leases:
             await self._database.run(self._queue.settle, lease, "relayed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -12,12 +12,18 @@ from posthouse.mail.mime import Buffer
 from posthouse.queue.contract import Lease, QueuedMessage, QueuedRecipient
 
 
+def unnoticed() -> None:
+    """For those who do not want to know when a destination answered."""
+
+
 class Deliverer(Protocol):
     """Delivers what belongs to one class of destinations (``local``, ``mx:``, ``route:``)."""
 
-    async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+    async def deliver(self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed) -> Feedback:
         """Deliver rows of one message and one destination, and settle each of them; rows whose lease was lost
-        meanwhile are left alone. Raises DatabaseUnavailable, then the rows stay leased until the lease runs out."""
+        meanwhile are left alone. ``answered`` may be called when the destination answered well and nothing more of this
+        attempt goes there: the next message may then, while the answer is still being written down. Raises
+        DatabaseUnavailable, then the rows stay leased until the lease runs out."""
 
 
 class Settlement(Protocol):

@@ -230,14 +230,14 @@ class Dispatcher:
 
     async def _deliver(self, place: Place, leases: list[Lease], unproven: bool | None) -> None:
         """Deliver rows of one message; then its destination has room for another."""
-        feedback, began = Feedback(), self._clock()
-        try:
-            feedback = await self._attempt(place, leases)
-            await self._heed(place, feedback, began)
-        except DatabaseUnavailable as problem:
-            # The rows stay leased; when the lease runs out, they are due again.
-            log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
-        finally:
+        feedback, began, left = Feedback(), self._clock(), False
+
+        def leave() -> None:
+            """Its room is free again."""
+            nonlocal left
+            if left:
+                return
+            left = True
             place.running -= 1
             sender = leases[0].message.sender
             place.senders[sender] -= 1
@@ -245,9 +245,27 @@ class Dispatcher:
                 del place.senders[sender]
             if unproven is not None:
                 self._keep(-1, unproven)
+
+        def answered() -> None:
+            """Lease the next one while this one is written down: both share a commit. Not where it was down."""
+            if place.failures:
+                return
+            leave()
+            if place.more and not place.taking:
+                place.more = False
+                self._again(place)
+
+        try:
+            feedback = await self._attempt(place, leases, answered)
+            await self._heed(place, feedback, began)
+        except DatabaseUnavailable as problem:
+            # The rows stay leased; when the lease runs out, they are due again.
+            log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
+        finally:
+            leave()
         await self._finished(place)
 
-    async def _attempt(self, place: Place, leases: list[Lease]) -> Feedback:
+    async def _attempt(self, place: Place, leases: list[Lease], answered: Callable[[], None]) -> Feedback:
         now = self._clock()
         over = [each for each in leases if nothing_more(each, now)]
         if over:
@@ -256,7 +274,7 @@ class Dispatcher:
             if not leases:
                 return Feedback()
         try:
-            return await self._deliverers[place.name.partition(":")[0]].deliver(leases)
+            return await self._deliverers[place.name.partition(":")[0]].deliver(leases, answered)
         except DatabaseUnavailable:
             raise
         except Exception as failure:
@@ -296,13 +314,14 @@ class Dispatcher:
         if place.more and not place.taking:
             place.more = False
             self._again(place)
-        elif not (place.running or place.taking) and place.at is None and not place.ready:
-            # What was deferred is due later; nobody has told us when.
+        elif not (place.running or place.taking or place.ready):
+            # What was deferred is due at a time nobody has told us; what is planned may be the end of its lease.
+            planned = place.at
             try:
                 due = await self._database.read(partial(self._queue.next_due, destination=place.name))
             except DatabaseUnavailable:
                 due = self._clock() + PAUSE
-            if place.running or place.taking or place.at is not None or place.ready:
+            if place.running or place.taking or place.ready or place.at != planned:
                 pass  # it was taken up meanwhile
             elif due is None:
                 self._places.forget(place)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import time
 
 from posthouse.bodies.contract import Bodies, BodyMissing, Durability
 from posthouse.cluster import events
 from posthouse.database.contract import DatabaseUnavailable, Transaction
-from posthouse.deliver.contract import Settlement
+from posthouse.deliver.contract import Settlement, unnoticed
 from posthouse.deliver.copy import FactsOf, KeptBody, facts_of, new_copy
 from posthouse.deliver.results import Feedback, Result, Said, State
 from posthouse.deliver.told import private_of, received
@@ -68,7 +68,7 @@ class LocalDelivery:
         self._facts = facts
         self._settings = settings or CurrentSettings()
 
-    async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+    async def deliver(self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed) -> Feedback:
         """Deliver and settle each row. Raises DatabaseUnavailable; what it could not settle stays leased."""
         done = await asyncio.gather(*(self._attempt(lease) for lease in leases), return_exceptions=True)
         results: list[Result] = []

@@ -18,6 +18,7 @@ from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver import lookout as lookout_module
 from posthouse.deliver import overdue as overdue_module
+from posthouse.deliver.contract import unnoticed
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.results import Feedback, Result, Said
 from posthouse.deliver.settlement import SettlementDesk
@@ -53,8 +54,9 @@ class Remote:
     senders: Counter[tuple[str, str]] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
     wrong: Exception | None = None
+    settling: asyncio.Event | None = None
 
-    async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+    async def deliver(self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed) -> Feedback:
         name, sender = leases[0].recipient.destination, leases[0].message.sender
         self.groups.append(list(leases))
         for counter, key in ((self.now, name), (self.senders, (name, sender))):
@@ -70,6 +72,9 @@ class Remote:
             if name in self.dead:
                 await self.settlement.settle([Result(each, "deferred", AWAY) for each in leases])
                 return Feedback(down=True, said=AWAY)
+            if self.settling is not None:
+                answered()
+                await self.settling.wait()
             await self.settlement.settle([Result(each, "relayed", OK) for each in leases])
             return Feedback(well=name not in self.slow, slow=name in self.slow)
         finally:
@@ -225,6 +230,19 @@ async def test_the_number_under_way_grows_with_success_and_shrinks_when_asked(sc
     await asyncio.sleep(0.1)
     assert (await scene.state("mx:slow.test")).failures == 1  # at one at a time it still asked for less
     assert sum("slow" in name for name in scene.remote.names) < 12
+
+
+async def test_what_is_only_being_written_down_takes_no_room(scene: Scene) -> None:
+    """The remote answered: the next message goes there, and each goes once."""
+    scene.remote.settling = asyncio.Event()
+    queue_ids = [await scene.put(f"x{n}@one.test") for n in range(10)]
+    scene.start()
+    await scene.until(lambda: len(scene.remote.groups) == 10)
+    assert all([await scene.rows(queue_id) for queue_id in queue_ids])
+    scene.remote.settling.set()
+    for queue_id in queue_ids:
+        await scene.gone(queue_id)
+    assert len({each.id for group in scene.remote.groups for each in group}) == len(scene.remote.groups) == 10
 
 
 async def test_a_higher_priority_goes_first(scene: Scene) -> None:

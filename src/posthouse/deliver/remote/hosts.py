@@ -100,6 +100,8 @@ class DnsHostFinder:
 
     def _drawn(self, targets: Sequence[Target]) -> list[Target]:
         """By preference; among equals drawn by weight, one after the other."""
+        if len(targets) == 1:
+            return list(targets)
         keyed = [(each.preference, -self._draw(each.weight), each) for each in targets]
         return [each for _, _, each in sorted(keyed, key=lambda key: key[:2])]
 

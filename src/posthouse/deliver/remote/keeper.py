@@ -55,18 +55,22 @@ class LeaseKeeper:
         loop = asyncio.get_running_loop()
         self._ends_at = loop.time() + max(self._until - clock() - self._reserve, SHORTEST)
         self.deadline = asyncio.timeout_at(self._ends_at)
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._renew())
+        # Most attempts are over long before: there is no task for them.
+        self._timer = asyncio.get_running_loop().call_later(self._pause(), self._begin)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     # ------------------------------------------------------------------ for the session (``Hold``)
 
@@ -86,11 +90,17 @@ class LeaseKeeper:
 
     # ------------------------------------------------------------------ renewing
 
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._renew())
+
+    def _pause(self) -> float:
+        """Seconds until a third of the time has gone."""
+        return max(self._until - self._clock() - self._seconds * 2 / 3, 0.0)
+
     async def _renew(self) -> None:
         """Renew whenever a third of the time has gone, so that most attempts never need it."""
         while not self._lost:
-            pause = max(self._until - self._clock() - self._seconds * 2 / 3, 0.0)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(self._pause())
             until = self._clock() + self._seconds
             try:
                 self._lost = not await self._database.run(self._queue.renew, self._leases, until)
