@@ -29,16 +29,17 @@ done
 "$program" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null || true
 
 # The environment must work where the package puts it, and hold nothing of the place it was built at.
-find "$root$home/bin" -type f ! -name posthouse -delete
+find "$root$home/bin" -type f ! -name posthouse ! -name posthouse-sendmail -delete
 rm -rf "$root$home/include" "$root$home/share"
-sed -i "s|$root||g" "$root$home/bin/posthouse" "$root$home/pyvenv.cfg"
+sed -i "s|$root||g" "$root$home/bin/posthouse" "$root$home/bin/posthouse-sendmail" "$root$home/pyvenv.cfg"
 find "$root" -name __pycache__ -type d -prune -exec rm -rf {} +
 "$program" -m compileall -q -s "$root" "$root$home/lib" || true
 
-mkdir -p "$root/usr/bin" "$root/etc/posthouse" "$root/lib/systemd/system" "$root/usr/share/doc/posthouse" \
+mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/var/spool/posthouse" "$root/etc/posthouse" "$root/lib/systemd/system" "$root/usr/share/doc/posthouse" \
     "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" \
     "$root/usr/share/fish/vendor_completions.d" "$root/DEBIAN"
 ln -s ../lib/posthouse/bin/posthouse "$root/usr/bin/posthouse"
+ln -s ../lib/posthouse/bin/posthouse-sendmail "$root/usr/sbin/posthouse-sendmail"
 cp packaging/debian/posthouse.toml "$root/etc/posthouse/posthouse.toml"
 cp packaging/systemd/posthouse.service "$root/lib/systemd/system/posthouse.service"
 cp "$work/completion.bash" "$root/usr/share/bash-completion/completions/posthouse"

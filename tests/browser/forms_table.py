@@ -674,6 +674,13 @@ OWN = [
         effect=("/me", "person21"),
     ),
     Form(
+        "/me/scheduled/{id:int}/cancel",
+        at="/me/scheduled/1/cancel",
+        gone=GONE_NUMBER,
+        who=PERSON,
+        note="test_scheduled_page.py",
+    ),
+    Form(
         "/me/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
         {"targets": ""},

@@ -113,6 +113,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/admin/settings/{name}": {"smtp.max_message_size": "1M"},
     "/me/forward": {"targets": "elsewhere@there.example", "active": "on"},
     "/me/forward/clear": {},
+    "/me/scheduled/{id:int}/cancel": {},
     "/me/password": {"current": "correct horse", "new": "another one", "again": "another one"},
     "/me/security/codes": {},
     "/me/security/passkey": {"answer": "{}", "name": "key"},

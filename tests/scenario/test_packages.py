@@ -53,6 +53,10 @@ def test_the_debian_package_serves(package: Path, tmp_path: Path) -> None:
     program = package / "usr/bin/posthouse"
     assert os.readlink(program) == "../lib/posthouse/bin/posthouse"
     assert (home / "bin/posthouse").read_text().splitlines()[0] == "#!/usr/lib/posthouse/bin/python"
+    assert os.readlink(package / "usr/sbin/posthouse-sendmail") == "../lib/posthouse/bin/posthouse-sendmail"
+    assert (home / "bin/posthouse-sendmail").read_text().splitlines()[0] == "#!/usr/lib/posthouse/bin/python"
+    assert not (package / "usr/sbin/sendmail").exists()
+    assert "install -d -m 1733" in (package / "DEBIAN/postinst").read_text()
     assert "/tree" not in (home / "pyvenv.cfg").read_text()
     control = (package / "DEBIAN/control").read_text()
     assert "@" not in control.replace("posthouse@localhost", "")
