@@ -6,6 +6,7 @@ import gzip
 import json
 import smtplib
 import sqlite3
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,7 @@ from email.parser import BytesParser
 
 import pytest
 from dns_server import DnsServer
-from running import RunningServer
-
+from running import PASSWORD, RunningServer
 from test_04_sending import arrived, letter, mailbox, submit
 
 pytestmark = pytest.mark.timeout(300)
@@ -62,6 +62,16 @@ def write(server: RunningServer, sender: str, to: str, subject: str) -> None:
     """A letter from outside."""
     with smtplib.SMTP("127.0.0.1", server.smtp, timeout=30) as client:
         client.sendmail(sender, [to], letter(subject, sender or "mailer-daemon@third.test"))
+
+
+def submit_as(server: RunningServer, login: str, sender: str, to: str) -> None:
+    """A letter of somebody who signs in with another of their addresses."""
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP("127.0.0.1", server.submission, timeout=30) as client:
+        client.starttls(context=trusting)
+        client.login(login, PASSWORD)
+        client.sendmail(sender, [to], letter("not wanted", sender))
 
 
 def subjects(server: RunningServer, user: str) -> list[str]:
@@ -137,6 +147,18 @@ def test_a_notice_follows_the_forward(pair: tuple[RunningServer, RunningServer])
     found = arrived(there, CARL, lambda each: b"nobody-at-all@elsewhere.test" in each)
     assert b"multipart/report" in found
     forward(here, "clear", ANNA)
+
+
+def test_suppression_counts_for_the_account(pair: tuple[RunningServer, RunningServer]) -> None:
+    """Whichever of their addresses somebody writes from."""
+    here, there = pair
+    here.command("alias", "add", "office@posthouse.test", ANNA)
+    here.command("suppression", "add", DORA, "--account", ANNA)
+    for sender in (ANNA, "office@posthouse.test"):
+        with pytest.raises(smtplib.SMTPRecipientsRefused, match="suppression list"):
+            submit_as(here, ANNA, sender, DORA)
+    submit(here, letter("wanted", BERT), BERT, DORA)
+    arrived(there, DORA, lambda each: b"Subject: wanted" in each)
 
 
 def test_a_day_of_tls_becomes_a_report(pair: tuple[RunningServer, RunningServer]) -> None:

@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from posthouse import __version__
-from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
 from posthouse.cli.commands import account_forward as _forward  # noqa: F401 - more commands of `account`
+from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias

@@ -27,9 +27,9 @@ forward_targets = schema.table(
     Column("told_at", schema.real(), nullable=False),
     Index(None, "account_id", "address", unique=True),
 )
-"""``target`` is the address as it was given, ``address`` in lower case. ``stopped``: the server gave it up after failing
-for too long. ``failing_since`` 0: it works, as far as is known. ``trouble``: what was said last. ``told_at``: when the
-owner was told last."""
+"""``target`` is the address as it was given, ``address`` in lower case. ``stopped``: the server gave it up after it
+failed for too long. ``failing_since`` 0: it works, as far as is known. ``trouble``: what was said last. ``told_at``:
+when the owner was told last."""
 
 _F, _T = account_forwards.c, forward_targets.c
 _OF = _T.account_id == bindparam("of_id")

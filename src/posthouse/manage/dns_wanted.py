@@ -216,8 +216,8 @@ def _transport(facts: Facts) -> Iterator[Wanted]:
         name=f"_smtp._tls.{facts.domain}",
         type="TXT",
         value=f"v=TLSRPTv1; rua=mailto:tlsrpt@{facts.domain}",
-        why="Other servers report there when TLS to this one fails. This server reads the reports; the mail itself goes "
-        "to the postmaster, unless you give the address to somebody.",
+        why="Other servers report there when TLS to this one fails. This server reads the reports; the mail itself "
+        "goes to the postmaster, unless you give the address to somebody.",
         need="may",
     )
 

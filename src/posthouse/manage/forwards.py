@@ -34,8 +34,8 @@ class NewForward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OwnForward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where your mail is sent on to: up to ten addresses. ``keep``: a copy stays in your mailbox. ``active`` false keeps
-    the forward for later."""
+    """Where your mail is sent on to: up to ten addresses. ``keep``: a copy stays in your mailbox. ``active`` false
+    keeps the forward for later."""
 
     targets: tuple[str, ...]
     keep: bool = True

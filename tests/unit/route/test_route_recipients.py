@@ -235,7 +235,7 @@ async def test_the_postmaster_is_accepted_whatever_aliases_say(scene: Scene) -> 
 async def test_the_postmaster_may_be_outside(scene: Scene) -> None:
     """Somebody is reached; nobody else need be."""
     await scene.database.run(admin.add_alias, "postmaster@ours.test", "away@ours.test")
-    for text in ("postmaster", "postmaster@ours.test", "abuse@ours.test"):
+    for text in ("postmaster", "postmaster@ours.test", "abuse@ours.test", "tlsrpt@ours.test"):
         assert await scene.rcpt(text) is None
         destination = await scene.router.resolve(parse_address(text))
         assert (destination.kind, destination.target) == ("outside", "someone@elsewhere.test")
@@ -245,6 +245,7 @@ async def test_abuse_reaches_somebody(scene: Scene) -> None:
     """RFC 2142: its own alias or account, else whoever is postmaster; other names of services are nobody."""
     assert (await scene.router.resolve(parse_address("Abuse@ours.test"))).account == scene.alice
     assert (await scene.router.resolve(parse_address("abuse+x@ours.test"))).account == scene.alice
+    assert (await scene.router.resolve(parse_address("TLSRPT@ours.test"))).account == scene.alice
     await scene.database.run(admin.add_alias, "abuse@ours.test", "bob@ours.test")
     refusal = await scene.rcpt("hostmaster@ours.test")
     assert refusal is not None

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from posthouse.client.generated.accounts import Account, Accounts, AccountsCalls, Cleared, Imported
+from posthouse.client.generated.accounts import (
+    Account,
+    Accounts,
+    AccountsCalls,
+    Cleared,
+    Imported,
+    SendAsList,
+)
 from posthouse.client.generated.aliases import Alias, Aliases, AliasesCalls
 from posthouse.client.generated.audit import AuditCalls, AuditLine, AuditLines
 from posthouse.client.generated.backup import (
@@ -116,6 +123,18 @@ from posthouse.client.generated.routes import (
     RouteTested,
     RouteView,
 )
+from posthouse.client.generated.sending import (
+    Braked,
+    BrakedList,
+    Freed,
+    HeldSample,
+    HeldSamples,
+    Limited,
+    LimitException,
+    LimitExceptions,
+    SenderLimits,
+    SendingCalls,
+)
 from posthouse.client.generated.server import (
     Advice,
     Counts,
@@ -125,14 +144,33 @@ from posthouse.client.generated.server import (
     Point,
     ProcessFacts,
     QueueCounts,
+    Recent,
     ServerCalls,
     Status,
     Verified,
 )
 from posthouse.client.generated.sessions import Disconnected, OpenSession, SessionList, SessionsCalls
-from posthouse.client.generated.set_up import Proposal, SetUp, SetUpCalls, SetupState, Tested, Todo, TodoList
+from posthouse.client.generated.set_up import (
+    Outward,
+    OutwardStep,
+    Proposal,
+    SetUp,
+    SetUpCalls,
+    SetupState,
+    Tested,
+    Todo,
+    TodoList,
+)
 from posthouse.client.generated.settings import SettingsCalls, SettingView, SettingViews
-from posthouse.client.generated.shared import Browser, Browsers, Finding, Findings, Progress
+from posthouse.client.generated.shared import (
+    Browser,
+    Browsers,
+    Finding,
+    Findings,
+    Forward,
+    ForwardedTo,
+    Progress,
+)
 from posthouse.client.generated.suppressions import Suppression, SuppressionList, SuppressionsCalls
 from posthouse.client.generated.tls_to_other_servers import (
     TlsDemand,
@@ -177,6 +215,8 @@ __all__ = [
     "BackupsReady",
     "Ban",
     "BanList",
+    "Braked",
+    "BrakedList",
     "Browser",
     "Browsers",
     "Calls",
@@ -209,14 +249,22 @@ __all__ = [
     "Findings",
     "FormField",
     "FormRecord",
+    "Forward",
+    "ForwardedTo",
+    "Freed",
     "Header",
     "HeldAccount",
+    "HeldSample",
+    "HeldSamples",
     "History",
     "Imported",
     "KeyView",
     "Keys",
     "Later",
     "LaterList",
+    "LimitException",
+    "LimitExceptions",
+    "Limited",
     "ListenerView",
     "Listeners",
     "ListenersChanged",
@@ -230,6 +278,8 @@ __all__ = [
     "MessageView",
     "Metrics",
     "OpenSession",
+    "Outward",
+    "OutwardStep",
     "Owed",
     "PartView",
     "PasskeyOptions",
@@ -247,6 +297,7 @@ __all__ = [
     "QueueCounts",
     "ReasonLine",
     "ReasonList",
+    "Recent",
     "RecordView",
     "RecoveryCodes",
     "Restored",
@@ -260,6 +311,8 @@ __all__ = [
     "RouteTested",
     "RouteView",
     "Routes",
+    "SendAsList",
+    "SenderLimits",
     "SenderLine",
     "SenderList",
     "Sent",
@@ -328,6 +381,7 @@ class Calls(
     ProbationCalls,
     QueueCalls,
     RoutesCalls,
+    SendingCalls,
     ServerCalls,
     SessionsCalls,
     SetUpCalls,

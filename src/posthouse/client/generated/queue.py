@@ -89,10 +89,12 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paused(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the destination is paused now."""
+    """Whether the destination is paused now. `routes` by which mail for a paused domain may leave all the
+    same: each is a destination of its own."""
 
     destination: str
     paused: bool
+    routes: list[int] = []
 
 
 class PausedDestination(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,13 +20,16 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened since the start: messages taken and refused, copies put into mailboxes, deliveries put
-    off, connections, sign-ins that were good and that were refused."""
+    """What happened since the start: messages taken and refused, copies put into mailboxes, recipients whose
+    message other servers took, deliveries put off and given up, connections, sign-ins that were good and
+    that were refused."""
 
     accepted: int = 0
     refused: int = 0
     delivered: int = 0
+    sent: int = 0
     deferred: int = 0
+    failed: int = 0
     connections: int = 0
     signed_in: int = 0
     signin_failures: int = 0
@@ -39,6 +42,9 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         "messages.accepted",
         "messages.refused",
         "messages.delivered",
+        "messages.sent",
+        "messages.deferred",
+        "messages.failed",
         "signin.failures",
         "connections",
         "sessions.smtp",
@@ -92,7 +98,8 @@ class ProcessFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What waits; `held` recipients wait for an administrator, `due` ones (counted up to 10001) should be
-    tried now. `paused` destinations; `all_paused`: nothing is delivered at all."""
+    tried now. `paused` destinations, and those that are `down` (could not be reached, counted up to 1000);
+    `all_paused`: nothing is delivered at all."""
 
     messages: int
     recipients: int
@@ -100,13 +107,25 @@ class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
     due: int = 0
     paused: int = 0
     all_paused: bool = False
+    down: int = 0
+
+
+class Recent(msgspec.Struct, frozen=True, kw_only=True):
+    """Recipients in the last `hours`, from the measurements of every minute: whose message other servers
+    took, whose was put off (each time it is tried), and whose failed."""
+
+    hours: int
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """`uptime` in seconds, sizes in bytes. `running` False: asked of a stopped server's data folder, and
     then there are no listeners and sessions. `certificates`: host name to SHA-256 fingerprint;
     `certificate_ends`: to seconds since 1970. `counts` is since the start, `oldest` the age of the oldest
-    message in the queue in seconds. `warnings`: what the administrator should see to."""
+    message in the queue in seconds. `recent`: mail to other servers in the last hours. `warnings`: what the
+    administrator should see to."""
 
     version: str
     running: bool
@@ -129,6 +148,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     processes: list[ProcessFacts] = []
     oldest: float = 0.0
     warnings: list[Advice] = []
+    recent: Recent = msgspec.field(default_factory=lambda: Recent())
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +179,9 @@ class ServerCalls(Topic):
             "messages.accepted",
             "messages.refused",
             "messages.delivered",
+            "messages.sent",
+            "messages.deferred",
+            "messages.failed",
             "signin.failures",
             "connections",
             "sessions.smtp",

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from posthouse.client.generated.shared import Finding, Findings
 from posthouse.client.link import Stream
 from posthouse.client.topic import Topic, given
+
+
+class Outward(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the message. `state`: `none` (nothing was sent), `waiting`, `sent`, `deferred` (tried,
+    and tried again at `next_at`, in seconds since 1970), `paused`, `failed`. `host` was asked, and the way
+    there secured by `tls` ("" for clear text, or where nobody knows). `words`: what the other server said,
+    word for word. `cause`, `what` and `mend` say why it did not leave, and what helps. `queue`: its id
+    there."""
+
+    state: str
+    address: str = ""
+    trace: str = ""
+    queue: int = 0
+    sent_at: float = 0.0
+    next_at: float = 0.0
+    steps: list[OutwardStep] = []
+    host: str = ""
+    tls: str = ""
+    words: str = ""
+    cause: str = ""
+    what: str = ""
+    mend: str = ""
+
+
+class OutwardStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step on the way out: `queued`, `host` (the other server was found and answers), `tls`, `accepted`."""
+
+    name: str
+    state: Literal["done", "now", "failed", "open"]
+    text: str
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +182,17 @@ class SetUpCalls(Topic):
             SetupState,
             body=given({"hostname": hostname}, ("addresses", addresses, "")),
             key=idempotency_key,
+        )
+
+    def setup_outward_state(self) -> Outward:
+        """Tell what became of the test message that was sent last. Right: view."""
+        return self._link.ask("GET", "/setup/outward", Outward)
+
+    def setup_outward(self, *, address: str, idempotency_key: str = "") -> Outward:
+        """Send a test message to an address outside, and tell how far it came; ask for its state to follow
+        it. Right: send."""
+        return self._link.ask(
+            "POST", "/setup/outward", Outward, body=given({"address": address}), key=idempotency_key
         )
 
     def setup_test_message(self, *, address: str = "", idempotency_key: str = "") -> Tested:

@@ -50,6 +50,29 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
 
 
+class Forward(msgspec.Struct, frozen=True, kw_only=True):
+    """The forward of an account; without `targets` there is none. `keep`: a copy stays in the mailbox.
+    `active` false: it is set up, but nothing is sent on. `allowed` is the setting forwarding.allowed: where
+    people may forward their mail to."""
+
+    address: str
+    targets: list[ForwardedTo] = []
+    keep: bool = True
+    active: bool = False
+    allowed: str = ""
+
+
+class ForwardedTo(msgspec.Struct, frozen=True, kw_only=True):
+    """One address. `state`: `fine` as far as is known, `failing` since `failing_since` (seconds since 1970,
+    0: it works), or `stopped`: it failed for so long that nothing is sent there any more. `trouble` is what
+    was said last."""
+
+    address: str
+    state: Literal["fine", "failing", "stopped"] = "fine"
+    failing_since: float = 0.0
+    trouble: str = ""
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
     """How far a long use has come; `total` 0 means unknown."""
 
