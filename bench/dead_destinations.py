@@ -46,16 +46,20 @@ def smtp(flow: Flow, pause: float = 0.0, mail: bytes = b"250 2.1.0 fine") -> Tal
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(pause)
         writer.write(b"220 sink.example\r\n")
-        token = ""
+        token, refuses = "", not mail.startswith(b"2")
         while line := await reader.readline():
             verb = line[:4].upper()
             if pause:
                 await asyncio.sleep(pause)
-            if verb == b"DATA":
+            if refuses and verb in (b"RCPT", b"DATA"):
+                writer.write(b"503 5.5.1 not without MAIL\r\n")
+            elif verb == b"DATA":
                 writer.write(b"354 go on\r\n")
                 while (line := await reader.readline()) not in (b".\r\n", b""):
                     if line.startswith(b"Subject: "):
                         token = line[9:].strip().decode()
+                if not line:
+                    return
                 flow.twice += token in flow.arrived
                 flow.arrived.setdefault(token, time.monotonic())
                 writer.write(b"250 2.0.0 taken\r\n")

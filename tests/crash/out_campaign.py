@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -149,7 +150,8 @@ class OutCampaign:
         try:
             self.server.start()
         except RuntimeError:
-            if step == "random" or not self._dead():
+            process = self.server.process
+            if step == "random" or process is None or process.poll() != -signal.SIGKILL:
                 raise
             # What waited was enough to bring it to the step before all of its ports answered.
             self.server.kill()

@@ -13,8 +13,9 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 DOMAINS = ("good.test", "slow.test", "moody.test", "full.test", "home.test")
 HOME = "home.test"
@@ -47,6 +48,7 @@ class Remotes:
         self.ports: dict[str, int] = {}
         self._rng = random.Random(seed)
         self._domains = domains
+        self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -73,17 +75,23 @@ class Remotes:
         self._loop.run_until_complete(self._listen())
         self._ready.set()
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        for server in self._servers:
+            server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
     async def _listen(self) -> None:
         for domain in self._domains:
             server = await asyncio.start_server(self._serve(domain), "127.0.0.1", 0, limit=1 << 20)
+            self._servers.append(server)
             self.ports[domain] = server.sockets[0].getsockname()[1]
 
-    def _serve(self, domain: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
+    def _serve(
+        self, domain: str
+    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.seen.open += 1
             try:
