@@ -6,7 +6,7 @@ A slot is a stretch of ten minutes: seconds since 1970, divided by 600.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, delete, insert, or_, select, update
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts, domains
@@ -18,7 +18,7 @@ sending_counts = schema.table(
     Column("slot", schema.big(), nullable=False),
     Column("messages", schema.big(), nullable=False),
     Column("recipients", schema.big(), nullable=False),
-    Index(None, "scope", "slot", unique=True),
+    UniqueConstraint("scope", "slot"),
     Index(None, "slot"),
 )
 """What was sent in each slot of the last days."""
@@ -29,7 +29,7 @@ sending_days = schema.table(
     Column("scope", schema.ascii_text(64), nullable=False),
     Column("day", schema.big(), nullable=False),
     Column("busiest", schema.big(), nullable=False),
-    Index(None, "scope", "day", unique=True),
+    UniqueConstraint("scope", "day"),
     Index(None, "day"),
 )
 """Recipients of the busiest hour of each day on which an account sent; ``day`` is days since 1970, UTC."""
@@ -44,7 +44,7 @@ sending_limits = schema.table(
     Column("recipients_day", schema.big(), nullable=True),
     Column("burst_hour", schema.big(), nullable=True),
     Column("burst_minutes", schema.big(), nullable=True),
-    Index(None, "scope", unique=True),
+    UniqueConstraint("scope"),
 )
 """Exceptions of accounts and domains. NULL: as the settings say; 0: no limit."""
 
@@ -60,7 +60,7 @@ sending_brakes = schema.table(
     Column("usual", schema.big(), nullable=False),
     Column("told", schema.small(), nullable=False),
     Column("mark", schema.ascii_text(40), nullable=False),
-    Index(None, "account_id", unique=True),
+    UniqueConstraint("account_id"),
     Index(None, "state", "account_id"),
 )
 """``state``: ``braked`` (its mail is taken and held), ``blocked`` (its mail is refused) or ``released`` (at ``at``;
@@ -74,7 +74,7 @@ sender_rights = schema.table(
     Column("account_id", schema.big(), nullable=False),
     Column("pattern", schema.key_text(400), nullable=False),
     Column("at", schema.real(), nullable=False),
-    Index(None, "account_id", "pattern", unique=True),
+    UniqueConstraint("account_id", "pattern"),
 )
 """Addresses that an account may use besides those that lead to it: an address in lower case, ``@domain`` or ``*``."""
 
