@@ -470,7 +470,7 @@ def _keys() -> list[Form]:
             at=f"{at}/taken-over/activate",
             effect=(at, "taken-over"),
         ),
-        Form(f"{here}/rotate", at=f"{at}/rotate", effect=(at, "")),
+        Form(f"{here}/rotate", at=f"{at}/rotate", note="test_sending_pages.py"),
         Form(
             f"{here}/{{selector}}/retire",
             at=f"{at}/taken-over/retire",
@@ -574,10 +574,10 @@ def _sending() -> list[Form]:
             effect=(account("person24"), "office@partner.invalid"),
         ),
         Form(
-            "/admin/accounts/{address:path}/send-as/remove",
+            "/admin/accounts/{address:path}/send-as-remove",
             {"pattern": "@partner.invalid"},
             {"pattern": ""},
-            at=account("person25", "/send-as/remove"),
+            at=account("person25", "/send-as-remove"),
             gone=GONE_NAME,
             before=((account("person25", "/send-as"), {"pattern": "@partner.invalid"}),),
             not_there=(account("person25"), 'value="@partner.invalid"'),

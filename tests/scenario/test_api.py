@@ -85,9 +85,6 @@ def test_a_user_sends_and_reads(server: RunningServer, token: str) -> None:
         assert again.json() == sent.json()
         assert [one["accepted"] for one in sent.json()["recipients"]] == [True, False]
         assert api.post("/messages", json={**message, "from": "root@posthouse.test"}).status_code == 403
-        away = api.post("/messages", json={**message, "to": ["someone@elsewhere.example"]})
-        assert away.status_code == 422
-        assert "not possible yet" in away.json()["detail"]
         assert api.get("/accounts").status_code == 403
     with client(server, token) as api:
         raw = api.get(f"/messages/{ANNA}%2FINBOX%2F1/raw")
@@ -96,6 +93,13 @@ def test_a_user_sends_and_reads(server: RunningServer, token: str) -> None:
         assert api.get(f"/messages/{ANNA}%2FINBOX%2F2").status_code == 404  # the second request sent nothing
         told = api.get(f"/messages/{sent.json()['trace']}/trace").json()["traces"]
         assert told[0]["steps"]
+    with client(server, own) as api:
+        away = api.post("/messages", json={**message, "to": ["someone@elsewhere.invalid"]})
+        assert away.status_code == 201, away.text
+        assert [one["accepted"] for one in away.json()["recipients"]] == [True]
+    with client(server, token) as api:
+        told = api.get(f"/messages/{away.json()['trace']}/trace").json()["traces"]
+        assert any("for mx:elsewhere.invalid" in step["text"] for step in told[0]["steps"]), told
 
 
 def test_curl_watches_and_waits(server: RunningServer, token: str) -> None:

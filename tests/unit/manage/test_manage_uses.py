@@ -337,7 +337,15 @@ async def test_the_queue(do: Do, context: Context) -> None:
     assert (await do("queue.show", id=ids[3]))["recipients"][0]["due_at"] < 5e9
     assert (await declined(do("queue.show", id=10**9))).kind == "missing"
     assert (await declined(do("queue.retry", ids=[10**9]))).kind == "missing"
-    counts = {"messages": 450, "recipients": 450, "held": 0, "due": 1, "paused": 0, "all_paused": False}
+    counts = {
+        "messages": 450,
+        "recipients": 450,
+        "held": 0,
+        "due": 1,
+        "paused": 0,
+        "all_paused": False,
+        "down": 0,
+    }
     assert (await do("status"))["queue"] == counts
 
 
