@@ -28,6 +28,7 @@ SAMPLES = {
     "/admin/certificates/{name}/remove": ["self-made"],
     "/admin/routes/{id:int}": ["1"],
     "/admin/routes/{id:int}/remove": ["1"],
+    "/admin/sending/{address:path}": [USER],
     "/admin/webhooks/{id:int}": ["1"],
     "/admin/webhooks/{id:int}/remove": ["1"],
     "/sign-in/link/{link}": ["a-link-that-nobody-made"],

@@ -149,7 +149,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/admin/suppressions": {"address": "bert@there.test"},
     "/admin/suppressions/remove": {"address": "bert@there.test"},
     "/admin/accounts/{address:path}/send-as": {"pattern": "info@own.example"},
-    "/admin/accounts/{address:path}/send-as/remove": {"pattern": "info@own.example"},
+    "/admin/accounts/{address:path}/send-as-remove": {"pattern": "info@own.example"},
     "/admin/sending/limits": {"of": "own.example", "messages_hour": "10"},
     "/admin/sending/limits/remove": {"of": "own.example"},
     "/admin/sending/{address:path}/block": {"reason": "left"},

@@ -7,7 +7,10 @@ treat them as local. That is decided on the parsed address alone: whatever a loc
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.directory import sending
 from posthouse.directory.contract import Account
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin
@@ -24,8 +27,12 @@ from posthouse.store.contract import Appender
 _log = logger("route")
 
 
+Rights = Callable[[int], Awaitable[tuple[str, ...]]]
+"""The patterns of addresses that an account may send as besides its own. Raises DatabaseUnavailable."""
+
+
 class ReceptionDesk:
-    """Decides on recipients, one at a time."""
+    """Decides on recipients, one at a time. Without ``rights`` everybody sends as themselves only."""
 
     def __init__(
         self,
@@ -34,8 +41,10 @@ class ReceptionDesk:
         appender: Appender,
         ways: RouteWays,
         settings: CurrentSettings,
+        rights: Rights | None = None,
     ) -> None:
         self._router = router
+        self._rights = rights
         self._database = database
         self._appender = appender
         self._ways = ways
@@ -64,13 +73,17 @@ class ReceptionDesk:
         raise _refusal(address, destination)
 
     async def may_send_as(self, account_id: int, address: Address) -> bool:
-        """Whether an account may use this address as its sender: everything that leads to its mailbox."""
+        """Whether an account may use this address as its sender: everything that leads to its mailbox, and what it
+        was given the right to use."""
         try:
             destination = await self._router.resolve(address)
+            account = destination.account
+            if destination.kind == "local" and account is not None and account.id == account_id:
+                return True
+            patterns = await self._rights(account_id) if self._rights is not None else ()
         except DatabaseUnavailable as problem:
             raise our_fault(str(problem)) from problem
-        account = destination.account
-        return destination.kind == "local" and account is not None and account.id == account_id
+        return sending.covers(patterns, address)
 
     def release(self, origin: Origin) -> None:
         """The transaction ended: its promised space is free again."""

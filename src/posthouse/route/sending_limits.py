@@ -29,11 +29,13 @@ from posthouse.queue.contract import HOLD_BURST
 from posthouse.route.sending_allowed import Allowed, of_account, of_domain, of_stranger
 from posthouse.route.tally import Tally, Use
 from posthouse.settings import sending_limits as settings_limits
-from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.contract import CurrentSettings, Settings
 
 _log = logger("route.limits")
 
 FLUSH_SECONDS = 1.0
+MOST_KNOWN = 20_000
+"""Accounts remembered."""
 
 _BLOCKED = Refusal(
     550, "5.7.1", "Sending from this account is blocked; ask your administrator", cause="blocked"
@@ -65,6 +67,7 @@ class SendingDesk:
         self._clock = clock
         self._cache = VersionedCache(database, feed)
         self._tally = Tally(database, clock)
+        self._known: dict[int, tuple[Sender, Settings, list[_Party]]] = {}
 
     def close(self) -> None:
         """Stop listening to the feed."""
@@ -132,14 +135,24 @@ class SendingDesk:
             who = await self._cache.get(key, sending.find_sender, origin.account_id)
             if who is None:
                 raise Refusal(550, "5.7.1", "This account is no more")
-            parties = [_Party(sending.of_account(who.account_id), who.address, of_account(settings, who.own))]
-            domain = of_domain(settings, who.of_domain)
-            if domain.any:
-                parties.append(_Party(sending.of_domain(who.domain_id), who.domain, domain))
-            return who, parties
+            return who, self._parties_of(who, settings)
         allowed = of_stranger(settings)
         name = network_of(origin.address) if allowed.any and origin.account_id is None else ""
         return None, [_Party(f"o{name}", name, allowed)] if name else []
+
+    def _parties_of(self, who: Sender, settings: Settings) -> list[_Party]:
+        """The account, and its domain where that has limits; worked out again when anything of it changed."""
+        known = self._known.get(who.account_id)
+        if known is not None and known[0] is who and known[1] is settings:
+            return known[2]
+        parties = [_Party(sending.of_account(who.account_id), who.address, of_account(settings, who.own))]
+        domain = of_domain(settings, who.of_domain)
+        if domain.any:
+            parties.append(_Party(sending.of_domain(who.domain_id), who.domain, domain))
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[who.account_id] = (who, settings, parties)
+        return parties
 
     async def _usual(self, who: Sender) -> int:
         day = int(self._clock() // 86400)

@@ -49,6 +49,9 @@ class Use:
     def since(self, slot: int, after: int) -> tuple[int, int]:
         """Recipients of the last hour and of the last minutes (this slot and the one before), in slots later than
         ``after``."""
+        if after <= slot - HOUR_SLOTS:
+            sums = self.sums(slot)
+            return sums.recipients_hour, sums.recipients_minutes
         hour = [(at, count[1]) for at, count in self._slots.items() if at > max(after, slot - HOUR_SLOTS)]
         return sum(count for _, count in hour), sum(count for at, count in hour if at > slot - 2)
 

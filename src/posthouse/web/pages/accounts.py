@@ -85,7 +85,14 @@ async def show(visit: Visit) -> Response:
     account = await visit.perform("account.show", {"address": visit.part("address")})
     browsers = await visit.perform("identity.sessions", {"address": account.address})
     forward = await visit.perform("account.forward", {"address": account.address})
-    return visit.render("accounts/show.html", account=account, browsers=browsers.sessions, forward=forward)
+    send_as = await visit.perform("account.send_as", {"address": account.address})
+    return visit.render(
+        "accounts/show.html",
+        account=account,
+        browsers=browsers.sessions,
+        forward=forward,
+        send_as=send_as.patterns,
+    )
 
 
 @page("POST", "/admin/accounts/{address:path}/quota", open_to="domain")

@@ -166,10 +166,8 @@ def upgrade() -> None:
         sa.Column("pattern", schema.key_text(400), nullable=False),
         sa.Column("at", schema.real(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sender_rights")),
+        sa.UniqueConstraint("account_id", "pattern", name=op.f("uq_sender_rights_account_id_pattern")),
         **schema.OPTIONS,
-    )
-    op.create_index(
-        "ix_sender_rights_account_id_pattern", "sender_rights", ["account_id", "pattern"], unique=True
     )
     op.create_table(
         "sending_brakes",
@@ -184,9 +182,9 @@ def upgrade() -> None:
         sa.Column("told", schema.small(), nullable=False),
         sa.Column("mark", schema.ascii_text(40), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_brakes")),
+        sa.UniqueConstraint("account_id", name=op.f("uq_sending_brakes_account_id")),
         **schema.OPTIONS,
     )
-    op.create_index("ix_sending_brakes_account_id", "sending_brakes", ["account_id"], unique=True)
     op.create_index(
         "ix_sending_brakes_state_account_id", "sending_brakes", ["state", "account_id"], unique=False
     )
@@ -198,9 +196,9 @@ def upgrade() -> None:
         sa.Column("messages", schema.big(), nullable=False),
         sa.Column("recipients", schema.big(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_counts")),
+        sa.UniqueConstraint("scope", "slot", name=op.f("uq_sending_counts_scope_slot")),
         **schema.OPTIONS,
     )
-    op.create_index("ix_sending_counts_scope_slot", "sending_counts", ["scope", "slot"], unique=True)
     op.create_index("ix_sending_counts_slot", "sending_counts", ["slot"], unique=False)
     op.create_table(
         "sending_days",
@@ -209,10 +207,10 @@ def upgrade() -> None:
         sa.Column("day", schema.big(), nullable=False),
         sa.Column("busiest", schema.big(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_days")),
+        sa.UniqueConstraint("scope", "day", name=op.f("uq_sending_days_scope_day")),
         **schema.OPTIONS,
     )
     op.create_index("ix_sending_days_day", "sending_days", ["day"], unique=False)
-    op.create_index("ix_sending_days_scope_day", "sending_days", ["scope", "day"], unique=True)
     op.create_table(
         "sending_limits",
         sa.Column("id", schema.ident(), nullable=False),
@@ -224,9 +222,9 @@ def upgrade() -> None:
         sa.Column("burst_hour", schema.big(), nullable=True),
         sa.Column("burst_minutes", schema.big(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_limits")),
+        sa.UniqueConstraint("scope", name=op.f("uq_sending_limits_scope")),
         **schema.OPTIONS,
     )
-    op.create_index("ix_sending_limits_scope", "sending_limits", ["scope"], unique=True)
     op.create_table(
         "sts_policies",
         sa.Column("domain", schema.key_text(255), autoincrement=False, nullable=False),
