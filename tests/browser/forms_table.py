@@ -470,7 +470,7 @@ def _keys() -> list[Form]:
             at=f"{at}/taken-over/activate",
             effect=(at, "taken-over"),
         ),
-        Form(f"{here}/rotate", at=f"{at}/rotate", note="test_sending_pages.py"),
+        Form(f"{here}/rotate", at=f"{at}/rotate", note="test_outgoing_pages.py"),
         Form(
             f"{here}/{{selector}}/retire",
             at=f"{at}/taken-over/retire",
