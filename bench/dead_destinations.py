@@ -169,8 +169,11 @@ class Sender(Posthouse):
             subprocess.run([sys.executable, "-m", "posthouse", *words], check=True, capture_output=True)
 
 
-async def feed(port: int, domains: list[str], flow: Flow, rate: float, seconds: float) -> None:
-    """One message after the other to each domain in turn, ``rate`` a second in all, over four sessions."""
+async def feed(
+    port: int, domains: list[str], flow: Flow, rate: float, seconds: float, most: int = sys.maxsize
+) -> None:
+    """One message after the other to each domain in turn, ``rate`` a second in all, over four sessions; for so many
+    seconds or so many messages."""
     begun, number = time.monotonic(), 0
 
     async def session() -> None:
@@ -185,9 +188,9 @@ async def feed(port: int, domains: list[str], flow: Flow, rate: float, seconds: 
         await reply()
         writer.write(b"EHLO bench.example\r\n")
         await reply()
-        while time.monotonic() - begun < seconds:
+        while number < most and time.monotonic() - begun < seconds:
             mine, number = number, number + 1
-            await asyncio.sleep(begun + mine / rate - time.monotonic())
+            await asyncio.sleep(max(begun + mine / rate - time.monotonic(), 0.0))
             domain = domains[mine % len(domains)]
             token = f"{domain}.{mine}"
             writer.write(f"MAIL FROM:<a@far.example>\r\nRCPT TO:<b@{domain}>\r\nDATA\r\n".encode())
