@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -71,6 +72,23 @@ async def test_a_command_that_writes_without_end_is_bounded() -> None:
 async def test_a_command_that_hangs_is_ended() -> None:
     [result] = await answers("import time; time.sleep(600)", settings=Settings({"sending.pipe_time": 0.5}))
     assert (result.state, result.said.status) == ("deferred", "4.4.7")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no process groups")
+async def test_what_a_command_started_is_ended_with_it() -> None:
+    """It has the output open, and would keep the attempt waiting as long as it likes."""
+    program = (
+        "import subprocess, sys, time; sys.stdin.read(); subprocess.Popen(['sleep', '600']); time.sleep(600)"
+    )
+    async with asyncio.timeout(60):
+        [result] = await answers(program, settings=Settings({"sending.pipe_time": 2.0}))
+    assert (result.state, result.said.status) == ("deferred", "4.4.7")
+
+
+async def test_what_a_command_writes_is_made_harmless() -> None:
+    """It goes into traces, notices and tables, some of which take no NUL."""
+    [result] = await answers("import sys; sys.stdout.write('a\\0b\\x1b[31mc\\u202ed'); sys.exit(75)")
+    assert result.said.text.endswith("a b [31mc d")
 
 
 @pytest.mark.parametrize("command", [(), ("/no/such/program",), ("\0",)])

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 
 from posthouse.deliver.remote.contract import Parcel
 from posthouse.deliver.results import Result, Said, State
 from posthouse.route.contract import Way
 from posthouse.settings.contract import Settings
 from posthouse.settings.sending import PIPE_TIME
+from posthouse.wire.smtp.client_reply import clean_text
 
 MAX_OUTPUT = 4096
 """Bytes of the command's output that are read."""
@@ -65,6 +67,7 @@ async def _run(way: Way, parcel: Parcel, recipient: str, seconds: float) -> tupl
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=environment,
+            start_new_session=os.name == "posix",  # so that what it starts can be ended with it
         )
     except (OSError, ValueError) as problem:
         return "deferred", Said(0, "4.3.5", f"The command {name} cannot be run: {problem}")
@@ -76,15 +79,23 @@ async def _run(way: Way, parcel: Parcel, recipient: str, seconds: float) -> tupl
         return "deferred", Said(0, "4.4.7", f"The command {name} was not done within {seconds:g} seconds")
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             await process.wait()
-    words = " ".join(output.decode("utf-8", "replace").split())
+    words = " ".join(clean_text(output.decode("utf-8", "replace")).split())
     if code == 0:
         return "relayed", Said(250, "2.0.0", words or f"The command {name} took it", stage="pipe")
     reply, status = _STATUS.get(code, (0, "4.3.0"))
     text = f"The command {name} ended with status {code}" + (f": {words}" if words else "")
     return "failed" if reply else "deferred", Said(reply, status, text, stage="pipe")
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End it, and what it started: whoever still has its output open would keep us waiting."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 async def _feed(process: asyncio.subprocess.Process, parcel: Parcel) -> None:

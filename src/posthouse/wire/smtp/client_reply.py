@@ -18,7 +18,7 @@ LARGEST_REPLY = 32768
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\n]*?))?[ \t]*\r?\n")
 _STATUS = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: +|\Z)")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 class NotSmtp(Exception):
@@ -117,7 +117,8 @@ def _complaint(line: bytes) -> str:
 
 
 def clean_text(text: str) -> str:
-    """A remote's words with control characters (NUL, escape sequences) as blanks."""
+    """A remote's words with control characters (NUL, escape sequences, those that turn the direction of what stands
+    around them) as blanks."""
     return text if text.isprintable() else _UNPRINTABLE.sub(" ", text)
 
 
