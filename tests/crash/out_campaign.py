@@ -52,6 +52,8 @@ SETTINGS = {
     "store.removal_interval": "1",
 }
 CHECK_EVERY = 10
+START = 120.0
+"""Seconds a start may take on a machine that does much else."""
 LIFE = 8.0
 """Seconds of load after which a step counts as not reached."""
 
@@ -148,7 +150,7 @@ class OutCampaign:
     def _kill_once(self, step: str, count: int) -> bool:
         self.server.environment = {} if step == "random" else {"POSTHOUSE_CRASH_AT": f"{step}:{count}"}
         try:
-            self.server.start()
+            self.server.start(START)
         except RuntimeError:
             process = self.server.process
             if step == "random" or process is None or process.poll() != -signal.SIGKILL:
@@ -237,7 +239,7 @@ class OutCampaign:
         """A clean start; all that is owed leaves; nothing is damaged."""
         self.server.environment = {}
         if self.server.process is None:
-            self.server.start()
+            self.server.start(START)
         limit = time.monotonic() + seconds
         while owed := self.owed():
             if time.monotonic() > limit:
