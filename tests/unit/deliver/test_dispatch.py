@@ -529,6 +529,22 @@ async def test_a_mistake_in_delivery_costs_one_attempt(scene: Scene) -> None:
     await scene.gone(queue_id)
 
 
+async def test_what_was_deferred_is_tried_when_it_is_due(scene: Scene) -> None:
+    """At its time, though nobody tells: not when the lease would have ended, not at the next look."""
+    scene.settings.now = Settings({"queue.retry_schedule": "1"})
+    scene.remote.wrong = RuntimeError("a slip")
+    queue_id = await scene.put("a@one.test")
+    scene.start()
+    await scene.until(lambda: len(scene.remote.groups) == 1)
+    async with asyncio.timeout(10):
+        while (await scene.rows(queue_id))[0].attempts != 1:
+            await asyncio.sleep(0.01)
+    scene.remote.wrong = None
+    scene.clock.now += 2
+    await scene.until(lambda: len(scene.remote.groups) == 2)
+    await scene.gone(queue_id)
+
+
 async def test_a_database_that_goes_away_during_delivery_leaves_the_row_leased(scene: Scene) -> None:
     """When the lease has run out it is tried again."""
     scene.remote.wrong = DatabaseUnavailable("gone")
