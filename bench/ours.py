@@ -127,7 +127,12 @@ class Posthouse:
             env=environment,
         )
         for port in (self.smtp, self.imap, self.imaps, self.pop3):
-            wait_for(port, process=self._process)
+            try:
+                wait_for(port, process=self._process)
+            except RuntimeError as error:
+                raise RuntimeError(
+                    f"{error}:\n{(self.folder / 'posthouse.log').read_text()[-2000:]}"
+                ) from None
         self.start_seconds = time.perf_counter() - begun
 
     def stop(self) -> None:

@@ -38,7 +38,7 @@ def wait_for(port: int, seconds: float = 90.0, process: subprocess.Popen[bytes] 
             return
         except OSError:
             if process is not None and process.poll() is not None:
-                raise RuntimeError(f"it ended with status {process.returncode}; its log says why") from None
+                raise RuntimeError(f"the server ended with status {process.returncode}") from None
             if time.monotonic() > stop:
                 raise TimeoutError(f"nothing answered on port {port} within {seconds:g} s") from None
             time.sleep(0.005)

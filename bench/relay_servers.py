@@ -47,7 +47,8 @@ smtpd_milters = {milter}
 
 OPENDKIM_CONF = """\
 Mode s
-Socket inet:{port}@127.0.0.1
+Socket local:{folder}/milter
+UMask 000
 Domain bench.test
 Selector bench
 KeyFile {folder}/dkim.pem
@@ -105,7 +106,6 @@ class RelayingPostfix:
         self.folder, self.sink = folder, sink
         self.smtp = free_port()
         self._key = key
-        self._milter = free_port()
         self._signer: subprocess.Popen[bytes] | None = None
         self._postfix: subprocess.Popen[bytes] | None = None
 
@@ -117,10 +117,12 @@ class RelayingPostfix:
         if self._key is not None:
             shutil.copy(self._key, self.folder / "dkim.pem")
             conf = self.folder / "opendkim.conf"
-            conf.write_text(OPENDKIM_CONF.format(folder=self.folder, port=self._milter))
+            conf.write_text(OPENDKIM_CONF.format(folder=self.folder))
             self._signer = subprocess.Popen(["opendkim", "-f", "-x", str(conf)])
-            wait_for(self._milter)
-            milter = f"inet:127.0.0.1:{self._milter}"
+            socket = self.folder / "milter"
+            while not socket.exists() and self._signer.poll() is None:
+                time.sleep(0.01)
+            milter = f"unix:{socket}"
         etc = self.folder / "postfix"
         for made in (etc, self.folder / "queue", self.folder / "postfix-data"):
             made.mkdir(exist_ok=True)
@@ -176,6 +178,10 @@ class RelayingPosthouse(Posthouse):
         super().start()
         self._command("setting", "set", "smtp.relay_networks", "127.0.0.0/8")
         self._command("route", "smart-host", f"127.0.0.1:{self.sink.port}", "--security", "none")
+        for limit in ("account_messages_hour", "account_recipients_hour", "account_messages_day"):
+            self._command("setting", "set", f"sending_limits.{limit}", "0")
+        for limit in ("account_recipients_day", "burst_hour", "burst_minutes"):
+            self._command("setting", "set", f"sending_limits.{limit}", "0")
         self.accounts(["sender"])
         if self._key is not None:
             self._command("dkim", "import", "bench.test", "bench", str(self._key), "--now")
