@@ -26,7 +26,7 @@ class Recent(msgspec.Struct, frozen=True):
     """Recipients in the last ``hours``, from the measurements of every minute: whose message other servers took, whose
     was put off (each time it is tried), and whose failed."""
 
-    hours: int
+    hours: int = LATELY // 3600
     sent: int = 0
     deferred: int = 0
     failed: int = 0
@@ -100,7 +100,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     processes: list[ProcessFacts] = []
     oldest: float = 0.0
     warnings: list[Advice] = []
-    recent: Recent = Recent(LATELY // 3600)
+    recent: Recent = Recent()
 
 
 @use("status", right="view")

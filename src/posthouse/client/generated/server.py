@@ -114,7 +114,7 @@ class Recent(msgspec.Struct, frozen=True, kw_only=True):
     """Recipients in the last `hours`, from the measurements of every minute: whose message other servers
     took, whose was put off (each time it is tried), and whose failed."""
 
-    hours: int
+    hours: int = 6
     sent: int = 0
     deferred: int = 0
     failed: int = 0
