@@ -191,7 +191,7 @@ class Dispatcher:
         more, place.more = place.more, False
         if found.paused:
             self._lookout.met_pause()
-        elif found.down_until > now:
+        elif found.down_until:  # that time may be over by now
             place.failures, place.rest_until = found.failures, found.down_until
             self._places.schedule(place, found.down_until)
             return
