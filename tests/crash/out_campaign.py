@@ -106,7 +106,7 @@ class OutCampaign:
     def prepare(self) -> None:
         """Settings and routes."""
         self.remotes.start()
-        self.server.start()
+        self.server.start(START)
         for domain, port in self.remotes.ports.items():
             self.server.command("route", "add", domain, "--target", f"127.0.0.1:{port}", "--local-recipients")
         for name, value in SETTINGS.items():
