@@ -4,7 +4,8 @@
         ...settings: dns.servers = world.place
 
 Zones not named ``unsigned`` are signed with keys that unbound trusts. ``spoiled`` names (``name TYPE``) get other data
-after the signing, so that they are bogus. ``broken`` zones are not served at all: SERVFAIL.
+after the signing, so that they are bogus. ``broken`` zones are not served at all: SERVFAIL. With an ``address`` unbound
+answers there on port 53, for programs that ask nowhere else.
 """
 
 from __future__ import annotations
@@ -38,15 +39,17 @@ class SignedZones:
         unsigned: Iterable[str] = (),
         spoiled: Iterable[str] = (),
         broken: Iterable[str] = (),
+        address: str = "",
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ph-zones-"))
         self._processes: list[subprocess.Popen[bytes]] = []
         self._unsigned, self._spoiled, self._broken = set(unsigned), set(spoiled), set(broken)
-        self._nsd_port, self.port = _free_port(), _free_port()
+        self.address = address or "127.0.0.1"
+        self._nsd_port, self.port = _free_port(), 53 if address else _free_port()
         try:
             anchors = [each for zone, text in zones.items() if (each := self._zone(zone, text))]
-            self._start("nsd", ["-d", "-c", self._nsd(zones)], self._nsd_port)
-            self._start("unbound", ["-d", "-c", self._unbound(zones, anchors)], self.port)
+            self._start("nsd", ["-d", "-c", self._nsd(zones)], "127.0.0.1", self._nsd_port)
+            self._start("unbound", ["-d", "-c", self._unbound(zones, anchors)], self.address, self.port)
         except BaseException:
             self.close()
             raise
@@ -54,7 +57,7 @@ class SignedZones:
     @property
     def place(self) -> str:
         """For the setting ``dns.servers``."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     def close(self) -> None:
         """Stop both and remove their folder."""
@@ -133,7 +136,7 @@ remote-control:
         )
         path.write_text(
             f"""server:
-  interface: 127.0.0.1
+  interface: {self.address}
   port: {self.port}
   username: ""
   chroot: ""
@@ -151,7 +154,7 @@ remote-control:
         )
         return str(path)
 
-    def _start(self, program: str, arguments: list[str], port: int) -> None:
+    def _start(self, program: str, arguments: list[str], address: str, port: int) -> None:
         with (self.folder / f"{program}.log").open("wb") as log:
             process = subprocess.Popen(
                 [_program(program), *arguments],
@@ -164,7 +167,7 @@ remote-control:
         limit = time.monotonic() + 30
         while time.monotonic() < limit:
             try:
-                dns.query.udp(query, "127.0.0.1", port=port, timeout=1)
+                dns.query.udp(query, address, port=port, timeout=1)
                 return
             except (OSError, EOFError, dns.exception.Timeout):
                 if process.poll() is not None:

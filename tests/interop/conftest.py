@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from awkward import READER
+from mail_world import MailWorld, why_not
 from running import RunningServer
 
 
@@ -30,3 +31,17 @@ def certificate(house: RunningServer, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("certificate") / "server.pem"
     path.write_text(ssl.get_server_certificate(("127.0.0.1", house.imaps)))
     return path
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailWorld]:
+    """Two Posthouses, Postfix and the rest in signed zones; one for all files of a process that ask for it."""
+    if reason := why_not():
+        pytest.skip(reason)
+    made = MailWorld(tmp_path_factory.mktemp("world"))
+    try:
+        yield made
+    finally:
+        made.close()
+    for server in (made.here, made.there):
+        assert "Traceback" not in server.log, server.log[-4000:]
