@@ -6,7 +6,20 @@ A slot is a stretch of ten minutes: seconds since 1970, divided by 600.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, UniqueConstraint, bindparam, delete, insert, or_, select, update
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts, domains
@@ -85,7 +98,7 @@ _C, _D, _L, _B, _R = (
     sending_brakes.c,
     sender_rights.c,
 )
-_SCOPES = bindparam("scopes", expanding=True)
+_SCOPES: BindParameter[Any] = bindparam("scopes", expanding=True)
 
 # counting
 ADD_COUNT = (

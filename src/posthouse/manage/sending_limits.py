@@ -191,13 +191,17 @@ def _shown(
     settings = call.context.settings.now
     now = time.time()
     sums = use.sums(sending_counts.slot_of(now))
+
+    def limited(field: str) -> Limited:
+        return Limited(getattr(allowed, field), getattr(sums, field), getattr(own, field) is not None)
+
     shown = SenderLimits(
         of=name,
         kind=kind,
-        **{
-            field: Limited(getattr(allowed, field), getattr(sums, field), getattr(own, field) is not None)
-            for field in ("messages_hour", "recipients_hour", "messages_day", "recipients_day")
-        },
+        messages_hour=limited("messages_hour"),
+        recipients_hour=limited("recipients_hour"),
+        messages_day=limited("messages_day"),
+        recipients_day=limited("recipients_day"),
     )
     if kind != "account":
         return shown

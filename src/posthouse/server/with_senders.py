@@ -4,6 +4,7 @@ left behind follows it."""
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from posthouse.cluster.leases import PeriodicJob
 from posthouse.database.contract import Transaction
@@ -47,7 +48,7 @@ async def attach(built: Built) -> None:
         ("senders.tidy", TIDY_SECONDS, tidy),
         ("senders.look", LOOK_SECONDS, look),
     ):
-        job = PeriodicJob(built.database, name, lambda period=seconds: period, work, holder=built.owner)
+        job = PeriodicJob(built.database, name, partial(float, seconds), work, holder=built.owner)
         built.jobs.start(job.run(), name)
 
 
