@@ -187,6 +187,8 @@ class QueueService:
         changed = tx.change(records.MOVE, given)
         if changed:
             self._trace(tx, lease, f"goes by {destination} from now on")
+            # An old row in a new place: whoever looks for new rows only would not find it.
+            tx.after_commit(partial(self._feed.publish, TOPIC, 0, lease.message_id))
         return bool(changed)
 
     def refers(self, tx: Transaction, digest: str) -> bool:
