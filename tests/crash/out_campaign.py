@@ -130,7 +130,7 @@ class OutCampaign:
         return self.result
 
     def _plan(self, kills: int) -> list[str]:
-        rounds = [*STEPS, "random"][:kills]
+        rounds = [*OFTEN, *(step for step in STEPS if step not in OFTEN)][:kills]
         while len(rounds) < kills:
             rounds.append(self.rng.choice(OFTEN if self.rng.random() < 0.5 else STEPS))
         self.rng.shuffle(rounds)
