@@ -85,7 +85,7 @@ def _added(table: Table) -> str:
 def _table(table: Table) -> str:
     lines = [f'    op.create_table(\n        "{table.name}",\n']
     lines += [f"        {_column(column)},\n" for column in table.columns]
-    lines += [f"        {_constraint(each)},\n" for each in sorted(table.constraints, key=_order)]
+    lines += [f"        {_constraint(each)},\n" for each in table._sorted_constraints]
     own = {key: value for key, value in table.dialect_kwargs.items() if key not in schema.OPTIONS}
     lines += [f"        {key}={value!r},\n" for key, value in sorted(own.items())]
     lines += ["        **schema.OPTIONS,\n    )\n"]
@@ -114,10 +114,6 @@ def _column(column: Column) -> str:
 
 def _assigned(column: Column) -> bool:
     return column.table.autoincrement_column is column
-
-
-def _order(constraint: object) -> tuple[str, str]:
-    return type(constraint).__name__, str(constraint.name)
 
 
 def _constraint(constraint: object) -> str:

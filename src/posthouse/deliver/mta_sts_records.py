@@ -41,6 +41,7 @@ SELECT_STALE = (
 SELECT_OVER = (
     select(_C.domain)
     .where(_C.ends_at < bindparam("now"), _C.tried_at < bindparam("tried_before"))
+    .order_by(_C.domain)
     .limit(bindparam("count"))
 )
 USED = update(sts_policies).where(_C.domain == bindparam("of_domain")).values(used_at=bindparam("now"))

@@ -47,5 +47,7 @@ SELECT_DOWNGRADED = (
     .order_by(_C.downgraded_at.desc())
     .limit(20)
 )
-SELECT_OLD = select(_C.domain).where(_C.last_at < bindparam("before")).limit(bindparam("count"))
+SELECT_OLD = (
+    select(_C.domain).where(_C.last_at < bindparam("before")).order_by(_C.domain).limit(bindparam("count"))
+)
 DELETE = delete(tls_domains).where(_C.domain == bindparam("of_domain"))

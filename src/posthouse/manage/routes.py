@@ -117,7 +117,9 @@ async def change(call: Call, wanted: RouteChange) -> RouteView:
     def op(tx: Transaction) -> RouteView:
         before = found(tx, wanted.id, lock=True)
         call.check(_shown(tx, wanted.id))
-        after = checked(replace(before, **values))  # what is wrong with a host is said before what it would learn
+        after = checked(
+            replace(before, **values)
+        )  # what is wrong with a host is said before what it would learn
         _guard_secrets(before, values)
         return _change(tx, call, before, after)
 

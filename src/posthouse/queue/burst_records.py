@@ -23,6 +23,7 @@ _SOME = (
     select(_R.id)
     .join(queue_messages, _M.id == _R.message_id)
     .where(*_OF)
+    .order_by(_R.id)
     .limit(bindparam("count"))
     .subquery("some")
 )

@@ -74,6 +74,7 @@ SET_ALL_AWAKE = update(queue_destinations).where(_D.down_until > 0).values(down_
 SELECT_OLD = (
     select(_D.destination)
     .where(_D.paused == 0, _D.tried_at < bindparam("before"), _D.down_until < bindparam("now"))
+    .order_by(_D.destination)
     .limit(bindparam("count"))
 )
 DELETE_OLD = delete(queue_destinations).where(_D.destination == bindparam("of"), _D.paused == 0)

@@ -12,7 +12,9 @@ from posthouse.cli.command import USES, command, with_place
 from posthouse.cli.commands.diagnose import counts, teller
 from posthouse.cli.session import Session
 
-USES.update(("setup.begin", "setup.name", "setup.check", "setup.finish", "setup.test_message", "setup.outward_state"))
+USES.update(
+    ("setup.begin", "setup.name", "setup.check", "setup.finish", "setup.test_message", "setup.outward_state")
+)
 
 FOLLOW_SECONDS = 90.0
 """How long the test message is followed; later its state is asked for by --state."""
@@ -116,7 +118,9 @@ def state(session: Session) -> None:
 
 @command(setup, "outward", "setup.outward")
 @click.argument("address", default="")
-@click.option("--state", "only_state", is_flag=True, help="Send nothing; tell of the message that was sent last.")
+@click.option(
+    "--state", "only_state", is_flag=True, help="Send nothing; tell of the message that was sent last."
+)
 def outward(session: Session, address: str, only_state: bool) -> None:
     """Send a test message to an ADDRESS outside, and follow it until the other server has it or says why not.
 

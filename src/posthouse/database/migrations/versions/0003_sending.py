@@ -165,8 +165,8 @@ def upgrade() -> None:
         sa.Column("account_id", schema.big(), nullable=False),
         sa.Column("pattern", schema.key_text(400), nullable=False),
         sa.Column("at", schema.real(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sender_rights")),
         sa.UniqueConstraint("account_id", "pattern", name=op.f("uq_sender_rights_account_id_pattern")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sender_rights")),
         **schema.OPTIONS,
     )
     op.create_table(
@@ -181,8 +181,8 @@ def upgrade() -> None:
         sa.Column("usual", schema.big(), nullable=False),
         sa.Column("told", schema.small(), nullable=False),
         sa.Column("mark", schema.ascii_text(40), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_brakes")),
         sa.UniqueConstraint("account_id", name=op.f("uq_sending_brakes_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_brakes")),
         **schema.OPTIONS,
     )
     op.create_index(
@@ -195,8 +195,8 @@ def upgrade() -> None:
         sa.Column("slot", schema.big(), nullable=False),
         sa.Column("messages", schema.big(), nullable=False),
         sa.Column("recipients", schema.big(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_counts")),
         sa.UniqueConstraint("scope", "slot", name=op.f("uq_sending_counts_scope_slot")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_counts")),
         **schema.OPTIONS,
     )
     op.create_index("ix_sending_counts_slot", "sending_counts", ["slot"], unique=False)
@@ -206,8 +206,8 @@ def upgrade() -> None:
         sa.Column("scope", schema.ascii_text(64), nullable=False),
         sa.Column("day", schema.big(), nullable=False),
         sa.Column("busiest", schema.big(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_days")),
         sa.UniqueConstraint("scope", "day", name=op.f("uq_sending_days_scope_day")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_days")),
         **schema.OPTIONS,
     )
     op.create_index("ix_sending_days_day", "sending_days", ["day"], unique=False)
@@ -221,8 +221,8 @@ def upgrade() -> None:
         sa.Column("recipients_day", schema.big(), nullable=True),
         sa.Column("burst_hour", schema.big(), nullable=True),
         sa.Column("burst_minutes", schema.big(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_limits")),
         sa.UniqueConstraint("scope", name=op.f("uq_sending_limits_scope")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_limits")),
         **schema.OPTIONS,
     )
     op.create_table(
@@ -316,8 +316,8 @@ def upgrade() -> None:
         sa.Column("source", schema.ascii_text(45), nullable=False),
         sa.Column("result", schema.ascii_text(40), nullable=False),
         sa.Column("sessions", schema.big(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tls_results")),
         sa.UniqueConstraint("day", "domain", "digest", name=op.f("uq_tls_results_day_domain_digest")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tls_results")),
         **schema.OPTIONS,
     )
     op.create_table(
@@ -336,9 +336,9 @@ def upgrade() -> None:
         sa.Column("dns", schema.ascii_text(10), nullable=False),
         sa.Column("note", schema.text(), nullable=False),
         sa.Column("published", schema.ascii_text(10), nullable=False),
-        sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_dkim_keys_domain_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_dkim_keys")),
         sa.UniqueConstraint("domain_id", "selector", name=op.f("uq_dkim_keys_domain_id_selector")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dkim_keys")),
+        sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_dkim_keys_domain_id")),
         sqlite_autoincrement=True,
         **schema.OPTIONS,
     )
