@@ -42,7 +42,7 @@ QUERIES = {
         "",
         f"?message={HOSTILE_ID.replace('<', '%3C').replace('>', '%3E')}",
         f"?message={ADMIN}",
-    ]
+    ],
 }
 
 GONE = {

@@ -45,7 +45,12 @@ def server(tmp_path: Path, nameserver: DnsServer) -> Iterator[NewServer]:
     nameserver.add(f"{THERE}. 60 MX 10 mx.{THERE}.\nmx.{THERE}. 60 A {NOWHERE}\n")
     made = NewServer(tmp_path / "server")
     made.prepare(
-        {**outside(nameserver), "diagnostics.port": str(made.smtp), "mx.places": "any", "remote.connect_time": "2s"},
+        {
+            **outside(nameserver),
+            "diagnostics.port": str(made.smtp),
+            "mx.places": "any",
+            "remote.connect_time": "2s",
+        },
         free_port(),
         free_port(),
     )

@@ -11,7 +11,6 @@ from posthouse.database.schema import metadata
 from posthouse.deliver import bounce_records as bounces
 from posthouse.directory import records as directory
 from posthouse.directory import suppression_records as suppressions
-from posthouse.queue import destination_records, lease_records
 from posthouse.queue import records as queue
 
 STATEMENTS = [

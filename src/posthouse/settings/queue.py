@@ -74,8 +74,8 @@ REMOTE_LEASE_TIME = Setting(
     "queue.remote_lease_time",
     900,
     "How long a worker owns what it takes from the queue for another server. A message that is not wholly sent by then "
-    "is tried again later; the answer to one that is sent is waited for as long as remote.end_time says, and the worker "
-    "keeps it for as long as that takes. If the worker dies and does not come back, others wait that long.",
+    "is tried again later; the answer to one that is sent is waited for as long as remote.end_time says, and the "
+    "worker keeps it for as long as that takes. If the worker dies and does not come back, others wait that long.",
     unit="seconds",
     minimum=10,
     maximum=7200,
