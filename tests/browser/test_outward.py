@@ -94,6 +94,7 @@ def test_the_way_out(
     person.click("Send the message")
     told = follow(person, "not yet")
     assert "blocks port 25 outward" in told
+    assert NOWHERE in told
     assert "smart host" in told
     person.watched.picture("setup-outward-blocked-desk")
 

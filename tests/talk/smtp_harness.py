@@ -1,9 +1,8 @@
 """An SMTP server for conversations: anna@example.org (password secret), bert@example.org, postmaster.
 
 ``given:`` lines: ``setting NAME VALUE``; ``refuse ADDRESS CODE ENHANCED TEXT`` (at acceptance, LMTP only); ``full`` (no
-free disk space); ``etrn NODE COUNT`` (so many wait for it). ``do:`` lines: ``shutdown``; ``check stored COUNT``; ``check last
-REGEX`` (in the last message kept);
-``check clean`` (no spool, body or reservation is left). ``connect:`` options: ``kind=submission`` or ``kind=lmtp``.
+free disk space); ``etrn NODE COUNT`` (so many wait for it). ``do:`` lines: ``shutdown``; ``check stored COUNT``;
+``check last REGEX`` (in the last message kept); ``check clean`` (no spool, body or reservation is left). ``connect:`` options: ``kind=submission`` or ``kind=lmtp``.
 """
 
 from __future__ import annotations

@@ -131,12 +131,21 @@ async def _try_domain(look: Look, domain: str, port: int) -> tuple[FindingState,
     for address in found.rows[:2]:
         try:
             async with SmtpTalk(address, port) as talk:
-                _, offers = await talk.say(f"EHLO {look.host}")
-                tls = "offers TLS" if "STARTTLS" in offers.upper().split() else "offers no TLS"
-                return "ok", f"{host} answers, and {tls}"
+                return "ok", f"{host} answers{await _offered(talk, look.host)}"
         except (OSError, ValueError) as failure:
             error = failure
     return "bad", f"{host}: {reason(error) if error else 'no answer'}"
+
+
+async def _offered(talk: SmtpTalk, name: str) -> str:
+    """What is known of TLS there; a greeting has shown already that the port is open."""
+    try:
+        code, offers = await talk.say(f"EHLO {name}")
+    except (OSError, ValueError):
+        return ""
+    if code != 250:
+        return ""
+    return ", and offers TLS" if "STARTTLS" in offers.upper().split() else ", and offers no TLS"
 
 
 @check("port-25-in", "ports")

@@ -143,7 +143,7 @@ def answer_of(reason: str) -> Answer:
         return Answer(found["host"], found["words"], found["stage"] or "")
     ours = _OURS.match(reason)
     if ours is not None:
-        return Answer(ours["host"], f"{ours['code']} {ours['words']}", ours["stage"] or "")
+        return Answer(ours["host"], f"{ours['code']} {ours['host']}: {ours['words']}", ours["stage"] or "")
     return Answer("", reason, "")
 
 

@@ -43,8 +43,9 @@ class QueuedMessage:
 
     ``priority``: MT-PRIORITY, -9 to 9 (RFC 6710). ``account_id``: who submitted it; 0 for programs and
     administrators of this machine, None for strangers' mail and our own. ``kind``: "" for mail that was handed over to
-    us, else what of ours it is (:data:`FORWARD`, :data:`NOTICE`, :data:`REPORT`). ``deliver_by`` is the time of DELIVERBY (0.0 = none) and ``by_mode`` its mode, ``N`` or ``R``,
-    with ``T`` after it for trace (RFC 2852). ``require_tls``: REQUIRETLS was given (RFC 8689)."""
+    us, else what of ours it is (:data:`FORWARD`, :data:`NOTICE`, :data:`REPORT`). ``deliver_by`` is the time of
+    DELIVERBY (0.0 = none) and ``by_mode`` its mode, ``N`` or ``R``, with ``T`` after it for trace (RFC 2852).
+    ``require_tls``: REQUIRETLS was given (RFC 8689)."""
 
     trace: str
     body: str
