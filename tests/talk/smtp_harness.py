@@ -2,7 +2,8 @@
 
 ``given:`` lines: ``setting NAME VALUE``; ``refuse ADDRESS CODE ENHANCED TEXT`` (at acceptance, LMTP only); ``full`` (no
 free disk space); ``etrn NODE COUNT`` (so many wait for it). ``do:`` lines: ``shutdown``; ``check stored COUNT``;
-``check last REGEX`` (in the last message kept); ``check clean`` (no spool, body or reservation is left). ``connect:`` options: ``kind=submission`` or ``kind=lmtp``.
+``check last REGEX`` (in the last message kept); ``check clean`` (no spool, body or reservation is left). ``connect:``
+options: ``kind=submission`` or ``kind=lmtp``.
 """
 
 from __future__ import annotations
