@@ -107,3 +107,14 @@ def test_refused_for_good() -> None:
     assert (found.state, found.cause, found.words) == ("failed", "address", "550 5.1.1 nobody here: really")
     assert _ended(NOTE, story("deleted by root")).state == "failed"
     assert _ended(NOTE, []).state == "waiting"
+
+
+def test_every_fixed_text_is_known_to_the_pages() -> None:
+    """Or it would not be told in the reader's language."""
+    from posthouse.manage import setup_outward as outward
+    from posthouse.web.pages.setup_outward_words import TEXTS
+
+    told = {text for pair in MENDS.values() for text in pair}
+    told |= {outward.PAUSED, outward.HELD, outward.SEE_QUEUE, outward.TAKEN_OUT, outward.ANOTHER}
+    told |= {outward.AGAIN, outward.LOOK}
+    assert told == TEXTS
