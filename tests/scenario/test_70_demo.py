@@ -143,7 +143,7 @@ def test_commands_on_a_stopped_and_a_running_server(tmp_path: Path) -> None:
         == "30M"
     )
     uses = {row["use"] for row in json.loads(server.command("audit", "list", "--json").stdout)["lines"]}
-    assert uses == {"domain.add", "account.import", "setting.set"}
+    assert uses == {"domain.add", "account.import", "setting.set", "dkim.make"}
     assert "all is well" in server.command("verify").stdout
 
 

@@ -102,8 +102,8 @@ def test_a_receiver_that_was_away_and_a_server_that_died(server: RunningServer) 
     number, secret = str(made["about"]["id"]), made["secret"]
     send(server, ANNA, BERT)
     until(lambda: asked(server, "webhook", "show", number)["about"]["state"] == "failing")
-    listed = asked(server, "queue", "list")["messages"]
-    shown = asked(server, "queue", "show", str(listed[0]["id"]))["recipients"][0]
+    listed = asked(server, "webhook", "deliveries", number)["deliveries"]
+    shown = asked(server, "queue", "show", str(listed[0]["queue"]))["recipients"][0]
     assert shown["destination"] == f"webhook:{number}"
     assert shown["recipient"] == f"webhook {number} at http://127.0.0.1:{port}"
     assert "attempts failed" in shown["reason"]
@@ -112,8 +112,8 @@ def test_a_receiver_that_was_away_and_a_server_that_died(server: RunningServer) 
     server.start()
     assert asked(server, "verify")["error_count"] == 0  # a delivery has no body file, and needs none
     with receiver:
-        for message in asked(server, "queue", "list")["messages"]:
-            server.command("queue", "retry", str(message["id"]))
+        for waiting in asked(server, "webhook", "deliveries", number)["deliveries"]:
+            server.command("queue", "retry", str(waiting["queue"]))
         until(lambda: len(set(ids(receiver))) == 3, lambda: receiver.got)
         send(server, BERT)
         until(lambda: len(set(ids(receiver))) == 4, lambda: receiver.got)

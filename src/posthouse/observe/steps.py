@@ -23,12 +23,16 @@ NAMES: tuple[str, ...] = (
     "append.reply",  # APPEND durable, OK not yet written
     "queue.leased",  # a local queue row was leased
     "queue.delivered",  # its delivery and settlement committed
-    "queue.answered",  # another server answered for a queue row, nothing of it is written
-    "queue.settled",  # what it answered is durable
     "removal.condemned",  # a body was condemned
     "removal.unlinked",  # its file is unlinked, row not yet removed by commit
 )
-"""Every step by name, in the order a message meets them."""
+"""Every step by name, in the order a message meets them on its way in."""
+
+SENDING: tuple[str, ...] = (
+    "queue.answered",  # another server answered for a queue row, nothing of it is written
+    "queue.settled",  # what it answered is durable
+)
+"""The steps of mail that leaves."""
 
 BACKUP: tuple[str, ...] = (
     "backup.pictured",  # a backup has its picture of the rows, nothing of it is written

@@ -75,7 +75,7 @@ class Selection:
     as it stands in the queue, a domain, or :data:`NULL_SENDER`; ``recipient``: an address or a domain. ``reason``: a
     piece of the last reply, or a status code. ``search``: a piece of sender or recipient, or a trace id.
     ``before``: received before then (seconds since 1970). ``within``: mail from or to these domains only.
-    Rows of webhooks are never meant: they have pages of their own.
+    Rows of webhooks are meant only by name: they have pages of their own.
     """
 
     messages: tuple[int, ...] = ()
@@ -102,7 +102,7 @@ class Selection:
     def fits(self, row: Found) -> bool:
         """Whether the row is meant."""
         return (
-            not row.destination.startswith(WEBHOOK)
+            (self.named or not row.destination.startswith(WEBHOOK))
             and (not self.messages or row.message_id in self.messages)
             and (not self.row or row.id == self.row)
             and (not self.destination or row.destination == self.destination)

@@ -19,6 +19,7 @@ from posthouse.database.contract import Database, Transaction
 from posthouse.database.sqlite import SqliteTransaction
 from posthouse.deliver import webhook_rows as rows
 from posthouse.deliver import webhook_spread, webhook_worker
+from posthouse.deliver.contract import unnoticed
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.results import Feedback, Result
 from posthouse.deliver.webhook import Answered, WebhookSender
@@ -355,7 +356,9 @@ async def test_a_dead_receiver_fills_no_queue_and_holds_up_nobody(scene: Scene) 
     delivered: list[str] = []
 
     class Local:
-        async def deliver(self, leases: Sequence[Lease]) -> Feedback:
+        async def deliver(
+            self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed
+        ) -> Feedback:
             for lease in leases:
                 delivered.append(lease.recipient.recipient)
                 await scene.database.run(scene.queue.settle, lease, "delivered")

@@ -58,10 +58,11 @@ LAST = (
     "queue_messages",
     "queue_recipients",
     "domains",
+    "dkim_keys",
     "accounts",
     "aliases",
 )
-"""Put in after everything else, in this order: what lets mail in."""
+"""Put in after everything else, in this order: what lets mail in, and what refers to it."""
 
 _EMPTY = (domains, accounts, mailboxes, messages, queue_messages)
 _COUNTS: list[Executable] = [select(func.count()).select_from(table) for table in _EMPTY]
