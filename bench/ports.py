@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import subprocess
+import sys
 import time
+from pathlib import Path
 
-_RANGE = range(20000, 32000)
-"""Below the ports that systems give to outgoing connections: one of those could sit on a port between a server's
-stop and its next start."""
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "doubles"))
 
-_given: set[int] = set()
+from free_ports import free_port
 
-
-def free_port() -> int:
-    """A port on loopback that nothing listens on now; never the same one twice."""
-    while True:
-        port = random.choice(_RANGE)
-        if port in _given:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        _given.add(port)
-        return port
+__all__ = ["free_port", "wait_for"]
 
 
 def wait_for(port: int, seconds: float = 90.0, process: subprocess.Popen[bytes] | None = None) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from forms_table import NEW, ODD, SECRET, Form, forms
+from free_ports import free_port
 from plain import Answer, Plain, Read
 from running import PASSWORD, RunningServer
 from starlette.routing import compile_path
@@ -19,7 +20,6 @@ from test_every_page import paths, seen
 
 from conftest import Open
 from house import ADMIN, DOMAIN, USER
-from ports import free_port
 from posthouse.web import all as every_page
 from posthouse.web.page import pages
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from free_ports import free_port
 from pebble import Pebble
 from playwright.sync_api import Page
 from running import PASSWORD, RunningServer
@@ -17,7 +18,6 @@ from walking import Watched
 
 from conftest import Open
 from house import ADMIN, DOMAIN, LONG, USER
-from ports import free_port
 from posthouse.cli.client import ControlClient
 from posthouse.web import all as every_page
 from posthouse.web.page import pages

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from dns_server import DnsServer
+from free_ports import free_port
 from pebble import Pebble
 from playwright.sync_api import Page, expect
 from running import PASSWORD
 from test_wizard import ADDRESS, DOMAIN, Arrive, NewServer, arrive, outside
-
-from ports import free_port
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import dns.message
 import dns.query
-
-from ports import free_port
+from free_ports import free_port
 
 ZONE = "posthouse.test"
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-
-from ports import free_port
+from free_ports import free_port
 
 
 @dataclass

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ports import free_port
+from free_ports import free_port
 
 PASSWORD = "correct-horse-battery"
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ports import free_port
+from free_ports import free_port
 
 
 class Absent(Exception):

@@ -13,9 +13,9 @@ from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from notice_parts import desk, groups, parsed, queued, told_of
 
-from ports import free_port
 from posthouse.deliver.dsn.read import read_bounce
 from posthouse.deliver.results import Said
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from free_ports import free_port
 from knot import Knot
 from pebble import Pebble
 from renewal_info import RenewalInfo
 from running import RunningServer
 
-from ports import free_port
 from posthouse.net.acme.renewal import certificate_name
 
 HOST = "mail.posthouse.test"

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from free_ports import free_port
 from running import RunningServer
 from webhook_receiver import Receiver
-
-from ports import free_port
 
 ANNA, BERT = "anna@posthouse.test", "bert@posthouse.test"
 

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from ports import free_port
+from free_ports import free_port
+
 from posthouse.cli.windows_service import Keeper
 
 
