@@ -23,15 +23,21 @@ class Account:
 class Target:
     """Where an address leads inside our domains.
 
-    ``account``: that account (perhaps not active). ``alias``: to ``forward`` (one address, inside or
-    outside). ``unknown``: our domain, but nobody there. ``foreign``: not one of our domains. ``detail`` is
-    the part after the plus sign, if any.
+    ``account``: that account (perhaps not active). ``alias``: to each of ``forwards`` (addresses, inside or
+    outside). ``list``: to the distribution list ``list_id``. ``unknown``: our domain, but nobody there. ``foreign``:
+    not one of our domains. ``detail`` is the part after the plus sign, if any.
     """
 
-    kind: Literal["account", "alias", "unknown", "foreign"]
+    kind: Literal["account", "alias", "list", "unknown", "foreign"]
     account: Account | None = None
-    forward: str = ""
+    forwards: tuple[str, ...] = ()
     detail: str = ""
+    list_id: int = 0
+
+    @property
+    def forward(self) -> str:
+        """The only address an alias leads to, the first of several, "" for what is no alias."""
+        return self.forwards[0] if self.forwards else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _exact(tx: Transaction, address: Address, detail: str) -> Target | None:
         return Target("account", account_of(rows[0]), detail=detail)
     rows = tx.execute(records.SELECT_ALIAS, key)
     if rows:
-        return Target("alias", forward=rows[0][1], detail=detail)
+        return Target("alias", forwards=(rows[0][1],), detail=detail)
     return None
 
 

@@ -28,6 +28,10 @@ MX = "mx:"
 ROUTE = "route:"
 """What destinations of that class begin with; the route's id follows."""
 
+LIST = "list:"
+"""What destinations of that class begin with; the id of the distribution list follows. What arrives there becomes a
+message of its own for the members."""
+
 FORWARD, NOTICE, REPORT = "forward", "notice", "report"
 """Kinds of messages that are ours: forwarded by an alias or an account, a delivery notice, a report to another
 server's postmaster. Nobody is told when a notice or a report does not arrive."""

@@ -18,7 +18,7 @@ OWN_NAMES = (POSTMASTER, "abuse", "tlsrpt")
 ours ask for reports about TLS, RFC 8460). The other names of RFC 2142 are
 for services (hostmaster: DNS, webmaster: HTTP) that this server does not run; an alias makes them."""
 
-Kind = Literal["local", "disabled", "unknown", "foreign", "outside", "return", "loop"]
+Kind = Literal["local", "disabled", "several", "list", "unknown", "foreign", "outside", "return", "loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class Destination:
     ``local``: to ``account``. ``disabled``: to ``account``, which is not active. ``unknown``: a domain of
     ours, but nobody there (a route may be for it). ``foreign``: not our domain. ``outside``: through aliases of ours
     to ``target``, which is not ours. ``return``: a return address of ours; ``target`` is the original sender.
-    ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a plus sign, ``via`` the aliases it
-    went through.
+    ``several``: through an alias of ours to each of ``branches``, in which there is no ``several``. ``list``: to the
+    distribution list ``list_id``. ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a
+    plus sign, ``via`` the aliases it went through.
     """
 
     kind: Kind
@@ -37,11 +38,13 @@ class Destination:
     detail: str = ""
     target: str = ""
     via: tuple[str, ...] = ()
+    branches: tuple[Destination, ...] = ()
+    list_id: int = 0
 
     def onward(self, address: Address) -> Address | None:
         """Whom mail for ``address`` is sent to when it may leave by a way (``contract.Ways``): None where it leads to
         a mailbox, or nowhere at all."""
-        if self.kind in ("local", "disabled", "loop"):
+        if self.kind in ("local", "disabled", "several", "list", "loop"):
             return None
         if not self.target:
             return address
@@ -95,6 +98,8 @@ class Router:
             if target.kind == "account" and target.account is not None:
                 kind: Kind = "local" if target.account.active else "disabled"
                 return Destination(kind, target.account, detail, via=tuple(via))
+            if target.kind == "list":
+                return Destination("list", detail=detail, via=tuple(via), list_id=target.list_id)
             if target.kind != "alias":
                 if not via:
                     return Destination("foreign" if target.kind == "foreign" else "unknown", detail=detail)
