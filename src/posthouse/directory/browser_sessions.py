@@ -15,15 +15,14 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from posthouse.database.contract import Row, Transaction
 from posthouse.directory.contract import Account
 from posthouse.directory.identity_records import browser_sessions, sign_in_links
-from posthouse.directory.records import accounts
-from posthouse.directory.rows import account_of
+from posthouse.directory.records import ACCOUNT, accounts
+from posthouse.directory.rows import WIDTH, account_of
 
 MOST_SESSIONS = 50
 """Sessions one account may have; the one used longest ago ends when another begins."""
 
 _COLUMNS = tuple(column for column in browser_sessions.c if column.name != "secret")
-_ACCOUNT = (accounts.c.id, accounts.c.domain_id, accounts.c.address, accounts.c.quota, accounts.c.active)
-_JOINED = select(*_ACCOUNT, accounts.c.password_hash, *_COLUMNS).join(
+_JOINED = select(*ACCOUNT, accounts.c.password_hash, *_COLUMNS).join(
     accounts, accounts.c.id == browser_sessions.c.account_id
 )
 _BY_SECRET = _JOINED.where(browser_sessions.c.secret == bindparam("secret"))
@@ -130,7 +129,7 @@ def begin(
     if not rows or (mark is not None and not hmac.compare_digest(mark, digest(rows[0][0]))):
         return 0
     for row in tx.execute(_OF_ACCOUNT, {"account_id": account.id})[MOST_SESSIONS - 1 :]:
-        tx.change(_END, {"of_id": row[6]})
+        tx.change(_END, {"of_id": row[WIDTH + 1]})
     return tx.insert(
         _INSERT,
         {
@@ -216,7 +215,7 @@ def _good(rows: list[Row], now: float, lasting: Lasting) -> StoredSession | None
         return None
     row = rows[0]
     account = account_of(row)
-    password_hash, session_id, _, mark, peer, agent, how, created_at, seen_at, fresh_at = row[5:]
+    password_hash, session_id, _, mark, peer, agent, how, created_at, seen_at, fresh_at = row[WIDTH:]
     found = StoredSession(int(session_id), account, peer, agent, how, created_at, seen_at, fresh_at)
     same_password = hmac.compare_digest(bytes(mark), digest(password_hash))
     if not (account.active and same_password and now < found.expires_at(lasting)):

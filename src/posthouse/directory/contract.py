@@ -10,13 +10,19 @@ from posthouse.mail.address import Address
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account. ``quota`` in bytes, 0 = unlimited. ``address`` is the lower-case key form."""
+    """A person's account. ``quota`` and ``max_message`` in bytes, 0 = unlimited. ``address`` is the lower-case key
+    form. ``protocols`` and ``networks`` are what it may sign in by and from, parted by commas, "" for all (see
+    ``admission``)."""
 
     id: int
     domain_id: int
     address: str
     quota: int
     active: bool = True
+    protocols: str = ""
+    networks: str = ""
+    max_message: int = 0
+    display_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Select, bindparam, func, select
 from posthouse.database.contract import Row, Transaction
 from posthouse.directory.admin import Alias, DomainInfo
 from posthouse.directory.contract import Account
-from posthouse.directory.records import accounts, aliases, domains
+from posthouse.directory.records import ACCOUNT, accounts, aliases, domains
 from posthouse.directory.rows import account_of
 
 T = TypeVar("T")
@@ -59,11 +59,7 @@ class Listing:
 
 
 _DOMAINS = Listing((domains.c.id, domains.c.name), domains.c.name, domains.c.id)
-_ACCOUNTS = Listing(
-    (accounts.c.id, accounts.c.domain_id, accounts.c.address, accounts.c.quota, accounts.c.active),
-    accounts.c.address,
-    accounts.c.domain_id,
-)
+_ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id)
 _ALIASES = Listing((aliases.c.address, aliases.c.target), aliases.c.address, aliases.c.domain_id)
 
 _SELECT_IDS = select(domains.c.id).where(domains.c.name.in_(bindparam("names", expanding=True)))

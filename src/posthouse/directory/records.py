@@ -32,6 +32,16 @@ accounts = schema.table(
     Column("quota", schema.big(), nullable=False),
     Column("active", schema.small(), nullable=False),
     Column("created_at", schema.real(), nullable=False),
+    schema.since("0004", Column("protocols", schema.ascii_text(80), nullable=False, server_default="")),
+    schema.since("0004", Column("networks", schema.ascii_text(1600), nullable=False, server_default="")),
+    schema.since("0004", Column("max_message", schema.big(), nullable=False, server_default="0")),
+    schema.since("0004", Column("display_name", schema.key_text(200), nullable=False, server_default="")),
+    schema.since("0004", Column("first_name", schema.key_text(100), nullable=False, server_default="")),
+    schema.since("0004", Column("last_name", schema.key_text(100), nullable=False, server_default="")),
+    schema.since("0004", Column("language", schema.ascii_text(16), nullable=False, server_default="")),
+    schema.since("0004", Column("time_zone", schema.ascii_text(64), nullable=False, server_default="")),
+    schema.since("0004", Column("note", schema.key_text(500), nullable=False, server_default="")),
+    schema.since("0004", Column("last_signin", schema.real(), nullable=False, server_default="0")),
     Index(None, "domain_id"),
     sqlite_autoincrement=True,
 )
@@ -84,13 +94,19 @@ COUNT_DOMAIN_ACCOUNTS = select(func.count()).where(accounts.c.domain_id == bindp
 COUNT_DOMAIN_ALIASES = select(func.count()).where(aliases.c.domain_id == bindparam("domain_id"))
 
 # accounts
-_ACCOUNT = (
+ACCOUNT = (
     accounts.c.id,
     accounts.c.domain_id,
     accounts.c.address,
     accounts.c.quota,
     accounts.c.active,
+    accounts.c.protocols,
+    accounts.c.networks,
+    accounts.c.max_message,
+    accounts.c.display_name,
 )
+"""The columns of an account (``rows.account_of``), before what else a statement selects."""
+
 _SECRET = (
     accounts.c.password_hash,
     accounts.c.scram_salt,
@@ -98,22 +114,26 @@ _SECRET = (
     accounts.c.scram_stored_key,
     accounts.c.scram_server_key,
 )
-SELECT_ACCOUNT = select(*_ACCOUNT).where(accounts.c.address == bindparam("address"))
-SELECT_ACCOUNT_BY_ID = select(*_ACCOUNT).where(accounts.c.id == bindparam("of_id"))
-SELECT_LOGIN = select(*_ACCOUNT, *_SECRET).where(accounts.c.address == bindparam("address"))
-SELECT_ACCOUNTS = select(*_ACCOUNT).order_by(accounts.c.address)
+SELECT_ACCOUNT = select(*ACCOUNT).where(accounts.c.address == bindparam("address"))
+SELECT_ACCOUNT_BY_ID = select(*ACCOUNT).where(accounts.c.id == bindparam("of_id"))
+SELECT_LOGIN = select(*ACCOUNT, *_SECRET).where(accounts.c.address == bindparam("address"))
+SELECT_ACCOUNTS = select(*ACCOUNT).order_by(accounts.c.address)
 SELECT_DOMAIN_ACCOUNTS = (
-    select(*_ACCOUNT).where(accounts.c.domain_id == bindparam("domain_id")).order_by(accounts.c.address)
+    select(*ACCOUNT).where(accounts.c.domain_id == bindparam("domain_id")).order_by(accounts.c.address)
 )
-SELECT_FIRST_ACCOUNT = select(*_ACCOUNT).where(accounts.c.active == 1).order_by(accounts.c.id).limit(1)
+SELECT_FIRST_ACCOUNT = select(*ACCOUNT).where(accounts.c.active == 1).order_by(accounts.c.id).limit(1)
 SELECT_FIRST_OF_DOMAIN = (
-    select(*_ACCOUNT)
+    select(*ACCOUNT)
     .where(accounts.c.domain_id == bindparam("domain_id"), accounts.c.active == 1)
     .order_by(accounts.c.id)
     .limit(1)
 )
 INSERT_ACCOUNT = insert(accounts).values(
-    {column.name: bindparam(column.name) for column in accounts.c if column.name != "id"}
+    {
+        column.name: bindparam(column.name)
+        for column in accounts.c
+        if column.name != "id" and "since" not in column.info
+    }
 )
 UPDATE_PASSWORD = (
     update(accounts)

@@ -8,6 +8,9 @@ from posthouse.database.contract import Row, Transaction
 from posthouse.directory import records
 from posthouse.directory.contract import Account, ScramKeys
 
+WIDTH = len(records.ACCOUNT)
+"""Columns of an account before what else a statement selects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -19,8 +22,10 @@ class Login:
 
 
 def account_of(row: Row) -> Account:
-    """The account in the first five columns of a row."""
-    return Account(int(row[0]), int(row[1]), row[2], int(row[3]), bool(row[4]))
+    """The account in the first :data:`WIDTH` columns of a row."""
+    return Account(
+        int(row[0]), int(row[1]), row[2], int(row[3]), bool(row[4]), row[5], row[6], int(row[7]), row[8]
+    )
 
 
 def read_login(tx: Transaction, key: str) -> Login | None:
@@ -29,5 +34,8 @@ def read_login(tx: Transaction, key: str) -> Login | None:
     if not rows:
         return None
     row = rows[0]
-    scram = ScramKeys(bytes.fromhex(row[6]), int(row[7]), bytes.fromhex(row[8]), bytes.fromhex(row[9]))
-    return Login(account_of(row), row[5], scram)
+    password_hash, salt, iterations, stored_key, server_key = row[WIDTH : WIDTH + 5]
+    scram = ScramKeys(
+        bytes.fromhex(salt), int(iterations), bytes.fromhex(stored_key), bytes.fromhex(server_key)
+    )
+    return Login(account_of(row), password_hash, scram)
