@@ -21,7 +21,7 @@ from posthouse.deliver.dsn.fields import shown_address
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.planning import ForwardSender, Planner
 from posthouse.deliver.told import private_of
-from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, queued_message
+from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, MaskedUsed, queued_message
 from posthouse.mail.address import parse_address
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
@@ -50,7 +50,7 @@ class AcceptanceDesk:
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
     to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
     writes notices of what is delivered. ``arrived`` is told of each message that was accepted, once that is durable; it
-    must neither wait nor raise."""
+    must neither wait nor raise. ``masked`` counts what masked addresses take."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class AcceptanceDesk:
         notices: Notices | None = None,
         forwarding: Forwarding | None = None,
         arrived: Arrived | None = None,
+        masked: MaskedUsed | None = None,
     ) -> None:
         self._durability = durability
         self._database = database
@@ -84,7 +85,7 @@ class AcceptanceDesk:
         self._settings = settings
         self._free_space = free_space
         self._clock = clock
-        self._unit = AcceptanceUnit(appender, queue, bodies)
+        self._unit = AcceptanceUnit(appender, queue, bodies, masked)
 
     def spool(self) -> Spool:
         """Begin a body. Raises Refusal when the disk is nearly full."""

@@ -14,7 +14,9 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Column, Select, bindparam, func, select
 
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory.admin import Alias, DomainInfo
+from posthouse.directory import alias_records
+from posthouse.directory.admin import DomainInfo
+from posthouse.directory.aliases import Alias, alias_of
 from posthouse.directory.contract import Account
 from posthouse.directory.records import ACCOUNT, accounts, aliases, domains
 from posthouse.directory.rows import account_of
@@ -60,7 +62,7 @@ class Listing:
 
 _DOMAINS = Listing((domains.c.id, domains.c.name), domains.c.name, domains.c.id)
 _ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id)
-_ALIASES = Listing((aliases.c.address, aliases.c.target), aliases.c.address, aliases.c.domain_id)
+_ALIASES = Listing(alias_records.COLUMNS, aliases.c.address, aliases.c.domain_id)
 
 _SELECT_IDS = select(domains.c.id).where(domains.c.name.in_(bindparam("names", expanding=True)))
 
@@ -102,7 +104,7 @@ def page_aliases(
 ) -> Page[Alias]:
     """Aliases by address."""
     rows, total = _ALIASES.read(tx, _ids(tx, within), search, after, limit)
-    return Page([Alias(row[0], row[1]) for row in rows], total)
+    return Page([alias_of(row) for row in rows], total)
 
 
 def like(search: str) -> str:

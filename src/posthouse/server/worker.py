@@ -8,6 +8,7 @@ import dataclasses
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.database.open import open_database
 from posthouse.database.urls import BadUrl
 from posthouse.deliver.acceptance import AcceptanceDesk
+from posthouse.directory import masked
 from posthouse.directory.live import LiveSettings
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
@@ -200,6 +202,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             notices=out.notices,
             forwarding=out.forwarding,
             arrived=out.arrivals.arrived,
+            masked=partial(masked.used, feed=feed),
         )
 
         # What tidies up, in one worker at a time.
