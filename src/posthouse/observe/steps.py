@@ -44,6 +44,14 @@ BACKUP: tuple[str, ...] = (
 )
 """The steps of a backup and of a restore."""
 
+KEEPING: tuple[str, ...] = (
+    "mailbox.purged",  # some messages of a deleted mailbox are removed or kept, others are still there
+    "undelete.restored",  # one unit of deleted messages is back
+    "removed.put_away",  # an account or domain is removed, its mail is all there
+    "removed.purging",  # its mail is being removed for good, the directory still knows it
+)
+"""The steps of what is deleted and may come back."""
+
 
 def _nothing(name: str) -> None:
     """A step in normal operation."""
