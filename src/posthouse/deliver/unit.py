@@ -5,13 +5,13 @@ It may run more than once and leaves nothing behind but rows and the plan's ``qu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from posthouse.bodies.contract import Bodies, Body
 from posthouse.cluster import events
 from posthouse.database.contract import Transaction
-from posthouse.deliver.copy import new_copy
+from posthouse.deliver.copy import folder_in, new_copy
 from posthouse.deliver.delivered import Written
 from posthouse.deliver.plan import Copy, Forward, Plan
 from posthouse.deliver.told import received
@@ -20,6 +20,10 @@ from posthouse.queue import traces
 from posthouse.queue.contract import FORWARD, Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
 from posthouse.store.contract import Appender, Facts, StoreRefusal
+
+
+MaskedUsed = Callable[[Transaction, set[str], float], None]
+"""Notes that a message was accepted for each of some masked addresses, at a moment (``directory.masked.used``)."""
 
 
 class AppendFailed(Exception):
@@ -35,7 +39,10 @@ class AppendFailed(Exception):
 class AcceptanceUnit:
     """The op that accepts one message."""
 
-    def __init__(self, appender: Appender, queue: Queue, bodies: Bodies) -> None:
+    def __init__(
+        self, appender: Appender, queue: Queue, bodies: Bodies, masked: MaskedUsed | None = None
+    ) -> None:
+        self._masked = masked
         self._appender = appender
         self._queue = queue
         self._bodies = bodies
@@ -65,6 +72,8 @@ class AcceptanceUnit:
             self._bodies.claim(tx, written.body.digest, written.body.size)
             message = replace(written.notice.message, body=written.body.digest, size=written.body.size)
             self._queue.put(tx, message, written.notice.recipients)
+        if plan.masked and self._masked is not None:
+            self._masked(tx, set().union(*plan.masked.values()), now)
         traces.write(tx, _story(plan, body, facts, rows, now))
         trace = plan.envelope.origin.trace
         events.write(
@@ -85,17 +94,32 @@ class AcceptanceUnit:
             # It was looked up in a cache: mail must not make a mailbox for an account that was just removed.
             if not account_exists(tx, copy.account.id):
                 raise AppendFailed(copy, "the account was removed meanwhile")
-            inboxes.append((self._appender.inbox_in(tx, copy.account.id), copy))
+            inboxes.append((folder_in(tx, self._appender, copy.account.id, copy.folder), copy))
         inboxes.sort(key=lambda inbox: inbox[0])
         delivered = []
         for mailbox_id, copy in inboxes:
-            new = new_copy(body, facts, plan.sender, copy.account, received_at)
+            by = plan.masked.get(copy.account.id, ())
+            new = new_copy(body, facts, plan.sender, copy.account, received_at, by)
             try:
                 (appended,) = self._appender.append_in(tx, mailbox_id, [new])
             except StoreRefusal as refusal:
                 raise AppendFailed(copy, str(refusal)) from refusal
             delivered.append((copy, appended.message_id, appended.uid))
         return delivered
+
+
+def put_beside(tx: Transaction, queue: Queue, bodies: Bodies, written: Sequence[Written]) -> list[str]:
+    """Queue what goes out beside a message; notes of it for the trace."""
+    notes = []
+    for each in written:
+        if each.claim is not None and not each.claim(tx):
+            continue
+        bodies.claim(tx, each.body.digest, each.body.size)
+        message = replace(each.notice.message, body=each.body.digest, size=each.body.size)
+        queue_id = queue.put(tx, message, each.notice.recipients)
+        if each.note:
+            notes.append(f"{each.note}: queued as {queue_id}, trace {message.trace}")
+    return notes
 
 
 def queued_message(plan: Plan, body: Body) -> QueuedMessage:
@@ -126,7 +150,12 @@ def _forwarded_message(plan: Plan, body: Body, sender: str) -> QueuedMessage:
 
 
 def _story(
-    plan: Plan, body: Body, facts: Facts, delivered: list[tuple[Copy, int, int]], now: float
+    plan: Plan,
+    body: Body,
+    facts: Facts,
+    delivered: list[tuple[Copy, int, int]],
+    now: float,
+    beside: Sequence[str] = (),
 ) -> list[TraceRow]:
     """The trace of this unit: one row, and one more for each further copy, because a row names one message
     id."""
@@ -148,6 +177,7 @@ def _story(
         )
     for place, refusal in plan.refusals.items():
         entries.append(("accept", f"<{plan.recipient(place).address}> refused: {refusal}"))
+    entries.extend(("queue", note) for note in beside)
     first = 0
     if delivered:
         entries.append(_delivery(plan, delivered[0]))
@@ -167,4 +197,6 @@ def _by(forward: Forward) -> str:
 def _delivery(plan: Plan, delivered: tuple[Copy, int, int]) -> tuple[str, str]:
     copy, _, uid = delivered
     names = plan.names(copy.places)
-    return "deliver", f"{names} delivered to INBOX of {copy.account.address} as UID {uid}"
+    # The name of the folder is its owner's, and may have changed: the trace tells by what it was chosen.
+    place = f"INBOX, or the folder {copy.folder}," if copy.folder else "INBOX"
+    return "deliver", f"{names} delivered to {place} of {copy.account.address} as UID {uid}"

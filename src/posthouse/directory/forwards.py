@@ -122,7 +122,7 @@ def leads_back(tx: Transaction, account: Account, address: Address) -> bool:
         except ValueError:
             continue
         if target.kind == "alias":
-            waiting.append(target.forward.lower())
+            waiting.extend(each.lower() for each in target.forwards)
         elif target.account is not None:
             if target.account.id == account.id:
                 return True
@@ -208,20 +208,25 @@ def _which(tx: Transaction, account_id: int, address: str) -> str:
     keys = [each[0] for each in tx.execute(records.SELECT_KEYS, {"of_id": account_id})]
     if wanted in keys:
         return wanted
-    return next((key for key in keys if _end_of(tx, key) == wanted), wanted)
+    return next((key for key in keys if _leads_to(tx, key, wanted)), wanted)
 
 
-def _end_of(tx: Transaction, key: str) -> str:
-    """Where aliases of ours lead in the end."""
-    for _ in range(MAX_HOPS * 2):
+def _leads_to(tx: Transaction, key: str, wanted: str) -> bool:
+    """Whether aliases of ours lead from one address to another."""
+    waiting, seen = [key], set[str]()
+    while waiting and len(seen) < _MOST_STEPS:
+        here = waiting.pop()
+        if here == wanted:
+            return True
+        if here in seen:
+            continue
+        seen.add(here)
         try:
-            target = find_target(tx, parse_address(key))
+            target = find_target(tx, parse_address(here))
         except ValueError:
-            break
-        if target.kind != "alias":
-            break
-        key = target.forward.lower()
-    return key
+            continue
+        waiting.extend(each.lower() for each in target.forwards)
+    return False
 
 
 def _target(row: Row) -> ForwardTarget:

@@ -11,14 +11,12 @@ from collections.abc import Awaitable, Callable
 
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.directory import sending
-from posthouse.directory.contract import Account
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.log import logger
-from posthouse.route.quota import full
-from posthouse.route.reservations import Reservations
 from posthouse.route.resolve import OWN_NAMES, Destination, Router
+from posthouse.route.space import Space
 from posthouse.route.ways import RouteWays
 from posthouse.settings import route as settings_route
 from posthouse.settings.contract import CurrentSettings
@@ -32,7 +30,8 @@ Rights = Callable[[int], Awaitable[tuple[str, ...]]]
 
 
 class ReceptionDesk:
-    """Decides on recipients, one at a time. Without ``rights`` everybody sends as themselves only."""
+    """Decides on recipients, one at a time. Without ``rights`` everybody sends as themselves only; without
+    ``space`` only quotas of accounts hold."""
 
     def __init__(
         self,
@@ -42,14 +41,13 @@ class ReceptionDesk:
         ways: RouteWays,
         settings: CurrentSettings,
         rights: Rights | None = None,
+        space: Space | None = None,
     ) -> None:
         self._router = router
         self._rights = rights
-        self._database = database
-        self._appender = appender
         self._ways = ways
         self._settings = settings
-        self._reservations = Reservations()
+        self._space = space if space is not None else Space(database, appender)
 
     async def recipient(
         self, address: Address, origin: Origin, size: int, sender: Address | None = None
@@ -59,10 +57,7 @@ class ReceptionDesk:
         try:
             await self._check_sender(origin, sender)
             destination = await self._router.resolve(address)
-            if destination.kind == "local" and destination.account is not None:
-                await self._reserve(destination.account, origin, size)
-                return
-            if await self._may_leave(address, destination, origin, sender):
+            if await self._reaches_any(address, destination, origin, sender, size):
                 return
         except DatabaseUnavailable as problem:
             raise our_fault(str(problem)) from problem
@@ -77,8 +72,11 @@ class ReceptionDesk:
         was given the right to use."""
         try:
             destination = await self._router.resolve(address)
-            account = destination.account
-            if destination.kind == "local" and account is not None and account.id == account_id:
+            # Who reads what nobody is meant by (a catch-all) is not everybody.
+            if not destination.caught and any(
+                place.kind == "local" and place.account is not None and place.account.id == account_id
+                for place in destination.places
+            ):
                 return True
             patterns = await self._rights(account_id) if self._rights is not None else ()
         except DatabaseUnavailable as problem:
@@ -87,7 +85,7 @@ class ReceptionDesk:
 
     def release(self, origin: Origin) -> None:
         """The transaction ended: its promised space is free again."""
-        self._reservations.release(origin.trace)
+        self._space.release(origin.trace)
 
     def _is_known(self, origin: Origin) -> bool:
         """Whether the peer may send to anybody: it has signed in, or is in a trusted network."""
@@ -100,6 +98,34 @@ class ReceptionDesk:
             return
         if await self._ways.treats_as_local(sender):
             raise Refusal(530, "5.7.0", "Sign in to send with an address of this server")
+
+    async def _reaches_any(
+        self, address: Address, destination: Destination, origin: Origin, sender: Address | None, size: int
+    ) -> bool:
+        """Whether mail for the recipient gets anywhere. Of several places one that takes it is enough; where none does
+        a refusal that may pass is told before one that will not. Space is promised at every place that has it."""
+        if destination.kind != "several":
+            return await self._reaches(address, destination, origin, sender, size)
+        reached, worst = False, None
+        for place in destination.branches:
+            try:
+                reached = await self._reaches(address, place, origin, sender, size) or reached
+            except Refusal as refusal:
+                worst = refusal if worst is None or refusal.temporary else worst
+        if not reached and worst is not None:
+            raise worst
+        return reached
+
+    async def _reaches(
+        self, address: Address, destination: Destination, origin: Origin, sender: Address | None, size: int
+    ) -> bool:
+        """Whether mail gets to one place. False: the destination itself says what is wrong. Raises Refusal."""
+        if destination.kind == "local" and destination.account is not None:
+            await self._space.reserve(destination.account, origin.trace, size)
+            return True
+        if destination.kind == "list":
+            return True
+        return await self._may_leave(address, destination, origin, sender)
 
     async def _may_leave(
         self, address: Address, destination: Destination, origin: Origin, sender: Address | None
@@ -129,17 +155,6 @@ class ReceptionDesk:
             raise Refusal(550, "5.1.1", "No such user here", cause=cause)
         raise way
 
-    async def _reserve(self, account: Account, origin: Origin, size: int) -> None:
-        if not account.quota:
-            return
-        used = await self._database.read(self._appender.used_in, account.id)
-        # No wait between the question and the promise, or two sessions would be promised the same space.
-        in_flight = self._reservations.promised(account.id, apart_from=origin.trace)
-        refusal = full(used + in_flight, account.quota, size)
-        if refusal is not None:
-            raise refusal
-        self._reservations.promise(origin.trace, account.id, size)
-
 
 def _refusal(address: Address, destination: Destination) -> Refusal:
     """The answer for a recipient that leads nowhere. It never tells where an alias leads."""
@@ -151,11 +166,14 @@ def _refusal(address: Address, destination: Destination) -> Refusal:
             return Refusal(
                 451, "4.4.6", "This address is misconfigured on our side (it leads in a circle)", cause=via
             )
+        case "several" if all(place.kind == "disabled" for place in destination.branches):
+            return Refusal(550, "5.2.1", "This mailbox is disabled")
         case _ if address.local.lower() in OWN_NAMES:
             # RFC 5321 4.5.1: never refused for good; there is just nobody here yet.
             return Refusal(450, "4.2.1", "No mailbox exists here yet, please try again later")
         case _ if destination.via:
-            cause = f"alias {via} -> {destination.target}"
+            ends = ", ".join(place.target or place.kind for place in destination.places)
+            cause = f"alias {via} -> {ends}"
             return Refusal(550, "5.1.1", "No such user here", cause=cause)
         case _:
             return Refusal(550, "5.1.1", "No such user here")

@@ -38,12 +38,12 @@ from posthouse.mail.address import Address, parse_address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal
 from posthouse.net.dns import Resolver
-from posthouse.queue.contract import LOCAL, MX
+from posthouse.queue.contract import LIST, LOCAL, MX
 from posthouse.queue.service import QueueService
 from posthouse.receive.trace import new_trace
 from posthouse.route.etrn import Etrn
 from posthouse.route.forwarding import Forwarding
-from posthouse.route.resolve import Router
+from posthouse.route.resolve import Destination, Router
 from posthouse.route.returns import SrsReturns
 from posthouse.route.ways import RouteWays
 from posthouse.server.rewriting import Rewriting
@@ -251,6 +251,14 @@ def _destination_of(router: Router, ways: RouteWays, forwarding: Forwarding) -> 
     async def destination_of(address: Address) -> list[tuple[Address, str, int | None]]:
         """Where a notice for this address goes. Where none may go it is refused there, and nobody is told."""
         found = await router.resolve(address)
+        if found.kind != "several":
+            return await place_of(address, found)
+        ends = [await place_of(address, branch) for branch in found.branches if branch.reachable]
+        return list(dict.fromkeys(end for each in ends for end in each)) or [await leaving(address, None)]
+
+    async def place_of(address: Address, found: Destination) -> list[tuple[Address, str, int | None]]:
+        if found.kind == "list":
+            return [(address, f"{LIST}{found.list_id}", None)]
         if found.kind != "local" or found.account is None:
             if found.account is not None:
                 return [(address, LOCAL, found.account.id)]
@@ -260,6 +268,7 @@ def _destination_of(router: Router, ways: RouteWays, forwarding: Forwarding) -> 
             (address if each.id == found.account.id else parse_address(each.address), LOCAL, each.id)
             for each in spread.mailboxes
         ]
+        places += [(address, f"{LIST}{list_id}", None) for list_id in spread.lists]
         return places + [await leaving(each.target, each.owner.id) for each in spread.onward]
 
     return destination_of

@@ -29,6 +29,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_account_groups_domain_id", "account_groups", ["domain_id"], unique=False)
     op.create_table(
+        "account_limits",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("max_messages", schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account_limits")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "annotations",
         sa.Column("mailbox_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
@@ -167,6 +174,14 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.add_column("mailboxes", sa.Column("own_seen", schema.small(), server_default="0", nullable=False))
+    op.create_table(
+        "quota_warnings",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("level", schema.small(), nullable=False),
+        sa.Column("warned_at", schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_quota_warnings")),
+        **schema.OPTIONS,
+    )
     op.create_table(
         "seen_marks",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
