@@ -36,6 +36,17 @@ class MemoryDirectory:
         keys = ScramKeys(salt, 4096, hashlib.sha256(client).digest(), server)
         return self.accounts.get(login), keys
 
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        raise NotImplementedError
+
+    def scram_announced(self) -> bool:
+        return True
+
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn:
+        return SignIn(None, "no certificates here")
+
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass
 

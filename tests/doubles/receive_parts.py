@@ -186,6 +186,17 @@ class MemoryDirectory:
         keys = ScramKeys(SALT, 4096, stored, hmac.digest(salted, b"Server Key", "sha256"))
         return (Account(7, 1, login, 0) if known else None), keys
 
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        raise NotImplementedError
+
+    def scram_announced(self) -> bool:
+        return True
+
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn:
+        return SignIn(None, "no certificates here")
+
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass
 

@@ -40,13 +40,16 @@ from posthouse.manage.errors import ManageError
 from posthouse.net.connection import Connection
 from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
+from posthouse.net.tls import AskingContexts
 from posthouse.observe.log import logger
 from posthouse.queue.refusals import Refusals
 from posthouse.queue.service import QueueService
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
+from posthouse.receive.signatures import SignatureDesk
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.sending_limits import SendingDesk
+from posthouse.route.space import Space
 from posthouse.server import (
     sending,
     with_backup,
@@ -150,12 +153,13 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         stack.callback(directory.close)
 
         async def quota(account_id: int) -> int:
-            account = await directory.account(account_id)
-            return account.quota if account is not None else 0
+            return (await space.limits(account_id))[0]
 
+        space = Space(database, feed=feed)
+        stack.callback(space.close)
         index = SearchIndex(Path(config.data) / "search", database, bodies, settings)
         store = MailStore(
-            database, bodies, durability, feed, settings, quota_limit=quota, side=side, index=index
+            database, bodies, durability, feed, settings, quota_limit=quota, rooms=space, side=side, index=index
         )
         stack.push_async_callback(store.close)
 
@@ -163,7 +167,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         queue = QueueService(settings, feed)
         refusals = Refusals(database, settings)
         owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
-        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION])
+        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION], now[settings_signin.CLIENT_CA])
         out = sending.make(
             sending.Ground(
                 stack=stack,
@@ -182,7 +186,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             )
         )
         reception = ReceptionDesk(
-            out.router, database, store.appender, out.ways, settings, rights=directory.sender_rights
+            out.router, database, store.appender, out.ways, settings, rights=directory.sender_rights, space=space
         )
         senders = SendingDesk(database, feed, settings)
         stack.callback(senders.close)
@@ -231,6 +235,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             limits=senders,
             suppressions=out.suppressions,
             etrn=out.etrn,
+            signatures=SignatureDesk(directory, settings, acceptance.spool),
         )
 
         def session(kind: Kind) -> Session:
@@ -262,7 +267,13 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             member.others = limits.others
             member.failures = directory.failures.heard
             directory.failures.told = member.fail
-        house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME], worker=share.number)
+        house = House(
+            contexts,
+            limits,
+            now[settings_tls.HANDSHAKE_TIME],
+            worker=share.number,
+            asking=AskingContexts(contexts),
+        )
 
         async def live() -> LiveState:
             sessions = house.counts() if member is None else await member.all_sessions()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from posthouse.directory.contract import Account, Directory, SignIn
 from posthouse.wire import sasl
-from posthouse.wire.sasl.contract import Challenge, CheckPassword, Failed, Mechanism, Proven, Step, WantKeys
+from posthouse.wire.sasl.contract import (
+    Challenge,
+    CheckCertificate,
+    CheckPassword,
+    Failed,
+    Mechanism,
+    Proven,
+    Step,
+    WantKeys,
+)
 
 PROTOCOL = "pop3"
 
@@ -17,12 +26,15 @@ class Exchange:
     """Feed it the client's responses until it answers with a SignIn. Raises DatabaseUnavailable or
     Malformed."""
 
-    __slots__ = ("_account", "_asked", "_directory", "_mechanism", "_peer", "_proven")
+    __slots__ = ("_account", "_asked", "_certificate", "_directory", "_mechanism", "_peer", "_proven")
 
-    def __init__(self, mechanism: Mechanism, directory: Directory, peer: str) -> None:
+    def __init__(
+        self, mechanism: Mechanism, directory: Directory, peer: str, certificate: bytes = b""
+    ) -> None:
         self._mechanism = mechanism
         self._directory = directory
         self._peer = peer
+        self._certificate = certificate
         self._asked = ""
         self._account: Account | None = None
         self._proven = False
@@ -47,18 +59,24 @@ class Exchange:
                     return data
                 case CheckPassword(login, password):
                     return await self._directory.sign_in(login, password, peer=self._peer, protocol=PROTOCOL)
-                case WantKeys(login):
-                    step = await self._keys(login)
+                case CheckCertificate(authzid):
+                    return await self._directory.sign_in_certificate(
+                        self._certificate, authzid, peer=self._peer, protocol=PROTOCOL
+                    )
+                case WantKeys():
+                    step = await self._keys(step)
                 case Proven(_, data):
                     self._proven = True
                     return data
                 case Failed():
                     return await self._failed(step)
 
-    async def _keys(self, login: str) -> Step:
-        self._asked = login
-        self._account, keys = await self._directory.scram_keys(login)
-        assert isinstance(self._mechanism, sasl.ScramSha256)
+    async def _keys(self, step: WantKeys) -> Step:
+        self._asked = step.login
+        directory = self._directory
+        ask = directory.scram_keys if step.algorithm == "sha256" else directory.scram_sha1_keys
+        self._account, keys = await ask(step.login)
+        assert isinstance(self._mechanism, sasl.Scram)
         return self._mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
 
     async def _failed(self, step: Failed) -> SignIn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,20 @@ class CheckPassword:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckCertificate:
+    """EXTERNAL: whose is the certificate that the client showed within TLS (Directory.sign_in_certificate)?
+    ``authzid`` is whom it wants to be, "" for whoever the certificate says."""
+
+    authzid: str
+
+
+@dataclass(frozen=True, slots=True)
 class WantKeys:
-    """SCRAM wants the stored keys of this login: call ``keys(...)`` on the mechanism, which returns the
-    next step."""
+    """SCRAM wants the stored keys of this login, for ``algorithm``: call ``keys(...)`` on the mechanism, which
+    returns the next step."""
 
     login: str
+    algorithm: Literal["sha256", "sha1"] = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class Failed:
     login: str = ""
 
 
-Step = Challenge | CheckPassword | WantKeys | Proven | Failed
+Step = Challenge | CheckPassword | CheckCertificate | WantKeys | Proven | Failed
 
 
 class Mechanism(Protocol):
@@ -65,9 +74,10 @@ class Mechanism(Protocol):
 
 
 # wire.sasl offers:
-#   def mechanism(name: str, *, channel_binding: bytes | None) -> Mechanism | None
-#   def available(*, channel_binding: bytes | None) -> list[str]
-# PLAIN, LOGIN, SCRAM-SHA-256 and, only with channel_binding (tls-unique, TLS <= 1.2), SCRAM-SHA-256-PLUS.
+#   def mechanism(name: str, *, channel_binding: bytes | None, scram: bool, external: bool) -> Mechanism | None
+#   def available(*, channel_binding: bytes | None, scram: bool, external: bool) -> list[str]
+# PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-1 and, only with channel_binding (tls-unique, TLS <= 1.2), their -PLUS forms;
+# EXTERNAL where the client showed a certificate.
 # SCRAM mechanisms have: def keys(self, salt, iterations, stored_key, server_key) -> Step
 # Responses over 8 KiB are Failed(malformed=True) before anything else; "*" is handled by the protocol
 # session.

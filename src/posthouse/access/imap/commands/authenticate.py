@@ -14,6 +14,7 @@ from posthouse.wire import sasl
 from posthouse.wire.imap.syntax import Authenticate, Command
 from posthouse.wire.sasl.contract import (
     Challenge,
+    CheckCertificate,
     CheckPassword,
     Failed,
     Mechanism,
@@ -33,7 +34,7 @@ async def run(session: Session, command: Command) -> None:
     demand_privacy(session)
     arguments = command.arguments
     assert isinstance(arguments, Authenticate)
-    mechanism = sasl.mechanism(arguments.mechanism, channel_binding=session.channel_binding)
+    mechanism = session.mechanisms.begin(arguments.mechanism)
     if mechanism is None:
         raise No("This mechanism is not offered", b"CANNOT")
     exchange = _Exchange(session, mechanism)
@@ -66,6 +67,10 @@ class _Exchange:
                 return await session.directory.sign_in(
                     step.login, step.password, peer=peer, protocol=PROTOCOL
                 )
+            elif isinstance(step, CheckCertificate):
+                return await session.directory.sign_in_certificate(
+                    session.mechanisms.certificate or b"", step.authzid, peer=peer, protocol=PROTOCOL
+                )
             elif isinstance(step, WantKeys):
                 step = await self._keys(step)
             elif isinstance(step, Proven):
@@ -78,10 +83,12 @@ class _Exchange:
                 return await self._failed(step)
 
     async def _keys(self, step: WantKeys) -> Step:
-        self._account, keys = await self._session.directory.scram_keys(step.login)
+        directory = self._session.directory
+        ask = directory.scram_keys if step.algorithm == "sha256" else directory.scram_sha1_keys
+        self._account, keys = await ask(step.login)
         self._asked = step.login
         mechanism = self._mechanism
-        assert isinstance(mechanism, sasl.ScramSha256)
+        assert isinstance(mechanism, sasl.Scram)
         return mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
 
     async def _failed(self, step: Failed) -> SignIn | Failed:
