@@ -14,6 +14,7 @@ from time import time
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Row, Transaction
 from posthouse.directory import group_records as records
+from posthouse.directory import list_records
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.group_records import ACCOUNT, GROUP
 from posthouse.directory.names import own_address
@@ -234,6 +235,7 @@ def forget_domain(tx: Transaction, domain_id: int) -> None:
 
 
 def _remove(tx: Transaction, group_id: int) -> None:
+    tx.change(list_records.DELETE_MEMBER_EVERYWHERE, {"of_kind": GROUP, "of_address": str(group_id)})
     tx.change(records.DELETE_EVERYWHERE, {"of_kind": GROUP, "of_member": group_id})
     tx.change(records.DELETE_MEMBERS, {"of_group": group_id})
     tx.change(records.DELETE, {"of_id": group_id})

@@ -7,7 +7,7 @@ All functions are ops and raise :class:`DirectoryError`.
 from __future__ import annotations
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import address_records, domain_records, records
+from posthouse.directory import address_records, domain_records, list_records, records
 from posthouse.directory.errors import DirectoryError
 
 WORDS = {
@@ -16,6 +16,7 @@ WORDS = {
     "list": "a mailing list",
     "address": "a further address of an account",
     "masked": "a masked address",
+    "removed": "the address of a removed account (restore that, or remove it for good)",
 }
 """What an address can be, in words."""
 
@@ -29,7 +30,11 @@ def taken_by(tx: Transaction, key: str) -> str:
         return "alias"
     if tx.execute(address_records.SELECT_ADDRESS, values):
         return "address"
-    return "masked" if tx.execute(address_records.SELECT_MASKED, values) else ""
+    if tx.execute(list_records.SELECT_ID, values):
+        return "list"
+    if tx.execute(address_records.SELECT_MASKED, values):
+        return "masked"
+    return "removed" if tx.execute(removed_records.SELECT_ACCOUNT, values) else ""
 
 
 def check_free(tx: Transaction, key: str, address: str) -> None:
