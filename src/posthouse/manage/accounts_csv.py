@@ -1,7 +1,7 @@
 """The CSV file of an account import: read and checked whole, every problem with its line number.
 
-Columns are ``address,password`` and, if wanted, ``quota`` (``2G``; empty or ``none`` for no limit). A
-first line that names the columns may put them in another order.
+Columns are ``address,password`` and, if wanted, ``quota`` (``2G``; ``none`` for no limit, empty for what new accounts
+get). A first line that names the columns may put them in another order, and have those of :data:`MORE`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,30 @@ import csv
 import io
 from dataclasses import dataclass, field
 
+from posthouse.directory.details import NOTHING, Change, clean
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import own_address
 from posthouse.directory.saslprep import prepare
+from posthouse.manage.csv_text import plain, switch
 from posthouse.settings.values import parse_size
 
-COLUMNS = ("address", "password", "quota")
+MORE = (
+    "first_name",
+    "last_name",
+    "display_name",
+    "language",
+    "time_zone",
+    "note",
+    "max_message",
+    "protocols",
+    "networks",
+    "active",
+    "addresses",
+)
+"""Columns that only a file with a first line of names has. ``protocols``, ``networks`` and ``addresses`` hold several
+with spaces between; ``active`` is yes or no."""
+FIRST = ("address", "password", "quota")
+COLUMNS = FIRST + MORE
 MAX_LINES = 100_000
 MAX_PROBLEMS = 200
 """Problems reported one by one; a file with more is the wrong file."""
@@ -23,14 +41,17 @@ MAX_PROBLEMS = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One account to add. ``quota`` in bytes, 0 = none; ``domain`` of the address, ``number`` of the
-    file's line."""
+    """One account to add. ``quota`` in bytes, 0 = none, None = what new accounts get; ``domain`` of the address,
+    ``number`` of the file's line. ``details`` and ``addresses`` (further ones) are checked when it is added."""
 
     number: int
     address: str
     domain: str
     password: str = field(repr=False)
-    quota: int
+    quota: int | None
+    details: Change = NOTHING
+    active: bool = True
+    addresses: tuple[str, ...] = ()
 
 
 def parse_quota(text: str) -> int:
@@ -67,7 +88,7 @@ def read_accounts(text: str) -> tuple[list[Line], list[str]]:
             order = _header(row)
             if order is not None:
                 continue
-            order = list(range(len(COLUMNS)))
+            order = [*range(len(FIRST)), *([-1] * len(MORE))]
         if len(lines) >= MAX_LINES or len(problems) >= MAX_PROBLEMS:
             return lines, [*problems, f"line {number}: too many lines or problems; the rest was not read"]
         try:
@@ -97,9 +118,11 @@ def _unknown(row: list[str]) -> str:
 
 
 def _line(number: int, row: list[str], order: list[int]) -> Line:
-    if len(row) > len(COLUMNS) and order == list(range(len(COLUMNS))):
+    if len(row) > len(FIRST) and order[len(FIRST)] < 0 and max(order) < len(FIRST):
         raise ValueError(f"{len(row)} columns; quote a password that holds a comma")
-    address, password, quota = (row[place] if 0 <= place < len(row) else "" for place in order)
+    cells = [row[place] if 0 <= place < len(row) else "" for place in order]
+    address, password, quota = cells[:3]
+    more = {name: plain(cell) for name, cell in zip(MORE, cells[3:], strict=True)}
     try:
         parsed = own_address(address)
     except DirectoryError as error:
@@ -107,4 +130,16 @@ def _line(number: int, row: list[str], order: list[int]) -> Line:
     if not password:
         raise ValueError(f"{address.strip()} has no password")
     prepare(password)
-    return Line(number, parsed.key, parsed.domain, password, parse_quota(quota))
+    wanted = Change(
+        **{name: more[name] or None for name in MORE[:6]},
+        max_message=parse_quota(more["max_message"]) if more["max_message"] else None,
+        protocols=more["protocols"].replace(",", " ").split() or None,
+        networks=more["networks"].replace(",", " ").split() or None,
+    )
+    try:
+        clean(wanted)
+        addresses = tuple(own_address(each).key for each in more["addresses"].replace(",", " ").split())
+    except DirectoryError as error:
+        raise ValueError(error.text) from None
+    limit = parse_quota(quota) if quota.strip() else None
+    return Line(number, parsed.key, parsed.domain, password, limit, wanted, switch(more["active"]), addresses)
