@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from posthouse.access.imap.session import Session
+from posthouse.access.imap.sharing import Sharing
 from posthouse.bodies.contract import Spool
 from posthouse.directory.contract import Directory
 from posthouse.net.door import OPEN_DOOR, Door
@@ -28,8 +29,10 @@ class ImapService:
         spool: Callable[[], Spool],
         settings: CurrentSettings,
         hostname: str | Callable[[], str] = "",
+        sharing: Sharing | None = None,
     ) -> None:
         self.store = store
+        self.sharing = sharing
         self.directory = directory
         self.spool = spool
         self.settings = settings

@@ -15,6 +15,23 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables of the household, and add to those of the directory."""
+    op.add_column(
+        "account_forwards", sa.Column("not_spam", schema.small(), server_default="0", nullable=False)
+    )
+    op.add_column(
+        "account_forwards", sa.Column("sender", schema.key_text(400), server_default="", nullable=False)
+    )
+    op.add_column(
+        "account_forwards", sa.Column("recipient", schema.key_text(400), server_default="", nullable=False)
+    )
+    op.add_column(
+        "account_forwards", sa.Column("subject", schema.key_text(400), server_default="", nullable=False)
+    )
+    op.add_column("account_forwards", sa.Column("max_size", schema.big(), server_default="0", nullable=False))
+    op.add_column(
+        "account_forwards", sa.Column("starts_at", schema.real(), server_default="0", nullable=False)
+    )
+    op.add_column("account_forwards", sa.Column("ends_at", schema.real(), server_default="0", nullable=False))
     op.create_table(
         "account_groups",
         sa.Column("id", schema.ident(), nullable=False),
@@ -65,6 +82,29 @@ def upgrade() -> None:
     )
     op.create_index("ix_app_passwords_account_id", "app_passwords", ["account_id"], unique=False)
     op.create_table(
+        "archive_progress",
+        sa.Column("mailbox_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("uid", schema.big(), nullable=False),
+        sa.PrimaryKeyConstraint("mailbox_id", name=op.f("pk_archive_progress")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_archive_progress_account_id", "archive_progress", ["account_id"], unique=False)
+    op.create_table(
+        "archive_rules",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("scope", schema.ascii_text(10), nullable=False),
+        sa.Column("of_id", schema.big(), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("mail", schema.ascii_text(16), nullable=False),
+        sa.Column("action", schema.ascii_text(16), nullable=False),
+        sa.Column("days", schema.big(), nullable=False),
+        sa.Column("folder", schema.key_text(400), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_rules")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_archive_rules_scope_of_id", "archive_rules", ["scope", "of_id"], unique=True)
+    op.create_table(
         "auto_replies",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("active", schema.small(), nullable=False),
@@ -91,6 +131,19 @@ def upgrade() -> None:
         "ix_auto_reply_senders_account_id_sender", "auto_reply_senders", ["account_id", "sender"], unique=True
     )
     op.create_index("ix_auto_reply_senders_replied_at", "auto_reply_senders", ["replied_at"], unique=False)
+    op.create_table(
+        "client_certificates",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("fingerprint", schema.digest(), nullable=False),
+        sa.Column("name", schema.text(), nullable=False),
+        sa.Column("created_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_client_certificates")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_client_certificates_fingerprint")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_client_certificates_account_id", "client_certificates", ["account_id"], unique=False)
     op.create_table(
         "deleted_mailboxes",
         sa.Column("mailbox_id", schema.ident(), autoincrement=False, nullable=False),
@@ -173,13 +226,72 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("domain_id", name=op.f("pk_journals")),
         **schema.OPTIONS,
     )
+    op.create_table(
+        "list_progress",
+        sa.Column("row_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("list_id", schema.big(), nullable=False),
+        sa.Column("reached", schema.key_text(400), nullable=False),
+        sa.Column("verdict", schema.ascii_text(10), nullable=False),
+        sa.Column("words", schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint("row_id", name=op.f("pk_list_progress")),
+        **schema.OPTIONS,
+    )
     op.add_column("mailboxes", sa.Column("own_seen", schema.small(), server_default="0", nullable=False))
+    op.create_table(
+        "mailing_lists",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("domain_id", schema.big(), nullable=False),
+        sa.Column("address", schema.key_text(320), nullable=False),
+        sa.Column("name", schema.key_text(200), nullable=False),
+        sa.Column("description", schema.text(), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("mode", schema.ascii_text(16), nullable=False),
+        sa.Column("signed_in", schema.small(), nullable=False),
+        sa.Column("moderation", schema.ascii_text(16), nullable=False),
+        sa.Column("joining", schema.ascii_text(16), nullable=False),
+        sa.Column("tag", schema.key_text(60), nullable=False),
+        sa.Column("replies", schema.ascii_text(16), nullable=False),
+        sa.Column("max_size", schema.big(), nullable=False),
+        sa.Column("own_from", schema.small(), nullable=False),
+        sa.Column("created_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailing_lists")),
+        sa.UniqueConstraint("address", name=op.f("uq_mailing_lists_address")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_mailing_lists_domain_id", "mailing_lists", ["domain_id"], unique=False)
     op.create_table(
         "quota_warnings",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("level", schema.small(), nullable=False),
         sa.Column("warned_at", schema.big(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_quota_warnings")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "removed_accounts",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("domain_id", schema.big(), nullable=False),
+        sa.Column("address", schema.key_text(320), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("removed_at", schema.real(), nullable=False),
+        sa.Column("removed_by", schema.key_text(320), nullable=False),
+        sa.Column("purging", schema.small(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_removed_accounts")),
+        sa.UniqueConstraint("address", name=op.f("uq_removed_accounts_address")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_removed_accounts_removed_at", "removed_accounts", ["removed_at"], unique=False)
+    op.create_table(
+        "removed_domains",
+        sa.Column("domain_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("name", schema.key_text(255), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("removed_at", schema.real(), nullable=False),
+        sa.Column("removed_by", schema.key_text(320), nullable=False),
+        sa.Column("purging", schema.small(), nullable=False),
+        sa.PrimaryKeyConstraint("domain_id", name=op.f("pk_removed_domains")),
+        sa.UniqueConstraint("name", name=op.f("uq_removed_domains_name")),
         **schema.OPTIONS,
     )
     op.create_table(
@@ -284,6 +396,39 @@ def upgrade() -> None:
         unique=True,
     )
     op.create_index("ix_group_members_kind_member_id", "group_members", ["kind", "member_id"], unique=False)
+    op.create_table(
+        "list_members",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("list_id", schema.big(), nullable=False),
+        sa.Column("kind", schema.ascii_text(10), nullable=False),
+        sa.Column("address", schema.key_text(320), nullable=False),
+        sa.Column("shown", schema.key_text(320), nullable=False),
+        sa.Column("away", schema.ascii_text(10), nullable=False),
+        sa.Column("bounces", schema.big(), nullable=False),
+        sa.Column("bounced_at", schema.real(), nullable=False),
+        sa.Column("joined_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_members")),
+        sa.ForeignKeyConstraint(["list_id"], ["mailing_lists.id"], name=op.f("fk_list_members_list_id")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_list_members_kind_address", "list_members", ["kind", "address"], unique=False)
+    op.create_index(
+        "ix_list_members_list_id_kind_address", "list_members", ["list_id", "kind", "address"], unique=True
+    )
+    op.create_table(
+        "list_people",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("list_id", schema.big(), nullable=False),
+        sa.Column("role", schema.ascii_text(10), nullable=False),
+        sa.Column("address", schema.key_text(320), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_people")),
+        sa.ForeignKeyConstraint(["list_id"], ["mailing_lists.id"], name=op.f("fk_list_people_list_id")),
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_list_people_address", "list_people", ["address"], unique=False)
+    op.create_index(
+        "ix_list_people_list_id_role_address", "list_people", ["list_id", "role", "address"], unique=True
+    )
     op.create_table(
         "masked_addresses",
         sa.Column("id", schema.ident(), nullable=False),
