@@ -15,15 +15,23 @@ from posthouse.database.contract import DuplicateKey, Transaction
 from posthouse.directory import (
     addresses,
     app_passwords,
+    archives,
+    autoreply,
     browser_sessions,
+    client_certificates,
     dkim,
+    domain_limits,
+    domains,
     forwards,
     groups,
+    journals,
+    lists,
     masked,
     naming,
     records,
     roles,
     sending,
+    signatures,
 )
 from posthouse.directory.aliases import Alias, add_alias, find_alias, list_aliases, remove_alias
 from posthouse.directory.contract import Account
@@ -70,27 +78,29 @@ class DomainInfo:
     name: str
     accounts: int
     aliases: int
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account to be made."""
+    """An account to be made. ``quota`` in bytes, 0 = none, None = what new accounts get."""
 
     address: str
     credentials: Credentials
-    quota: int = 0
+    quota: int | None = None
 
 
-def add_domain(tx: Transaction, name: str, *, feed: Feed | None = None) -> int:
-    """Make a domain ours; returns its id."""
+def add_domain(tx: Transaction, name: str, *, template: str = "", feed: Feed | None = None) -> int:
+    """Make a domain ours, from a template where one is named; returns its id."""
     name = domain_name(name)
     known = DirectoryError(f"domain {name} exists already", "list domains to see it", "exists")
-    if tx.execute(records.SELECT_DOMAIN, {"name": name}):
-        raise known
+    domains.check_free(tx, name)
     try:
         domain_id = tx.insert(records.INSERT_DOMAIN, {"name": name, "created_at": time()})
     except DuplicateKey:
         raise known from None  # someone else added it at this very moment
+    if template:
+        domains.start_with(tx, domain_id, template)
     bump(tx, DIRECTORY, feed)
     return domain_id
 
@@ -112,16 +122,23 @@ def remove_domain(
             "remove them first",
             "refused",
         )
+    domains.forget_domain(tx, domain_id)
     roles.forget_domain(tx, domain_id)
     dkim.forget_domain(tx, domain_id)
     forwards.forget_domain(tx, domain_id)
+    signatures.forget_domain(tx, domain_id)
+    autoreply.forget_domain(tx, domain_id)
+    journals.forget_domain(tx, domain_id)
+    archives.forget_domain(tx, domain_id)
     groups.forget_domain(tx, domain_id)
+    lists.forget_domain(tx, domain_id)
     addresses.forget_domain(tx, domain_id)
     masked.forget_domain(tx, domain_id)
     sending.forget_domain(tx, domain_id)
     for account in accounts:
         sending.forget_account(tx, account.id)
         app_passwords.forget_account(tx, account.id)
+        client_certificates.forget_account(tx, account.id)
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
     tx.change(records.DELETE_DOMAIN_ACCOUNTS, owned)
     tx.change(records.DELETE_DOMAIN, {"of_id": domain_id})
@@ -155,13 +172,17 @@ def list_domains(tx: Transaction) -> list[DomainInfo]:
 
 
 def add_account(
-    tx: Transaction, address: str, credentials: Credentials, quota: int = 0, *, feed: Feed | None = None
+    tx: Transaction, address: str, credentials: Credentials, quota: int | None = 0, *, feed: Feed | None = None
 ) -> Account:
-    """Make an account in one of our domains. ``quota`` in bytes, 0 = none. The caller provisions its
-    mailboxes."""
+    """Make an account in one of our domains. ``quota`` in bytes, 0 = none, None = as the domain has it for new
+    accounts. The caller provisions its mailboxes."""
     wanted = own_address(address)
     domain_id = naming.domain_of(tx, wanted.domain, address)
     naming.check_free(tx, wanted.key, address)
+    domain_limits.check_count(tx, domain_id, "accounts")
+    if quota is None:
+        quota = domains.quota_for_new(tx, domain_id)
+    domain_limits.check_quota(tx, domain_id, quota)
     values = {
         "domain_id": domain_id,
         "address": wanted.key,
@@ -172,6 +193,7 @@ def add_account(
         **_secret(credentials),
     }
     account = Account(tx.insert(records.INSERT_ACCOUNT, values), domain_id, wanted.key, quota)
+    domains.give_defaults(tx, domain_id, account.id)
     bump(tx, DIRECTORY, feed)
     return account
 
@@ -181,11 +203,15 @@ def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -
     account = find_account(tx, address)
     roles.forget_account(tx, account.id)
     forwards.forget_account(tx, account.id)
+    signatures.forget(tx, "account", account.id)
+    autoreply.forget_account(tx, account.id)
+    archives.forget(tx, "account", account.id)
     groups.forget_account(tx, account.id)
     addresses.forget_account(tx, account.id)
     masked.forget_account(tx, account.id)
     sending.forget_account(tx, account.id)
     app_passwords.forget_account(tx, account.id)
+    client_certificates.forget_account(tx, account.id)
     tx.change(records.DELETE_ACCOUNT, {"of_id": account.id})
     bump(tx, DIRECTORY, feed)
     return account
@@ -206,6 +232,9 @@ def rename_account(
     if wanted.key in addresses.names_of(tx, account.id):
         addresses.remove(tx, account, wanted.key)
     naming.check_free(tx, wanted.key, new)
+    if found[wanted.domain] != account.domain_id:
+        domain_limits.check_count(tx, found[wanted.domain], "accounts")
+        domain_limits.check_quota(tx, found[wanted.domain], account.quota)
     moved = {"new_address": wanted.key, "new_domain": found[wanted.domain]}
     tx.change(records.RENAME_ACCOUNT, {"of_id": account.id, **moved})
     renamed = replace(account, address=wanted.key, domain_id=found[wanted.domain])
@@ -252,6 +281,7 @@ def set_password(
 def set_quota(tx: Transaction, address: str, quota: int, *, feed: Feed | None = None) -> Account:
     """Set the storage limit of an account in bytes, 0 = none. Mail over a lowered limit is kept."""
     account = find_account(tx, address)
+    domain_limits.check_quota(tx, account.domain_id, quota)
     tx.change(records.UPDATE_QUOTA, {"of_id": account.id, "new_quota": _quota(quota)})
     bump(tx, DIRECTORY, feed)
     return account

@@ -9,7 +9,7 @@ from time import time
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory import alias_records, naming, records
+from posthouse.directory import alias_records, domain_limits, naming, records
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address, target_address
 from posthouse.directory.people import targets_of
@@ -56,6 +56,7 @@ def add_alias(
     targets = _targets(source.key, address, target)
     domain_id = naming.domain_of(tx, source.domain, address)
     naming.check_free(tx, source.key, address)
+    domain_limits.check_count(tx, domain_id, "aliases")
     alias = Alias(source.key, targets[0], targets[1:], active, clean_note(note))
     tx.insert(
         alias_records.INSERT_ALIAS,

@@ -3,10 +3,10 @@ the statements that ask what holds in a domain."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, insert, select, update
 
 from posthouse.database import schema
-from posthouse.directory.records import ACCOUNT, accounts, aliases, domains
+from posthouse.directory.records import ACCOUNT, accounts, domains
 
 names = schema.table(
     "domain_names",
@@ -71,14 +71,11 @@ UPDATE_PROPERTIES = (
     .where(domains.c.id == bindparam("of_id"))
     .values({column.name: bindparam("new_" + column.name) for column in PROPERTIES})
 )
-COUNT_ALL_ACCOUNTS = select(func.count()).where(accounts.c.domain_id == bindparam("domain_id"))
-SELECT_LARGEST_QUOTA = select(func.max(accounts.c.quota)).where(accounts.c.domain_id == bindparam("domain_id"))
-SELECT_ACCOUNT_IDS = (
-    select(accounts.c.id)
-    .where(accounts.c.domain_id == bindparam("domain_id"), accounts.c.id > bindparam("after"))
-    .order_by(accounts.c.id)
-    .limit(bindparam("count"))
-)
+SELECT_COUNTS = select(
+    domains.c.name, domains.c.max_accounts, domains.c.max_aliases, domains.c.max_lists
+).where(domains.c.id == bindparam("of_id"))
+SELECT_MAX_ACCOUNT = select(domains.c.name, domains.c.max_account).where(domains.c.id == bindparam("of_id"))
+SELECT_DEFAULTS = select(domains.c.defaults, domains.c.max_account).where(domains.c.id == bindparam("of_id"))
 
 # further names
 SELECT_NAMES = select(names.c.name).where(names.c.domain_id == bindparam("domain_id")).order_by(names.c.name)
@@ -103,5 +100,3 @@ UPDATE_TEMPLATE = (
     update(templates).where(templates.c.name == bindparam("of_name")).values(content=bindparam("new_content"))
 )
 DELETE_TEMPLATE = delete(templates).where(templates.c.name == bindparam("of_name"))
-
-__all__ = ["aliases", "names", "templates"]

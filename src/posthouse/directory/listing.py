@@ -11,10 +11,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Select, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select
 
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory import alias_records
+from posthouse.directory import alias_records, removed_records
 from posthouse.directory.admin import DomainInfo
 from posthouse.directory.aliases import Alias, alias_of
 from posthouse.directory.contract import Account
@@ -35,12 +35,15 @@ class Page(Generic[T]):
 class Listing:
     """The statements of one list: with and without a scope and a search, each built once."""
 
-    def __init__(self, columns: tuple[Column[Any], ...], key: Column[Any], scope: Column[Any]) -> None:
+    def __init__(
+        self, columns: tuple[Column[Any], ...], key: Column[Any], scope: Column[Any], *only: ColumnElement[bool]
+    ) -> None:
         self._pages: dict[tuple[bool, bool], Select[Any]] = {}
         self._counts: dict[tuple[bool, bool], Select[Any]] = {}
         for scoped in (False, True):
             for searching in (False, True):
-                some = [scope.in_(bindparam("within", expanding=True))] if scoped else []
+                some: list[ColumnElement[bool]] = [*only]
+                some += [scope.in_(bindparam("within", expanding=True))] if scoped else []
                 some += [key.like(bindparam("pattern"), escape="!")] if searching else []
                 page = select(*columns).where(key > bindparam("after"), *some)
                 self._pages[scoped, searching] = page.order_by(key).limit(bindparam("count"))
@@ -60,8 +63,8 @@ class Listing:
         return tx.execute(self._pages[which], {**values, "after": after, "count": limit}), total
 
 
-_DOMAINS = Listing((domains.c.id, domains.c.name), domains.c.name, domains.c.id)
-_ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id)
+_DOMAINS = Listing((domains.c.id, domains.c.name, domains.c.active), domains.c.name, domains.c.id, domains.c.name.not_like("!%"))
+_ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id, *removed_records.PRESENT)
 _ALIASES = Listing(alias_records.COLUMNS, aliases.c.address, aliases.c.domain_id)
 
 _SELECT_IDS = select(domains.c.id).where(domains.c.name.in_(bindparam("names", expanding=True)))
@@ -86,7 +89,8 @@ def page_domains(
     held: dict[int, int] = dict(tx.execute(_COUNT_ACCOUNTS_OF, ids)) if rows else {}
     led: dict[int, int] = dict(tx.execute(_COUNT_ALIASES_OF, ids)) if rows else {}
     infos = [
-        DomainInfo(int(row[0]), row[1], int(held.get(row[0], 0)), int(led.get(row[0], 0))) for row in rows
+        DomainInfo(int(row[0]), row[1], int(held.get(row[0], 0)), int(led.get(row[0], 0)), bool(row[2]))
+        for row in rows
     ]
     return Page(infos, total)
 
