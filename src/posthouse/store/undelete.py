@@ -30,6 +30,16 @@ class Restored:
     messages: int = 0
     mailboxes: dict[str, int] = field(default_factory=dict)
 
+    def count(self, name: str, messages: int) -> None:
+        """So many more are in this mailbox."""
+        self.messages += messages
+        self.mailboxes[name] = self.mailboxes.get(name, 0) + messages
+
+    def add(self, more: Restored) -> None:
+        """What else came back."""
+        for name, count in more.mailboxes.items():
+            self.count(name, count)
+
 
 class DeletedMail:
     """The deleted messages and mailboxes of all accounts. Every method may be called again after it was cut off: what
@@ -67,11 +77,11 @@ class DeletedMail:
         done = Restored()
         for each in await self._database.scan(deleted.mailboxes_in, account_id):
             if each.deleted_at >= since:
-                _add(done, await self.restore_mailbox(account_id, each.id))
+                done.add(await self.restore_mailbox(account_id, each.id))
         after = 0
         while ids := await self._database.scan(deleted.ids_since, account_id, since, after):
             after = ids[-1]
-            _add(done, await self.restore(account_id, ids))
+            done.add(await self.restore(account_id, ids))
         return done
 
     async def restore_mailbox(self, account_id: int, mailbox_id: int) -> Restored:
@@ -82,7 +92,7 @@ class DeletedMail:
             raise StoreRefusal("NONEXISTENT", "There is no such deleted mailbox")
         await upkeep.purge(self._database, mailbox_id)  # what a crash left of its deletion
         done = Restored()
-        _count(done, await self._database.run(self._home, account_id, mailbox_id), 0)
+        done.count(await self._database.run(self._home, account_id, mailbox_id), 0)
         while ids := await self._database.scan(deleted.ids_of_mailbox, account_id, mailbox_id):
             await self._put_back(account_id, mailbox_id, ids, done)
         await self._database.run(deleted.set_restored, mailbox_id)
@@ -119,7 +129,7 @@ class DeletedMail:
 
         name, count = await self._database.run(op)
         steps.step("undelete.restored")
-        _count(done, name, count)
+        done.count(name, count)
 
     def _home(self, tx: Transaction, account_id: int, mailbox_id: int) -> str:
         return self._home_in(tx, account_id, mailbox_id)[0]
@@ -133,13 +143,3 @@ class DeletedMail:
 def _kept(tx: Transaction, account_id: int, mailbox_id: int) -> str | None:
     rows = tx.execute(SELECT_KEPT_MAILBOX, {"of_id": mailbox_id})
     return rows[0][2] if rows and rows[0][1] == account_id and not rows[0][5] else None
-
-
-def _count(done: Restored, name: str, messages: int) -> None:
-    done.messages += messages
-    done.mailboxes[name] = done.mailboxes.get(name, 0) + messages
-
-
-def _add(done: Restored, more: Restored) -> None:
-    for name, count in more.mailboxes.items():
-        _count(done, name, count)
