@@ -11,15 +11,18 @@ import msgspec
 
 from posthouse import __version__
 from posthouse.cli.commands import account_forward as _forward  # noqa: F401 - more commands of `account`
+from posthouse.cli.commands import account_people as _people  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
+from posthouse.cli.commands.app_password import app_password, client_certificate
 from posthouse.cli.commands.audit import audit
 from posthouse.cli.commands.backup import backup
 from posthouse.cli.commands.ban import ban
 from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
+from posthouse.cli.commands.deleted import deleted
 from posthouse.cli.commands.dkim import dkim
 from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
@@ -29,6 +32,8 @@ from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
+from posthouse.cli.commands.quota import quota
+from posthouse.cli.commands.removed import removed
 from posthouse.cli.commands.route import route
 from posthouse.cli.commands.sending import send_as, sending
 from posthouse.cli.commands.sendmail import sendmail
@@ -59,10 +64,14 @@ for _group in (ban, listener, probation):
     cli.add_command(_group)
 for _group in (setup, dns, dkim, client):
     cli.add_command(_group)
+for _group in (deleted, removed, quota):
+    cli.add_command(_group)
 diagnose.add_to(cli)
 cli.add_command(completion)
 cli.add_command(sendmail)
 cli.add_command(token)
+cli.add_command(app_password)
+cli.add_command(client_certificate)
 cli.add_command(suppression)
 cli.add_command(sending)
 account.add_command(send_as)
