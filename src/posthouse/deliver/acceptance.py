@@ -14,7 +14,7 @@ from time import time
 
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
-from posthouse.deliver.contract import Notices
+from posthouse.deliver.contract import Express, Notices, Room
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
 from posthouse.deliver.delivered import Written, notices_of
 from posthouse.deliver.dsn.fields import shown_address
@@ -42,6 +42,9 @@ _log = logger("deliver.acceptance")
 Arrived = Callable[[Envelope, str, int], None]
 """Told of an accepted message: its envelope, digest and size."""
 
+MOST_AT_ONCE = 50
+"""Recipients of a message that may go on at once without having waited in the queue."""
+
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -50,7 +53,7 @@ class AcceptanceDesk:
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
     to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
     writes notices of what is delivered. ``arrived`` is told of each message that was accepted, once that is durable; it
-    must neither wait nor raise. ``masked`` counts what masked addresses take."""
+    must neither wait nor raise. ``express`` knows where mail may go on at once. ``masked`` counts what masked addresses take."""
 
     def __init__(
         self,
@@ -72,12 +75,14 @@ class AcceptanceDesk:
         forwarding: Forwarding | None = None,
         arrived: Arrived | None = None,
         masked: MaskedUsed | None = None,
+        express: Express | None = None,
     ) -> None:
         self._durability = durability
         self._database = database
         self._appender = appender
         self._planner = Planner(router, ways, forward_sender, forwarding)
         self._arrived = arrived
+        self._express = express
         self._notices = notices
         self._bodies = bodies
         self._refusals = refusals
@@ -155,6 +160,7 @@ class AcceptanceDesk:
         private = private_of(self._settings.now, body, facts, plan.sender)
         while True:
             written = await self._write_notices(plan, body)
+            rooms = self._rooms(plan)
             try:
                 await self._durability.commit(
                     [body, *(each.body for each in written)],
@@ -165,6 +171,7 @@ class AcceptanceDesk:
                     self._clock(),
                     private,
                     written,
+                    rooms,
                 )
                 counters.delivered += len(plan.copies)
                 return
@@ -181,6 +188,21 @@ class AcceptanceDesk:
             finally:
                 for each in written:
                     each.body.discard()
+                for room in rooms.values():
+                    room.release()
+
+    def _rooms(self, plan: Plan) -> dict[str, Room]:
+        """Room where destinations have some now. Many recipients wait for their turn."""
+        rooms: dict[str, Room] = {}
+        if self._express is None or not 0 < len(plan.waiting) <= MOST_AT_ONCE or plan.envelope.hold:
+            return rooms
+        if plan.envelope.terms.not_before:
+            return rooms
+        for name in {each.destination for each in plan.waiting}:
+            room = self._express.room(name, plan.sender)
+            if room is not None:
+                rooms[name] = room
+        return rooms
 
     async def _write_notices(self, plan: Plan, body: Body) -> list[Written]:
         if self._notices is None or not plan.sender or not plan.copies:

@@ -19,6 +19,7 @@ from typing import Any
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Deliverer, Settlement
+from posthouse.deliver.express import ExpressLine
 from posthouse.deliver.lease_desk import Leased, LeaseDesk
 from posthouse.deliver.lookout import Lookout
 from posthouse.deliver.overdue import Overdue, ended, nothing_more
@@ -87,6 +88,17 @@ class Dispatcher:
         self._awake = asyncio.Event()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self.express = ExpressLine(
+            places=self._places,
+            desk=self._desk,
+            owner=self._owner,
+            clock=clock,
+            free=lambda: self._running < self._desk.limits().at_once,
+            count=partial(self._keep, unproven=False),
+            begin=self._handed_over,
+            left=self._left,
+        )
+        """Where mail that is just being accepted may go at once."""
         self._running = 0
         """Messages under way to other servers, and room kept for those that are being leased."""
         self._unproven = 0
@@ -100,6 +112,7 @@ class Dispatcher:
         overdue: asyncio.Task[None] | None = None
         try:
             await self._free()
+            self.express.open = not self._stopping
             overdue = asyncio.create_task(self._overdue.run())
             while not self._stopping:
                 self._awake.clear()
@@ -112,6 +125,7 @@ class Dispatcher:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         finally:
+            self.express.open = False
             for end in unsubscribe:
                 end()
             tasks = [*self._tasks, *([overdue] if overdue is not None else [])]
@@ -122,6 +136,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Lease nothing more, finish what is leased, then end ``run``."""
         self._stopping = True
+        self.express.open = False
         self._awake.set()
 
     # ------------------------------------------------------------------ who is next
@@ -224,12 +239,27 @@ class Dispatcher:
     # ------------------------------------------------------------------ one message
 
     def _deliver_soon(self, place: Place, leases: list[Lease], unproven: bool | None) -> None:
-        place.running += 1
-        place.senders[leases[0].message.sender] += 1
+        self._places.take(place, leases[0].message.sender)
         self._begin(self._deliver(place, leases, unproven))
 
-    async def _deliver(self, place: Place, leases: list[Lease], unproven: bool | None) -> None:
-        """Deliver rows of one message; then its destination has room for another."""
+    def _handed_over(self, place: Place, leases: list[Lease]) -> None:
+        """Deliver what was just accepted; its room is counted already."""
+        step("queue.leased")
+        self._begin(self._deliver(place, leases, False, found=False))
+
+    def _left(self, place: Place) -> None:
+        """Room that was kept is free again: whoever came meanwhile may have it."""
+        if place.more and not place.taking:
+            place.more = False
+            self._again(place)
+        elif place.at is None:
+            self._places.forget(place)
+
+    async def _deliver(
+        self, place: Place, leases: list[Lease], unproven: bool | None, *, found: bool = True
+    ) -> None:
+        """Deliver rows of one message; then its destination has room for another. ``found`` False: they came here
+        without being looked for, so what is known of the queue does not count them."""
         feedback, began, left = Feedback(), self._clock(), False
 
         def leave() -> None:
@@ -238,11 +268,7 @@ class Dispatcher:
             if left:
                 return
             left = True
-            place.running -= 1
-            sender = leases[0].message.sender
-            place.senders[sender] -= 1
-            if place.senders[sender] <= 0:
-                del place.senders[sender]
+            place.leave(leases[0].message.sender)
             if unproven is not None:
                 self._keep(-1, unproven)
 
@@ -263,7 +289,10 @@ class Dispatcher:
             log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
         finally:
             leave()
-        await self._finished(place)
+        if found or feedback.waits:
+            await self._finished(place)
+        else:
+            self._left(place)
 
     async def _attempt(self, place: Place, leases: list[Lease], answered: Callable[[], None]) -> Feedback:
         now = self._clock()

@@ -5,7 +5,7 @@ It may run more than once and leaves nothing behind but rows and the plan's ``qu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from posthouse.bodies.contract import Bodies, Body
@@ -17,7 +17,7 @@ from posthouse.deliver.plan import Copy, Forward, Plan
 from posthouse.deliver.told import received
 from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
-from posthouse.queue.contract import FORWARD, Queue, QueuedMessage
+from posthouse.queue.contract import FORWARD, Grant, Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
 from posthouse.store.contract import Appender, Facts, StoreRefusal
 
@@ -56,14 +56,16 @@ class AcceptanceUnit:
         now: float,
         private: dict[str, str],
         notices: Sequence[Written] = (),
+        rooms: Mapping[str, Grant] | None = None,
     ) -> None:
         """Deliver the copies, put the queue rows and the notices of what is delivered, write trace and events;
-        ``private`` is what these may tell of the content. Raises AppendFailed."""
+        ``private`` is what these may tell of the content, ``rooms`` where there is room for it at once. Raises
+        AppendFailed."""
         rows = self._deliver(tx, plan, body, facts, now)
         if plan.waiting or plan.forwards:
             self._bodies.claim(tx, body.digest, body.size)
         if plan.waiting:
-            plan.queue_id = self._queue.put(tx, queued_message(plan, body), plan.queued())
+            plan.queue_id = self._queue.put(tx, queued_message(plan, body), plan.queued(), grants=rooms)
         for group, recipients in plan.forwarded():
             plan.forward_ids[group] = self._queue.put(
                 tx, _forwarded_message(plan, body, group[0]), recipients

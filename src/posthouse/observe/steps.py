@@ -21,7 +21,7 @@ NAMES: tuple[str, ...] = (
     "unit.committed",  # commit returned
     "accept.reply",  # acceptance returned, reply not yet written
     "append.reply",  # APPEND durable, OK not yet written
-    "queue.leased",  # a local queue row was leased
+    "queue.leased",  # a queue row was leased
     "queue.delivered",  # its delivery and settlement committed
     "removal.condemned",  # a body was condemned
     "removal.unlinked",  # its file is unlinked, row not yet removed by commit

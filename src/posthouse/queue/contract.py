@@ -102,6 +102,17 @@ class Lease:
     expires_at: float
 
 
+class Grant(Protocol):
+    """Room that the scheduler of this process keeps for rows of one message and one destination that are about to be
+    put: they are put as leased by ``owner`` until ``until``, and nobody has to find and lease them first."""
+
+    owner: str
+    until: float
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        """The rows are durable: deliver them. From any thread; must not raise."""
+
+
 class Queue(Protocol):
     """All methods take the caller's transaction and do nothing outside it."""
 
@@ -111,9 +122,12 @@ class Queue(Protocol):
         message: QueuedMessage,
         recipients: Sequence[QueuedRecipient],
         lifetime: float | None = None,
+        grants: Mapping[str, Grant] | None = None,
     ) -> int:
         """Add a message and its recipients; returns the queue message id. The caller claimed the body.
-        ``lifetime`` in seconds, where it is not that of mail."""
+        ``lifetime`` in seconds, where it is not that of mail. Rows that are due at once and whose destination (if it is
+        neither paused nor left alone) is in ``grants`` are leased to its owner in the same unit, which ``begin`` is
+        told once that is durable."""
 
     def lease(
         self,

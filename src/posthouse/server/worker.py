@@ -206,7 +206,11 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             notices=out.notices,
             forwarding=out.forwarding,
             arrived=out.arrivals.arrived,
+<<<<<<< HEAD
             masked=partial(masked.used, feed=feed),
+=======
+            express=out.dispatcher.express,
+>>>>>>> a3c3897 (Mail goes on at once where its destination has room: leased in the unit that accepts it, handed over in memory)
         )
 
         # What tidies up, in one worker at a time.

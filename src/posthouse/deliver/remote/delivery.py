@@ -120,6 +120,8 @@ class RemoteDelivery:
             if feedback.well:
                 answered()
             await self._settle(results + found, way.tries, way.minutes)
+        if len(there) == len(leases) == len(found) and all(each.state != "deferred" for each in found):
+            return replace(feedback, waits=False)
         return feedback
 
     async def _settle(self, results: list[Result], tries: int, minutes: int) -> None:
