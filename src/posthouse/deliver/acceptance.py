@@ -53,7 +53,8 @@ class AcceptanceDesk:
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
     to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
     writes notices of what is delivered. ``arrived`` is told of each message that was accepted, once that is durable; it
-    must neither wait nor raise. ``express`` knows where mail may go on at once. ``masked`` counts what masked addresses take."""
+    must neither wait nor raise. ``express`` knows where mail may go on at once. ``masked`` counts what masked addresses
+    take."""
 
     def __init__(
         self,

@@ -21,7 +21,6 @@ from posthouse.queue.contract import FORWARD, Grant, Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
 from posthouse.store.contract import Appender, Facts, StoreRefusal
 
-
 MaskedUsed = Callable[[Transaction, set[str], float], None]
 """Notes that a message was accepted for each of some masked addresses, at a moment (``directory.masked.used``)."""
 
