@@ -27,6 +27,7 @@ from posthouse.cli.commands.dkim import dkim
 from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
 from posthouse.cli.commands.event import event
+from posthouse.cli.commands.folder import folder, shared_mailbox
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
@@ -45,6 +46,7 @@ from posthouse.cli.commands.suppression import suppression
 from posthouse.cli.commands.tls import tls
 from posthouse.cli.commands.token import token
 from posthouse.cli.commands.webhook import webhook
+from posthouse.cli.commands.wording import journal
 from posthouse.cli.errors import CommandError
 from posthouse.cli.session import Session
 
@@ -76,6 +78,8 @@ cli.add_command(suppression)
 cli.add_command(sending)
 account.add_command(send_as)
 cli.add_command(tls)
+cli.add_command(folder)
+cli.add_command(shared_mailbox)
 cli.add_command(event)
 cli.add_command(webhook)
 cli.add_command(route)

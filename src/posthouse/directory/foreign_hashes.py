@@ -137,7 +137,7 @@ def _blowfish(text: str) -> Foreign:
         try:
             password = clear.decode("utf-8")
         except UnicodeDecodeError:
-            password = clear.decode("cp1252", "replace")
+            password = clear.decode("cp1252", "ignore")
     if not password or not password.isprintable():
         raise ValueError("this is no Blowfish password of hMailServer")
     return _plain(password)

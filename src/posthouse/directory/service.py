@@ -195,6 +195,10 @@ class DirectoryService:
             return self._refuse(asked, peer, protocol, "the certificate is not of this account")
         return self._admit(found.address, found, peer, protocol)
 
+    async def look_at_scram(self) -> None:
+        """Find out now whether SCRAM can be announced."""
+        await self._scram.look()
+
     def scram_announced(self) -> bool:
         """Whether SCRAM is to be announced now (setting ``signin.scram``)."""
         return self._scram.announced()

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from posthouse.access.imap.service import ImapService
+from posthouse.access.imap.sharing import Sharing
 from posthouse.access.pop3 import Pop3Session
 from posthouse.bodies.files import FileBodies
 from posthouse.bodies.plain import PlainDurability
@@ -55,9 +56,11 @@ from posthouse.server import (
     with_backup,
     with_bans,
     with_certificates,
+    with_entry,
     with_events,
     with_http,
     with_identity,
+    with_keeping,
     with_listeners,
     with_maildrop,
     with_observation,
@@ -68,8 +71,10 @@ from posthouse.server import (
     with_setup,
     with_signing,
     with_suppressions,
+    with_words,
 )
 from posthouse.server.built import Built
+from posthouse.server.imap_quotas import ImapQuotas
 from posthouse.server.pieces import (
     close_house,
     current_hostname,
@@ -102,6 +107,7 @@ ATTACHMENTS = (
     with_probation.attach,
     with_backup.attach,
     with_events.attach,
+    with_entry.attach,
     with_identity.attach,
     with_setup.attach,
     with_suppressions.attach,
@@ -110,6 +116,8 @@ ATTACHMENTS = (
     with_http.attach,
     with_maildrop.attach,
     with_senders.attach,
+    with_words.attach,
+    with_keeping.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
 
@@ -206,11 +214,8 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             notices=out.notices,
             forwarding=out.forwarding,
             arrived=out.arrivals.arrived,
-<<<<<<< HEAD
+            beside=out.beside,
             masked=partial(masked.used, feed=feed),
-=======
-            express=out.dispatcher.express,
->>>>>>> a3c3897 (Mail goes on at once where its destination has room: leased in the unit that accepts it, handed over in memory)
         )
 
         # What tidies up, in one worker at a time.
@@ -250,12 +255,15 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
                 parts = dataclasses.replace(parts, hostname=name)
             return Session(kind, parts)
 
+        sharing = Sharing(database, feed, settings)
+        stack.push_async_callback(sharing.close)
         imap = ImapService(
             store=store,
             directory=directory,
             spool=acceptance.spool,
             settings=settings,
             hostname=lambda: current_hostname(config, settings),
+            sharing=sharing,
         )
         make: dict[str, Callable[[], Connection]] = {
             "smtp": lambda: session(Kind.MX),
@@ -314,6 +322,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             live=live,
             side=side,
         )
+        imap.quotas = ImapQuotas(context)
         built = Built(
             share=share,
             stop=stop,

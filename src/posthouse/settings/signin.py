@@ -112,7 +112,7 @@ EXPIRED_DAYS = Setting(
 
 STRENGTH = Setting(
     "signin.least_strength",
-    30,
+    24,
     "How hard to guess a new password must be at least, in bits as estimated: words that everybody uses, repeated and "
     "neighbouring characters, dates and parts of the address count for little. 0 = do not estimate.",
     unit="bits",

@@ -29,4 +29,10 @@ SAMPLES = {
     "token.add": ({"name": "script", "rights": ["view"], "address": "{address}"}, "each"),
     "token.list": ({"address": "{address}"}, "each"),
     "token.remove": ({"id": 1}, "each"),
+    "app_password.add": ({"name": "phone", "address": "{address}"}, "each"),
+    "app_password.list": ({"address": "{address}"}, "each"),
+    "app_password.remove": ({"id": 1}, "each"),
+    "client_certificate.add": ({"name": "laptop", "certificate": "", "address": "{address}"}, "each"),
+    "client_certificate.list": ({"address": "{address}"}, "each"),
+    "client_certificate.remove": ({"id": 1}, "each"),
 }

@@ -53,16 +53,6 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
-        "annotations",
-        sa.Column("mailbox_id", schema.big(), autoincrement=False, nullable=False),
-        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
-        sa.Column("entry", schema.key_text(255), autoincrement=False, nullable=False),
-        sa.Column("value", schema.blob(), nullable=False),
-        sa.PrimaryKeyConstraint("mailbox_id", "account_id", "entry", name=op.f("pk_annotations")),
-        sqlite_with_rowid=False,
-        **schema.OPTIONS,
-    )
-    op.create_table(
         "app_passwords",
         sa.Column("id", schema.ident(), nullable=False),
         sa.Column("account_id", schema.big(), nullable=False),
@@ -217,6 +207,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_folder_acl_identifier", "folder_acl", ["identifier"], unique=False)
     op.create_table(
+        "folder_notes",
+        sa.Column("mailbox_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("entry", schema.key_text(255), autoincrement=False, nullable=False),
+        sa.Column("value", schema.blob(), nullable=False),
+        sa.PrimaryKeyConstraint("mailbox_id", "account_id", "entry", name=op.f("pk_folder_notes")),
+        sqlite_with_rowid=False,
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "journals",
         sa.Column("domain_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("address", schema.key_text(320), nullable=False),
@@ -304,6 +304,14 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_index("ix_seen_marks_message_id", "seen_marks", ["message_id"], unique=False)
+    op.create_table(
+        "shared_mailboxes",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("created_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_shared_mailboxes")),
+        sqlite_with_rowid=False,
+        **schema.OPTIONS,
+    )
     op.create_table(
         "signatures",
         sa.Column("id", schema.ident(), nullable=False),
