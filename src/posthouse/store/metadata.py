@@ -11,7 +11,7 @@ from posthouse.store.sharing_records import (
     DELETE_ANNOTATIONS,
     DELETE_ANNOTATIONS_OF_ACCOUNT,
     SELECT_ANNOTATIONS,
-    annotations,
+    folder_notes,
 )
 
 SERVER = 0
@@ -44,7 +44,7 @@ def put_in(tx: Transaction, mailbox_id: int, account_id: int, values: Mapping[st
             )
         else:
             key = {"mailbox_id": mailbox_id, "account_id": account_id, "entry": entry}
-            tx.upsert(annotations, key, {"value": value})
+            tx.upsert(folder_notes, key, {"value": value})
 
 
 def forget_mailbox(tx: Transaction, mailbox_id: int) -> None:

@@ -60,6 +60,7 @@ from posthouse.store.records import (
     subscriptions,
 )
 from posthouse.store.rows import mailbox_from, tombstones_from
+from posthouse.store.sharing_records import DELETE_SHARED_MAILBOX
 from posthouse.store.undelete import DeletedMail
 from posthouse.store.view import MailboxView
 from posthouse.wire.imap.names import INBOX, canonical, complaint
@@ -181,6 +182,7 @@ class MailStore:
             tx.execute(DELETE_SUBSCRIPTIONS, {"account_id": account_id})
             acl.forget_identifier(tx, acl.of_account(account_id), self._feed)
             seen.forget_account(tx, account_id)
+            tx.change(DELETE_SHARED_MAILBOX, {"of_account": account_id})
             metadata.forget_account(tx, account_id)
             return ids
 

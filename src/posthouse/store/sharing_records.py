@@ -29,8 +29,8 @@ seen_marks = schema.table(
 """Where a mailbox keeps \\Seen for each reader: what this reader has marked. A message without a mark of a reader is
 for them as its own row says."""
 
-annotations = schema.table(
-    "annotations",
+folder_notes = schema.table(
+    "folder_notes",
     Column("mailbox_id", schema.big(), primary_key=True, autoincrement=False),
     Column("account_id", schema.big(), primary_key=True, autoincrement=False),
     Column("entry", schema.key_text(255), primary_key=True),
@@ -39,6 +39,14 @@ annotations = schema.table(
 )
 """Notes of METADATA (RFC 5464). ``mailbox_id`` 0 is the server; ``account_id`` 0 are the shared notes. ``entry`` is in
 lower case, without ``/private`` or ``/shared``."""
+
+shared_mailboxes = schema.table(
+    "shared_mailboxes",
+    Column("account_id", schema.big(), primary_key=True, autoincrement=False),
+    Column("created_at", schema.real(), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Accounts that are nobody's own: their members work with their folders, and nobody signs in to them."""
 
 # rights
 SELECT_ACL = (
@@ -68,6 +76,11 @@ DELETE_IDENTIFIER = delete(folder_acl).where(
 )
 SET_OWN_SEEN = (
     update(mailboxes).where(mailboxes.c.id == bindparam("of_id")).values(own_seen=bindparam("to_own_seen"))
+)
+
+SELECT_SHARED_MAILBOXES = select(shared_mailboxes.c.account_id)
+DELETE_SHARED_MAILBOX = delete(shared_mailboxes).where(
+    shared_mailboxes.c.account_id == bindparam("of_account")
 )
 
 # what readers have read
@@ -124,17 +137,17 @@ SET_MODSEQ = (
 
 # notes
 _ANNOTATION = and_(
-    annotations.c.mailbox_id == bindparam("mailbox_id"), annotations.c.account_id == bindparam("account_id")
+    folder_notes.c.mailbox_id == bindparam("mailbox_id"), folder_notes.c.account_id == bindparam("account_id")
 )
 SELECT_ANNOTATIONS = (
-    select(annotations.c.entry, annotations.c.value).where(_ANNOTATION).order_by(annotations.c.entry)
+    select(folder_notes.c.entry, folder_notes.c.value).where(_ANNOTATION).order_by(folder_notes.c.entry)
 )
-DELETE_ANNOTATION = delete(annotations).where(
-    annotations.c.mailbox_id == bindparam("of_mailbox"),
-    annotations.c.account_id == bindparam("of_account"),
-    annotations.c.entry == bindparam("of_entry"),
+DELETE_ANNOTATION = delete(folder_notes).where(
+    folder_notes.c.mailbox_id == bindparam("of_mailbox"),
+    folder_notes.c.account_id == bindparam("of_account"),
+    folder_notes.c.entry == bindparam("of_entry"),
 )
-DELETE_ANNOTATIONS = delete(annotations).where(annotations.c.mailbox_id == bindparam("of_mailbox"))
-DELETE_ANNOTATIONS_OF_ACCOUNT = delete(annotations).where(
-    annotations.c.account_id == bindparam("of_account"), annotations.c.account_id != 0
+DELETE_ANNOTATIONS = delete(folder_notes).where(folder_notes.c.mailbox_id == bindparam("of_mailbox"))
+DELETE_ANNOTATIONS_OF_ACCOUNT = delete(folder_notes).where(
+    folder_notes.c.account_id == bindparam("of_account"), folder_notes.c.account_id != 0
 )
