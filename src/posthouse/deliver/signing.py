@@ -7,7 +7,7 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
 from posthouse.cluster.contract import Feed
@@ -28,7 +28,7 @@ from posthouse.origin.dkim import SigningKey
 from posthouse.origin.fields import HeaderTooLong
 from posthouse.origin.keys import BadKey, read_key
 from posthouse.origin.signature import KeyAnswer
-from posthouse.queue.contract import FORWARD, NOTICE, REPORT, Lease, QueuedMessage
+from posthouse.queue.contract import FORWARD, LISTED, NOTICE, REPORT, Lease, QueuedMessage
 from posthouse.settings import dkim as settings_dkim
 from posthouse.settings import smtp as settings_smtp
 from posthouse.settings.contract import CurrentSettings
@@ -53,10 +53,15 @@ class Asks(Protocol):
         """The records of this type under a name."""
 
 
+Listed = Callable[[Lease], Awaitable[bytes]]
+"""The lines of one member before a message of a distribution list. Raises DatabaseUnavailable."""
+
+
 class MailSigner:
     """Signs by the domain of From, with every active key of it, what our people have submitted and what we write
     ourselves; seals what is forwarded. Mail of strangers that only passes through is never signed, whatever its From
-    says. ``hostname`` is our name of now. See :class:`posthouse.deliver.remote.contract.Signer`."""
+    says. ``hostname`` is our name of now. What a list sends carries ``listed`` lines, is signed by the list's domain
+    and sealed. See :class:`posthouse.deliver.remote.contract.Signer`."""
 
     def __init__(
         self,
@@ -66,12 +71,14 @@ class MailSigner:
         settings: CurrentSettings,
         resolver: Asks,
         hostname: Callable[[], str],
+        listed: Listed | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cache = VersionedCache(database, feed)
         self._settings = settings
         self._resolver = resolver
         self._hostname = hostname
+        self._listed = listed
         self._clock = clock
         self._ready: OrderedDict[str, SigningKey] = OrderedDict()
 
@@ -82,12 +89,33 @@ class MailSigner:
     async def sign(self, lease: Lease, body: Buffer) -> bytes:
         """See :class:`posthouse.deliver.remote.contract.Signer`."""
         before = await self._passed(lease)
+        if lease.message.kind == LISTED:
+            return before + await self._of_list(lease, body)
         return before + await self._sealed_or_signed(lease, body)
+
+    async def _of_list(self, lease: Lease, body: Buffer) -> bytes:
+        """What stands before mail of a list: the seal covers the signature, the signature the member's lines."""
+        lines = await self._listed(lease) if self._listed is not None else b""
+        if not self._settings.now[settings_dkim.SIGN]:
+            return lines
+        try:
+            keys = await self._keys(_domain(lease.message.sender.rpartition("@")[2]))
+            if keys:
+                signed = lines + bytes(body)
+                lines = await _worked(signed, lambda: dkim.sign(signed, keys, self._clock())) + lines
+            return await self._sealed(lease, lines + bytes(body)) + lines
+        except HeaderTooLong as error:
+            log.warning("signing.left_out", trace=lease.message.trace, reason=str(error))
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("signing.failed", trace=lease.message.trace)
+        return lines
 
     async def _passed(self, lease: Lease) -> bytes:
         """The mailbox that a forwarded message went through: should it come back, it stays there."""
         account_id = lease.recipient.account_id
-        if lease.message.kind != FORWARD or account_id is None:
+        if lease.message.kind not in (FORWARD, LISTED) or account_id is None:
             return b""
         account = await self._cache.get(("dkim-account", account_id), find_account, account_id)
         if account is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory import domain_records, people, records
+from posthouse.directory import domain_records, lists, people, records
 from posthouse.directory.contract import Account, Target
 from posthouse.directory.rows import Login, account_of, read_login
 from posthouse.mail.address import Address, parse_address
@@ -132,7 +132,7 @@ def _account(tx: Transaction, key: str) -> Target | None:
     return Target("account", account_of(rows[0])) if rows else None
 
 
-STEPS: tuple[Callable[[Transaction, str], Target | None], ...] = (_account, people.find)
+STEPS: tuple[Callable[[Transaction, str], Target | None], ...] = (_account, people.find, lists.leads_to)
 """Who may have an address key (in the real name of its domain), asked in this order."""
 
 

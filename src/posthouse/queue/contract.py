@@ -32,13 +32,18 @@ LIST = "list:"
 """What destinations of that class begin with; the id of the distribution list follows. What arrives there becomes a
 message of its own for the members."""
 
-FORWARD, NOTICE, REPORT = "forward", "notice", "report"
+FORWARD, NOTICE, REPORT, JOURNAL = "forward", "notice", "report", "journal"
 """Kinds of messages that are ours: forwarded by an alias or an account, a delivery notice, a report to another
-server's postmaster. Nobody is told when a notice or a report does not arrive."""
+server's postmaster, a copy for a journal. Nobody is told when a notice or a report does not arrive; a copy for a journal
+that does not is held."""
+
+LISTED = "list"
+"""The kind of what a distribution list sends to its members; it is ours, too."""
 
 HOLD_ADMIN, HOLD_EXPIRED, HOLD_BURST, HOLD_ROUTE = "admin", "expired", "burst", "route"
+HOLD_LIST = "list"
 """Why a row is held: by hand, tried for as long as may be (where nobody can be told), too much at once from one
-sender, or its route waits for ETRN."""
+sender, or its route waits for ETRN; a post to a list waits for a moderator."""
 
 
 @dataclass(frozen=True, slots=True)

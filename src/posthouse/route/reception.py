@@ -15,6 +15,7 @@ from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.log import logger
+from posthouse.route.lists import ListGate
 from posthouse.route.resolve import OWN_NAMES, Destination, Router
 from posthouse.route.space import Space
 from posthouse.route.ways import RouteWays
@@ -46,6 +47,7 @@ class ReceptionDesk:
         self._router = router
         self._rights = rights
         self._ways = ways
+        self._lists = ListGate(database)
         self._settings = settings
         self._space = space if space is not None else Space(database, appender)
 
@@ -124,6 +126,7 @@ class ReceptionDesk:
             await self._space.reserve(destination.account, origin.trace, size)
             return True
         if destination.kind == "list":
+            await self._lists.check(destination.list_id, destination.detail, sender, origin.account_id, size)
             return True
         return await self._may_leave(address, destination, origin, sender)
 
