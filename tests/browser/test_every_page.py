@@ -18,8 +18,11 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 SAMPLES = {
     "/admin/domains/{name}": [DOMAIN, LONG],
     "/admin/domains/{name}/remove": [LONG],
+    "/admin/domains/{name}/settings": [DOMAIN, LONG],
     "/admin/accounts/{address:path}": [USER],
     "/admin/accounts/{address:path}/remove": [USER],
+    "/admin/accounts/{address:path}/empty": [USER],
+    "/admin/aliases/{address:path}": [f"info@{DOMAIN}"],
     "/admin/aliases/{address:path}/remove": [f"info@{DOMAIN}"],
     "/admin/domains/{name}/dns": [DOMAIN],
     "/admin/domains/{name}/keys": [DOMAIN],
@@ -59,7 +62,7 @@ GONE = {
 }
 """Pages of things that are not there: their answer is a page, too."""
 
-ELSEWHERE = {"/", "/sign-in/oidc", "/sign-in/oidc/begin", "/admin/domains/{name}/dns/zone"}
+ELSEWHERE = {"/", "/admin/accounts-export", "/admin/aliases-export", "/sign-in/oidc", "/sign-in/oidc/begin", "/admin/domains/{name}/dns/zone"}
 """Those that only send on, answer another site, or are files."""
 
 FOREIGN_DOMAIN = {LONG}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
+
 import msgspec
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin, masked
+from posthouse.directory import admin, details, masked
 from posthouse.directory import contract as directory
 from posthouse.manage.accounts import AccountAddress, found
 from posthouse.manage.audit import note
@@ -17,11 +19,13 @@ from posthouse.settings.accounts import MOST_MASKED
 
 class NewMasked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A masked address to be made: random, after ``prefix`` where one is given. It takes mail until ``expires_at``
-    (seconds since 1970, 0 = for ever) and ``most`` messages (0 = any number). ``note`` is for its owner."""
+    (seconds since 1970, 0 = for ever), or to the end of ``last_day`` (such as 2030-12-31, in your time zone), and
+    ``most`` messages (0 = any number). ``note`` is for its owner."""
 
     prefix: str = ""
     note: str = ""
     expires_at: float = 0.0
+    last_day: str = ""
     most: int = 0
 
 
@@ -96,17 +100,20 @@ async def add_own(call: Call, wanted: NewMasked) -> Masked:
         raise ManageError(
             "refused", "On this server people make no masked addresses.", "Ask your administrator."
         )
-    if 0 < wanted.expires_at <= now():
-        raise ManageError("invalid", "The time to expire at is over.", "Give a time to come, or none.")
 
     def op(tx: Transaction) -> Masked:
         account = account_in(tx, call)
+        expires_at = wanted.expires_at
+        if wanted.last_day.strip():
+            expires_at = _end_of(wanted.last_day.strip(), details.of(tx, [account.id])[account.id].details)
+        if 0 < expires_at <= now():
+            raise ManageError("invalid", "The time to expire at is over.", "Give a time to come, or none.")
         made = masked.make(
             tx,
             account,
             prefix=wanted.prefix,
             note=wanted.note,
-            expires_at=wanted.expires_at,
+            expires_at=expires_at,
             most=wanted.most,
             limit=limit,
             feed=call.context.feed,
@@ -184,6 +191,14 @@ async def remove_of(call: Call, wanted: MaskedOf) -> Masked:
         return _removed(tx, call, "account.masked_remove", account, wanted.masked)
 
     return await call.context.database.run(op)
+
+
+def _end_of(day: str, person: details.Details) -> float:
+    try:
+        last = datetime.combine(date.fromisoformat(day), time(23, 59, 59))
+        return last.replace(tzinfo=details.zone(person.time_zone) or UTC).timestamp()
+    except (ValueError, OverflowError):
+        raise ManageError("invalid", f"{day[:40]!r} is no day.", "Write it like 2030-12-31.") from None
 
 
 def _removed(tx: Transaction, call: Call, name: str, account: directory.Account, address: str) -> Masked:

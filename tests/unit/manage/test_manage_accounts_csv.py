@@ -21,19 +21,19 @@ def test_columns_by_place() -> None:
     """Without a header: address, password, quota."""
     assert accounts("Anna@Example.org,secret,2G\nbert@example.org,word\n") == [
         (1, "anna@example.org", "secret", 2 << 30),
-        (2, "bert@example.org", "word", 0),
+        (2, "bert@example.org", "word", None),
     ]
 
 
 def test_columns_by_name_in_any_order() -> None:
-    """A header names them; empty and `none` mean no quota; blank lines do not count."""
+    """A header names them; `none` means no quota, empty what new accounts get; blank lines do not count."""
     text = "quota,Address,PASSWORD\r\nnone,anna@example.org,a\r\n\r\n,bert@example.org,b\r\n"
-    assert accounts(text) == [(2, "anna@example.org", "a", 0), (4, "bert@example.org", "b", 0)]
+    assert accounts(text) == [(2, "anna@example.org", "a", 0), (4, "bert@example.org", "b", None)]
 
 
 def test_quoted_passwords() -> None:
     """Commas, quotes and blanks in a password are kept."""
-    assert accounts('anna@example.org,"a, ""b"" "\n') == [(1, "anna@example.org", 'a, "b" ', 0)]
+    assert accounts('anna@example.org,"a, ""b"" "\n') == [(1, "anna@example.org", 'a, "b" ', None)]
 
 
 def test_line_numbers_count_lines_of_the_file() -> None:

@@ -112,7 +112,8 @@ async def test_aliases(do: Do) -> None:
     await do("domain.add", name="example.org")
     await do("account.add", address="anna@example.org", password="long enough")
     added = await do("alias.add", address="Info@example.org", target="anna@example.org")
-    assert added == {"address": "info@example.org", "target": "anna@example.org"}
+    plain = {"more": [], "active": True, "note": ""}
+    assert added == {"address": "info@example.org", "target": "anna@example.org", **plain}
     assert (await do("alias.list", domain="example.org"))["aliases"] == [added]
     assert (
         await declined(do("alias.add", address="anna@example.org", target="x@example.org"))
