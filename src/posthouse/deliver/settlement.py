@@ -18,7 +18,7 @@ from posthouse.mail.mime import Buffer
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
-from posthouse.queue.contract import EVENTS, HOLD_ADMIN, LOCAL, Lease, Queue
+from posthouse.queue.contract import EVENTS, HOLD_ADMIN, JOURNAL, LOCAL, Lease, Queue
 from posthouse.queue.schedule import expired, next_attempt
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.sending import DELAY_NOTICE
@@ -119,11 +119,13 @@ class SettlementDesk:
             if result.state == "delivered"
             else "relayed"
         )
+        if end == "failed" and lease.message.kind == JOURNAL:
+            return Decision(result, end, None, held=True)  # whoever keeps a journal wants it whole
         return Decision(result, end, end if self._notices.wanted(result, end) else None)
 
     async def _for_owner(self, decision: Decision) -> Decision:
         """What an account forwards: its owner gets what failed. Raises DatabaseUnavailable."""
-        if self._owners is None:
+        if self._owners is None or decision.held:
             return decision
         if decision.end == "failed":
             kept = await self._owners.keep(decision.result)
@@ -251,7 +253,8 @@ class SettlementDesk:
         result = decision.result
         lease, said = result.lease, result.said
         if decision.held:
-            reason = f"{said}; its sender could not be told (the log says why)"
+            why = "its sender could not be told (the log says why)"
+            reason = f"{said}; {'it is a copy for the journal' if lease.message.kind == JOURNAL else why}"
             return self._queue.hold(tx, lease, reason, HOLD_ADMIN)
         match decision.end:
             case "failed":

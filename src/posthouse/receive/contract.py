@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from posthouse.mail.address import Address
@@ -97,3 +98,19 @@ class Etrn(Protocol):
         """How many recipients waited for ``node`` (a domain, in its normal form; with ``@`` before it, its subdomains
         too; or ``#`` and a queue's name) and get their mail now. Raises Refusal: 459 where this peer may not ask, 458
         or 451 where it cannot be done now."""
+
+
+class Signatures(Protocol):
+    """Puts signatures below what is submitted."""
+
+    async def sign(
+        self,
+        origin: Origin,
+        sender: Address | None,
+        recipients: Sequence[Address],
+        body: Body,
+        *,
+        injected: bool = False,
+    ) -> Body | None:
+        """The message with its signature as a new body, None where it stays as it is; the caller discards both.
+        ``injected``: it did not come over SMTP. Raises DatabaseUnavailable and, when there is no room, Refusal."""

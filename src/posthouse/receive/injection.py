@@ -13,7 +13,7 @@ from posthouse.mail.refusal import Refusal
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.receive.asking import ask
-from posthouse.receive.content import check_depth, count
+from posthouse.receive.content import check_depth, count, signed
 from posthouse.receive.contract import Body
 from posthouse.receive.identity import MayUse, judge
 from posthouse.receive.intake import Intake
@@ -158,6 +158,10 @@ class Injector:
         await _judge(transaction, intake, wishes)
         body = intake.finish()
         try:
+            new = await signed(parts, transaction, body, injected=True)
+            if new is not body:
+                body.discard()
+                body = new
             return await self._accept(transaction, body, settings[smtp.MAX_MIME_DEPTH])
         finally:
             body.discard()

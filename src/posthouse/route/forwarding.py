@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from posthouse.directory.contract import Account
+from posthouse.directory.forward_conditions import MailView
 from posthouse.directory.forwards import MAX_HOPS, AccountForward
 from posthouse.mail.address import Address, parse_address
 from posthouse.route.resolve import Destination, Router
@@ -43,15 +44,17 @@ class Forwarding:
         self._router = router
         self._forwards = forwards
 
-    async def spread(self, account: Account) -> Spread:
-        """Where mail for an account goes. Raises DatabaseUnavailable."""
+    async def spread(self, account: Account, mail: MailView | None = None) -> Spread:
+        """Where this mail for an account goes; without ``mail`` forwards with conditions are not followed. Raises
+        DatabaseUnavailable."""
         found, seen = Spread(), {account.id}
         waiting = [account]
         for hop in range(MAX_HOPS + 1):
             here, waiting = waiting, []
             for each in here:
                 forward = await self._forwards.forward(each.id)
-                targets = forward.wanted if forward is not None and hop < MAX_HOPS else ()
+                followed = forward is not None and hop < MAX_HOPS and forward.conditions.hold(mail)
+                targets = forward.wanted if forward is not None and followed else ()
                 gone = [await self._follow(each, target, found, seen, waiting) for target in targets]
                 if forward is None or forward.keep or not any(gone):
                     found.mailboxes.append(each)
