@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run one command line; the exit code."""
     if sys.argv[1:2] == ["_worker"]:  # how the supervisor starts its workers
+        # Ctrl-C reaches the whole process group, perhaps while we still load: the supervisor says when to stop.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         from posthouse.server import work
 
         return work(int(sys.argv[2]))

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 import pytest
 from forms_table import NEW, ODD, SECRET, Form, forms
 from plain import Answer, Plain, Read
-from running import PASSWORD, RunningServer, free_port
+from running import PASSWORD, RunningServer
 from starlette.routing import compile_path
 from test_every_page import paths, seen
 
 from conftest import Open
 from house import ADMIN, DOMAIN, USER
+from ports import free_port
 from posthouse.web import all as every_page
 from posthouse.web.page import pages
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from dns_server import DnsServer
-from running import RunningServer, free_port
+from running import RunningServer
 from test_wizard import ADDRESS, Arrive, NewServer, Person, arrive, nameserver, outside, questions
+
+from ports import free_port
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 

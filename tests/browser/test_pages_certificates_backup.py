@@ -11,12 +11,13 @@ import pytest
 import trustme
 from pebble import Pebble
 from playwright.sync_api import Page
-from running import PASSWORD, RunningServer, free_port
+from running import PASSWORD, RunningServer
 from test_security import FORM, cookie_of, post
 from walking import Watched
 
 from conftest import Open
 from house import ADMIN, DOMAIN, LONG, USER
+from ports import free_port
 from posthouse.cli.client import ControlClient
 from posthouse.web import all as every_page
 from posthouse.web.page import pages

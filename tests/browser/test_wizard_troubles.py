@@ -9,8 +9,10 @@ import pytest
 from dns_server import DnsServer
 from pebble import Pebble
 from playwright.sync_api import Page, expect
-from running import PASSWORD, free_port
+from running import PASSWORD
 from test_wizard import ADDRESS, DOMAIN, Arrive, NewServer, arrive, outside
+
+from ports import free_port
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 

@@ -44,6 +44,9 @@ class Watched:
     def look(self, *, axe: bool = True) -> None:
         """Assert that the page as it stands is in order."""
         page = self.page
+        # A click may have led on: there is a moment without any document between two.
+        page.wait_for_load_state()
+        page.wait_for_selector("body", state="attached")
         found = [*self.complaints, *page.evaluate("window.__violations")]
         self.complaints.clear()
         width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import dns.message
 import dns.query
-from running import free_port
+
+from ports import free_port
 
 ZONE = "posthouse.test"
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-from running import free_port
+
+from ports import free_port
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -12,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ports import free_port
+
 PASSWORD = "correct-horse-battery"
 
 
@@ -19,23 +20,6 @@ def _installed() -> dict[str, str]:
     """The environment, with byte code kept between starts as on a machine where the program is installed:
     compiling all of it again takes longer than starting."""
     return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-
-
-_PORTS = range(10_000, 32_000)
-"""Below the ports that systems give to outgoing connections: one of those could sit on a port between a server's stop
-and its next start."""
-
-
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody uses now."""
-    while True:
-        port = random.choice(_PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
 
 
 @dataclass

@@ -16,16 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from ports import free_port
+
 
 class Absent(Exception):
     """The part is not installed here."""
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PrivateServer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from email import policy
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from notice_parts import desk, groups, parsed, queued, told_of
 
+from ports import free_port
 from posthouse.deliver.dsn.read import read_bounce
 from posthouse.deliver.results import Said
 
@@ -49,12 +49,6 @@ class Sink:
             if verb.startswith(b"QUIT"):
                 break
         writer.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

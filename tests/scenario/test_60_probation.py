@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from running import RunningServer, free_port
+from running import RunningServer
 
+from ports import free_port
 from posthouse.settings.listeners_file import managed_path
 
 

@@ -19,8 +19,9 @@ import pytest
 from knot import Knot
 from pebble import Pebble
 from renewal_info import RenewalInfo
-from running import RunningServer, free_port
+from running import RunningServer
 
+from ports import free_port
 from posthouse.net.acme.renewal import certificate_name
 
 HOST = "mail.posthouse.test"

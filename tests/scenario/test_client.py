@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import trustme
 from api_people import administrator_token, token_of
-from running import PASSWORD, RunningServer, free_port
+from running import PASSWORD, RunningServer
 
+from ports import free_port
 from posthouse.client import (
     AdminLevel,
     Application,

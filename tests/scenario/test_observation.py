@@ -22,7 +22,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running import RunningServer, free_port
+from running import RunningServer
+
+from ports import free_port
 
 ANNA, BERT = "anna@posthouse.test", "bert@posthouse.test"
 PASSWORD, SCRAM, WRONG, LOST = "Zauber-7-Wort", "Salz-9-Streuer", "Falsch-3-Geraten", "Verirrt-5-Antwort"

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 from bench import anchor as anchor_parts
-from running import PASSWORD, RunningServer, free_port
+from running import PASSWORD, RunningServer
 from smtp_peer import lease, parcel
 
+from ports import free_port
 from posthouse.deliver.remote.contract import Call, ConnectFailed, Host, TlsPolicy
 from posthouse.deliver.remote.sessions import RemoteSessions
 from posthouse.deliver.results import Result

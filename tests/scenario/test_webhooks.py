@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import RunningServer, free_port
+from running import RunningServer
 from webhook_receiver import Receiver
+
+from ports import free_port
 
 ANNA, BERT = "anna@posthouse.test", "bert@posthouse.test"
 

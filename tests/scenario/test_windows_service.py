@@ -8,8 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from running import free_port
-
+from ports import free_port
 from posthouse.cli.windows_service import Keeper
 
 

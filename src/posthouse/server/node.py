@@ -74,8 +74,6 @@ def work(descriptor: int) -> int:
     """A worker process of a supervisor; ``descriptor`` is its link. The exit code."""
     if os.name == "posix":
         os.umask(0o077)
-    # Ctrl-C reaches the whole process group; the supervisor says when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     return run(_member(descriptor))
 
 
