@@ -113,7 +113,9 @@ def list_aliases(tx: Transaction, domain: str | None = None) -> list[Alias]:
 
 
 def clean_note(text: str, most: int = MOST_NOTE) -> str:
-    """A note on one line. Raises DirectoryError when it is too long."""
+    """A note on one line. Raises DirectoryError when it is too long, or has control characters."""
+    if any(char < " " and char not in "\t\r\n" for char in text):
+        raise DirectoryError("a note cannot have control characters", "leave them out")
     note = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     if len(note) > most:
         raise DirectoryError(f"a note of {len(note)} characters is too long", f"use at most {most}")
