@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trustme
 from running import PASSWORD, RunningServer
 
 from house import ADMIN, DOMAIN
@@ -37,6 +38,7 @@ FREE = "empty words script unicode negative lines"
 
 Fields = dict[str, str]
 NO_CONTACT = {"hosts": "mail.posthouse.test", "needs_terms": "1", "agreed": "on", "contact": "no address"}
+CLIENT_CERTIFICATE = trustme.CA().issue_cert("person@client.example").cert_chain_pems[0].bytes().decode()
 GONE_NUMBER = ("999999", "99999999999999999999999999")
 GONE_NAME = ("nobody@nowhere.example", "%3Cscript%3E", "%00%07", "x" * 3000, "..%2F..%2Fetc")
 
@@ -83,6 +85,62 @@ PEOPLE = [
         {"name": ""},
         bad=(({"name": DOMAIN}, "exists"),),
         effect=("/admin/domains", "new.example"),
+    ),
+    Form(
+        "/admin/domains/{name}/settings",
+        {"active": "on", "plus": "-", "max_accounts": "500", "language": "de"},
+        {
+            "catch_all": "empty",
+            "postmaster": "empty",
+            "max_size": "empty",
+            "max_message": "empty",
+            "max_account": "empty",
+            "max_accounts": "empty",
+            "max_aliases": "empty",
+            "max_lists": "empty",
+            "quota": "empty",
+            "language": "empty",
+            "time_zone": "empty",
+        },
+        bad=(({"active": "on", "plus": "a"}, "cannot stand"), ({"active": "on", "max_lists": "two"}, "no number")),
+        at="/admin/domains/set.example/settings",
+        gone=tuple(f"/admin/domains/{name}/settings" for name in ("nowhere.example", "%00%07")),
+        before=(("/admin/domains", {"name": "set.example"}),),
+        effect=("/admin/domains/set.example/settings", "500"),
+    ),
+    Form(
+        "/admin/domains/{name}/settings/names",
+        {"other": "other-name.example"},
+        {"other": ""},
+        bad=(({"other": DOMAIN}, "exists"),),
+        at="/admin/domains/named.example/settings/names",
+        before=(("/admin/domains", {"name": "named.example"}),),
+        effect=("/admin/domains/named.example/settings", "other-name.example"),
+    ),
+    Form(
+        "/admin/domains/{name}/settings/names/remove",
+        {"other": "lost-name.example"},
+        {"other": ""},
+        at="/admin/domains/unnamed.example/settings/names/remove",
+        before=(
+            ("/admin/domains", {"name": "unnamed.example"}),
+            ("/admin/domains/unnamed.example/settings/names", {"other": "lost-name.example"}),
+        ),
+        not_there=("/admin/domains/unnamed.example/settings", "lost-name.example"),
+    ),
+    Form(
+        "/admin/domain-templates",
+        {"template": "Small office", "domain": DOMAIN},
+        {"template": "words unicode script negative", "domain": ""},
+        bad=(({"template": "a/b", "domain": DOMAIN}, "no name for a template"),),
+        effect=("/admin/domain-templates", "Small office"),
+    ),
+    Form(
+        "/admin/domain-templates/remove",
+        {"template": "To be removed"},
+        {"template": ""},
+        before=(("/admin/domain-templates", {"template": "To be removed", "domain": DOMAIN}),),
+        not_there=("/admin/domain-templates", "To be removed"),
     ),
     Form(
         "/admin/domains/{name}/remove",
@@ -218,6 +276,33 @@ LETTING_IN = [
         {"network": ""},
         before=(("/admin/bans", {"network": "198.51.100.0/24"}),),
         not_there=("/admin/bans", 'value="198.51.100.0/24"'),
+    ),
+    Form(
+        "/admin/removed/restore",
+        bad=(({"kind": "account", "name": f"nobody@{DOMAIN}"}, ""), ({"kind": "domain", "name": "x"}, "")),
+        note="test_keeping_pages.py",
+    ),
+    Form(
+        "/admin/removed/purge",
+        bad=(({"kind": "account", "name": f"nobody@{DOMAIN}"}, ""), ({"kind": "domain", "name": "x"}, "")),
+        note="test_keeping_pages.py",
+    ),
+    Form(
+        "/admin/removed/mail",
+        {"address": f"anna@{DOMAIN}", "hours": "24"},
+        {"address": "", "hours": FREE + " empty long control"},
+        bad=(({"address": "no address"}, ""),),
+    ),
+    Form(
+        "/admin/removed/mail/purge",
+        {"address": f"anna@{DOMAIN}"},
+        bad=(({"address": "no address"}, ""),),
+    ),
+    Form(
+        "/admin/removed/limit",
+        {"address": f"anna@{DOMAIN}", "messages": "1000"},
+        {"address": "", "messages": ""},
+        bad=(({"address": f"anna@{DOMAIN}", "messages": "-1"}, ""),),
     ),
     Form(
         "/admin/suppressions",
@@ -681,6 +766,20 @@ OWN = [
         note="test_scheduled_page.py",
     ),
     Form(
+        "/me/deleted/restore",
+        {"everything": "yes"},
+        bad=(({"message": "no id"}, ""), ({"folder": "999999"}, "")),
+        who=PERSON,
+        note="test_keeping_pages.py",
+    ),
+    Form(
+        "/me/deleted/purge",
+        {"everything": "yes"},
+        bad=(({"message": "-1"}, ""),),
+        who=PERSON,
+        note="test_keeping_pages.py",
+    ),
+    Form(
         "/me/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
         {"targets": ""},
@@ -693,6 +792,53 @@ OWN = [
         who=f"person23@{DOMAIN}",
         before=(("/me/forward", {"targets": "gone@there.example", "active": "on"}),),
         not_there=("/me/forward", "gone@there.example"),
+    ),
+    Form(
+        "/me/app-passwords/add",
+        {"name": "A phone", "protocols": "imap", "days": "7", "networks": "192.0.2.0/24"},
+        {"name": "words script unicode negative", "days": "empty", "networks": "empty"},
+        bad=(({"days": "99999"}, ""), ({"networks": "nowhere"}, "")),
+        effect=("/me/app-passwords", "A phone"),
+        who=PERSON,
+    ),
+    Form(
+        "/me/app-passwords/{id:int}/remove",
+        gone=tuple(f"/me/app-passwords/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_stories.py",
+    ),
+    Form(
+        "/me/app-passwords/certificate",
+        {"name": "A laptop", "certificate": CLIENT_CERTIFICATE},
+        {"name": "words script unicode negative", "certificate": ""},
+        effect=("/me/app-passwords", "A laptop"),
+        who=PERSON,
+    ),
+    Form(
+        "/me/app-passwords/certificates/{id:int}/remove",
+        gone=tuple(f"/me/app-passwords/certificates/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_stories.py",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/app-passwords",
+        {"name": "A tablet", "protocols": "imap", "days": "", "networks": ""},
+        {"name": "words script unicode negative", "days": "empty", "networks": "empty"},
+        at=account("person11", "/app-passwords"),
+        gone=GONE_NAME,
+        effect=(account("person11", "/app-passwords"), "A tablet"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/app-passwords/only",
+        {"only": "1"},
+        at=account("person11", "/app-passwords/only"),
+        gone=GONE_NAME,
+        effect=(account("person11", "/app-passwords"), "need an app password now"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/app-passwords/{id:int}/remove",
+        gone=tuple(f"{account('person11', '/app-passwords')}/{each}/remove" for each in GONE_NUMBER),
+        note="test_stories.py",
     ),
     Form(
         "/me/tokens/add",

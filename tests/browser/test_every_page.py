@@ -21,6 +21,7 @@ SAMPLES = {
     "/admin/domains/{name}/settings": [DOMAIN, LONG],
     "/admin/accounts/{address:path}": [USER],
     "/admin/accounts/{address:path}/remove": [USER],
+    "/admin/accounts/{address:path}/app-passwords": [USER],
     "/admin/accounts/{address:path}/empty": [USER],
     "/admin/aliases/{address:path}": [f"info@{DOMAIN}"],
     "/admin/aliases/{address:path}/remove": [f"info@{DOMAIN}"],
