@@ -28,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     made.add_domain(DOMAIN)
     for account in (ANNA, BERT, CARL, BOOKS):
         made.add_account(account)
+    made.command("setting", "set", "archive.interval", "0.001")
     made.start()
     try:
         yield made
@@ -106,9 +107,9 @@ def test_who_is_away_answers_once_and_nobody_who_should_not_be(server: RunningSe
     server.command(*away)
     write(server, CARL, BERT, "first")
     found = parsed(arrived(server, CARL, lambda each: b"Away: first" in each))
-    assert found["From"] == BERT and found["To"] == CARL
-    assert found["In-Reply-To"] == "<first@far.test>" and found["References"] == "<first@far.test>"
-    assert found["Auto-Submitted"] == "auto-replied" and found["Return-Path"] == "<>"
+    assert (found["From"], found["To"], found["Return-Path"]) == (BERT, CARL, "<>")
+    assert (found["In-Reply-To"], found["References"]) == ("<first@far.test>", "<first@far.test>")
+    assert found["Auto-Submitted"] == "auto-replied"
     assert found.get_content().strip() == f"Back on Monday, {BERT}"
     write(server, CARL, BERT, "second")
     server.stop()
@@ -142,14 +143,16 @@ def test_a_journal_has_every_message_and_nobody_is_told(server: RunningServer) -
     submit(server, ANNA, CARL, letter("for the books", ANNA))
     report = parsed(arrived(server, BOOKS, lambda each: b"for the books" in each))
     facts, message = report.iter_parts()
-    assert f"Sender: {ANNA}" in facts.get_content() and f"Recipient: {CARL}" in facts.get_content()
+    assert f"Sender: {ANNA}" in facts.get_content()
+    assert f"Recipient: {CARL}" in facts.get_content()
     inner = message.get_content()
     assert inner["Subject"] == "for the books"
-    assert str(inner).rstrip().endswith("Ende") or "Grüße" in inner.get_content()
+    assert "Grüße aus dem Posthaus." in inner.get_content()
     server.command("journal", "set", BOOKS, "--form", "copy", "--mail", "incoming")
     write(server, "erik@far.test", CARL, "plain copy")
     found = parsed(arrived(server, BOOKS, lambda each: b"plain copy" in each))
-    assert found["Subject"] == "plain copy" and found["X-Posthouse-Journal"]
+    assert found["Subject"] == "plain copy"
+    assert found["X-Posthouse-Journal"]
     write(server, "erik@far.test", BOOKS, "to the books themselves")
     # A copy that comes back is not copied again.
     back = b"".join(
@@ -187,7 +190,6 @@ def test_old_mail_goes_into_the_archive(server: RunningServer) -> None:
         client.login(CARL, PASSWORD)
         client.append("INBOX", "", '"05-Mar-2021 10:00:00 +0000"', letter("old", ANNA))
         server.command("account", "archive", "set", CARL, "--days", "300", "--folder", "Old/%YEAR%/%MONTH%")
-        server.command("setting", "set", "archive.interval", "0.001")
         for _ in range(200):
             if client.select("Old/2021/03")[0] == "OK":
                 break

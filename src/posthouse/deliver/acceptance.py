@@ -9,19 +9,20 @@ reply leaves nothing, after it everything.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Express, Notices, Room
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
-from posthouse.deliver.delivered import Written, notices_of
+from posthouse.deliver.delivered import Beside, Written, notices_of
 from posthouse.deliver.dsn.fields import shown_address
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.planning import ForwardSender, Planner
 from posthouse.deliver.told import private_of
 from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, MaskedUsed, queued_message
+from posthouse.directory.forward_conditions import MailView
 from posthouse.mail.address import parse_address
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
@@ -32,8 +33,8 @@ from posthouse.queue.contract import Queue
 from posthouse.queue.refusals import Refusals
 from posthouse.route.contract import Ways
 from posthouse.route.forwarding import Forwarding
-from posthouse.route.quota import full
 from posthouse.route.resolve import Router
+from posthouse.route.space import Space
 from posthouse.settings.contract import CurrentSettings, Setting
 from posthouse.store.contract import Appender, Facts
 
@@ -52,9 +53,10 @@ class AcceptanceDesk:
     """Accepts messages. ``free_space`` is the setting of how many bytes must stay free where bodies are kept,
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
     to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
-    writes notices of what is delivered. ``arrived`` is told of each message that was accepted, once that is durable; it
-    must neither wait nor raise. ``express`` knows where mail may go on at once. ``masked`` counts what masked addresses
-    take."""
+    writes notices of what is delivered. ``beside`` write what goes out beside a message (automatic
+    replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it must
+    neither wait nor raise. ``masked`` counts what masked addresses take.
+    ``express`` knows where mail may go on at once."""
 
     def __init__(
         self,
@@ -75,6 +77,8 @@ class AcceptanceDesk:
         notices: Notices | None = None,
         forwarding: Forwarding | None = None,
         arrived: Arrived | None = None,
+        beside: Sequence[Beside] = (),
+        space: Space | None = None,
         masked: MaskedUsed | None = None,
         express: Express | None = None,
     ) -> None:
@@ -84,6 +88,8 @@ class AcceptanceDesk:
         self._planner = Planner(router, ways, forward_sender, forwarding)
         self._arrived = arrived
         self._express = express
+        self.beside = tuple(beside)
+        self._space = space if space is not None else Space(database, appender)
         self._notices = notices
         self._bodies = bodies
         self._refusals = refusals
@@ -115,17 +121,20 @@ class AcceptanceDesk:
         self._refusals.note(origin.trace, stage, text)
 
     async def _accept(self, envelope: Envelope, body: Body, per_recipient: bool) -> list[Outcome]:
-        plan = await self._planner.plan_for(envelope, self._clock())
+        plan = await self._planner.plan_for(envelope, self._clock(), self._view(envelope, body))
         for_us = bool(plan.copies or plan.forwards)  # what goes in circles comes back into its mailbox
         facts = await facts_of(self._facts if for_us else glance, body)
         self._break_loops(plan, body, facts, per_recipient)
-        if per_recipient:
-            await self._check_room(plan, body.size)
+        await self._check_room(plan, body.size, per_recipient)
         if plan.pending:
             await self._commit(plan, body, facts)
             if self._arrived is not None:
                 self._arrived(plan.envelope, body.digest, body.size)
         return plan.outcomes()
+
+    def _view(self, envelope: Envelope, body: Body) -> MailView:
+        recipients = [str(each.address) for each in envelope.recipients]
+        return MailView(str(envelope.sender or ""), recipients, body.buffer, body.size, self._clock())
 
     def _break_loops(self, plan: Plan, body: Body, facts: Facts, per_recipient: bool) -> None:
         """Refuse what has been in the same mailbox too often. SMTP has one answer for all recipients: there
@@ -147,13 +156,16 @@ class AcceptanceDesk:
         elif len(circles) == len(plan.copies) and not plan.waiting and not plan.forwards:
             raise refusal
 
-    async def _check_room(self, plan: Plan, size: int) -> None:
+    async def _check_room(self, plan: Plan, size: int, per_recipient: bool) -> None:
+        """SMTP has one answer for all recipients: what is larger than one of them takes is refused for all, as nothing
+        that is accepted may come back. LMTP refuses for each."""
         for copy in list(plan.copies):
-            if copy.account.quota:
-                used = await self._database.read(self._appender.used_in, copy.account.id)
-                refusal = full(used, copy.account.quota, size)
-                if refusal is not None:
-                    plan.refuse(copy, refusal)
+            refusal = await self._space.refusal(copy.account, size, whole=per_recipient)
+            if refusal is None:
+                continue
+            if not per_recipient:
+                raise refusal
+            plan.refuse(copy, refusal)
 
     async def _commit(self, plan: Plan, body: Body, facts: Facts) -> None:
         """Run the unit. A mailbox that does not take its copy makes that recipient a queue row, never a
@@ -206,9 +218,19 @@ class AcceptanceDesk:
         return rooms
 
     async def _write_notices(self, plan: Plan, body: Body) -> list[Written]:
-        if self._notices is None or not plan.sender or not plan.copies:
-            return []
-        return await notices_of(self._notices, self._bodies, plan, queued_message(plan, body), body.buffer())
+        """All that goes out beside the message."""
+        message = queued_message(plan, body)
+        written: list[Written] = []
+        try:
+            for each in self.beside:
+                written += await each.write(plan, message, body)
+            if self._notices is not None and plan.sender and plan.copies:
+                written += await notices_of(self._notices, self._bodies, plan, message, body.buffer())
+        except BaseException:
+            for one in written:
+                one.body.discard()
+            raise
+        return written
 
     def _postpone(self, plan: Plan, copy: Copy, reason: str) -> None:
         _log.warning(

@@ -37,8 +37,8 @@ NAME = "journal"
 
 
 class JournalDesk:
-    """Writes copies (``deliver.delivered.Beside``). ``our_name`` is the server's name, ``destination_of`` where mail for
-    an address leads, ``new_trace`` makes trace ids, ``clock`` tells seconds since 1970."""
+    """Writes copies (``deliver.delivered.Beside``). ``our_name`` is the server's name, ``destination_of`` where mail
+    for an address leads, ``new_trace`` makes trace ids, ``clock`` tells seconds since 1970."""
 
     def __init__(
         self,

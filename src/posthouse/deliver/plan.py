@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from posthouse.directory.contract import Account
+from posthouse.directory.forward_conditions import MailView
 from posthouse.mail.envelope import Envelope, Recipient
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal
@@ -75,6 +76,7 @@ class Plan:
     refusals: dict[int, Refusal] = field(default_factory=dict)
     queue_id: int = 0
     forward_ids: dict[tuple[str, int], int] = field(default_factory=dict)
+    mail: MailView | None = None
     masked: dict[int, set[str]] = field(default_factory=dict)
     """By account id the masked addresses by which it is written to."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from posthouse.deliver import plan as plans
 from posthouse.deliver.plan import Copy, Forward, Plan, Waiting
 from posthouse.directory.contract import Account
+from posthouse.directory.forward_conditions import MailView
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Envelope
 from posthouse.queue.contract import LIST, LOCAL, MX
@@ -48,10 +49,10 @@ class Planner:
         self._forward_sender = forward_sender
         self._forwarding = forwarding
 
-    async def plan_for(self, envelope: Envelope, now: float) -> Plan:
+    async def plan_for(self, envelope: Envelope, now: float, mail: MailView | None = None) -> Plan:
         """Resolve every recipient. Several that lead to one mailbox share a copy. One that no longer leads anywhere (it
         did at RCPT) waits in the queue. Raises DatabaseUnavailable."""
-        plan = Plan(envelope)
+        plan = Plan(envelope, mail=mail)
         known = _Known()
         for place, recipient in enumerate(envelope.recipients):
             destination = await self._router.resolve(recipient.address)
@@ -96,7 +97,7 @@ class Planner:
         if self._forwarding is None or self._ways is None:
             _copy(known.copies, account, place, folder)
             return
-        spread = await self._forwarding.spread(account)
+        spread = await self._forwarding.spread(account, plan.mail)
         for mailbox in spread.mailboxes:
             _copy(known.copies, mailbox, place, folder if mailbox.id == account.id else "")
         for list_id in spread.lists:

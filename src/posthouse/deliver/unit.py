@@ -69,13 +69,10 @@ class AcceptanceUnit:
             plan.forward_ids[group] = self._queue.put(
                 tx, _forwarded_message(plan, body, group[0]), recipients
             )
-        for written in notices:
-            self._bodies.claim(tx, written.body.digest, written.body.size)
-            message = replace(written.notice.message, body=written.body.digest, size=written.body.size)
-            self._queue.put(tx, message, written.notice.recipients)
+        beside = put_beside(tx, self._queue, self._bodies, notices)
         if plan.masked and self._masked is not None:
             self._masked(tx, set().union(*plan.masked.values()), now)
-        traces.write(tx, _story(plan, body, facts, rows, now))
+        traces.write(tx, _story(plan, body, facts, rows, now, beside))
         trace = plan.envelope.origin.trace
         events.write(
             tx,

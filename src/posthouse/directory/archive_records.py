@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, select
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, delete, select
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts
@@ -17,7 +17,7 @@ archive_rules = schema.table(
     Column("action", schema.ascii_text(16), nullable=False),
     Column("days", schema.big(), nullable=False),
     Column("folder", schema.key_text(400), nullable=False),
-    Index(None, "scope", "of_id", unique=True),
+    UniqueConstraint("scope", "of_id"),
 )
 """``scope``: ``account`` or ``domain`` (all of its accounts that have none of their own), and ``of_id`` which one.
 ``mail``: ``all``, ``received`` (what is in the Inbox) or ``sent``. ``action``: ``copy`` or ``move``, once the mail is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, func, select, update
+from sqlalchemy import Column, Index, UniqueConstraint, bindparam, delete, func, select, update
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts
@@ -28,7 +28,7 @@ auto_reply_senders = schema.table(
     Column("account_id", schema.big(), nullable=False),
     Column("sender", schema.ascii_text(64), nullable=False),
     Column("replied_at", schema.real(), nullable=False),
-    Index(None, "account_id", "sender", unique=True),
+    UniqueConstraint("account_id", "sender"),
     Index(None, "replied_at"),
 )
 """Who was answered when; ``sender`` is a hash of the address, so that the table tells nobody who writes to whom."""

@@ -25,8 +25,8 @@ _MOST = 100
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """All that are given must hold. ``not_spam``: nothing that is marked as spam. ``sender``, ``recipient`` and
-    ``subject`` are patterns (see :func:`matches`), several with commas between; "" for any. ``max_size`` in bytes, 0 for
-    any. ``starts_at`` and ``ends_at`` in seconds since 1970, 0.0 for no limit."""
+    ``subject`` are patterns (see :func:`matches`), several with commas between; "" for any. ``max_size`` in bytes, 0
+    for any. ``starts_at`` and ``ends_at`` in seconds since 1970, 0.0 for no limit."""
 
     not_spam: bool = False
     sender: str = ""

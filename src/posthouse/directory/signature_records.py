@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, select
+from sqlalchemy import Column, UniqueConstraint, bindparam, delete, select
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts, domains
@@ -18,7 +18,7 @@ signatures = schema.table(
     Column("html", schema.text(), nullable=False),
     Column("replies", schema.small(), nullable=False),
     Column("within", schema.small(), nullable=False),
-    Index(None, "scope", "of_id", unique=True),
+    UniqueConstraint("scope", "of_id"),
 )
 """``scope``: ``account`` or ``domain``, and ``of_id`` which one. ``method`` is a domain's: ``fallback``, ``overwrite``
 or ``append``. ``replies``: it goes into replies, too; ``within``: into mail that stays in the domain, too."""

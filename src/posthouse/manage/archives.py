@@ -35,8 +35,8 @@ class NewDomainArchive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NewArchive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of the mail of an account. ``mail``: ``all``, ``received`` (in the Inbox) or ``sent``; it is put
-    into ``folder`` (``copy``: also) once it is ``days`` old. In the folder %YEAR% and %MONTH% are when the mail arrived.
-    ``active`` false: nothing, whatever the domain's rule says."""
+    into ``folder`` (``copy``: also) once it is ``days`` old. In the folder %YEAR% and %MONTH% are when the mail
+    arrived. ``active`` false: nothing, whatever the domain's rule says."""
 
     address: str
     mail: Mail = "all"

@@ -34,7 +34,8 @@ class NewAutoReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OwnAutoReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is answered for you. ``subject`` "": "Auto: " and the subject that is answered. ``starts_at``, ``ends_at``:
     seconds since 1970, 0 for no limit. ``days`` pass before the same sender is answered again. ``audience``:
-    ``everyone``, ``domain`` (your own domain only) or ``outside`` (only others). ``active`` false keeps it for later."""
+    ``everyone``, ``domain`` (your own domain only) or ``outside`` (only others). ``active`` false keeps it for
+    later."""
 
     plain: str = ""
     html: str = ""

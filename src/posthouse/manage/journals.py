@@ -19,8 +19,8 @@ class JournalOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NewJournal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where copies go, and of what. ``of``: a domain; "" or ``server`` for the whole server. ``mail``: ``all``,
-    ``incoming`` or ``outgoing``. ``form``: ``report`` (a report of the envelope with the message in it) or ``copy`` (the
-    message itself)."""
+    ``incoming`` or ``outgoing``. ``form``: ``report`` (a report of the envelope with the message in it) or ``copy``
+    (the message itself)."""
 
     address: str
     of: str = ""

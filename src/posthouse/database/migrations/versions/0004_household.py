@@ -90,10 +90,10 @@ def upgrade() -> None:
         sa.Column("action", schema.ascii_text(16), nullable=False),
         sa.Column("days", schema.big(), nullable=False),
         sa.Column("folder", schema.key_text(400), nullable=False),
+        sa.UniqueConstraint("scope", "of_id", name=op.f("uq_archive_rules_scope_of_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_rules")),
         **schema.OPTIONS,
     )
-    op.create_index("ix_archive_rules_scope_of_id", "archive_rules", ["scope", "of_id"], unique=True)
     op.create_table(
         "auto_replies",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
@@ -114,11 +114,9 @@ def upgrade() -> None:
         sa.Column("account_id", schema.big(), nullable=False),
         sa.Column("sender", schema.ascii_text(64), nullable=False),
         sa.Column("replied_at", schema.real(), nullable=False),
+        sa.UniqueConstraint("account_id", "sender", name=op.f("uq_auto_reply_senders_account_id_sender")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_auto_reply_senders")),
         **schema.OPTIONS,
-    )
-    op.create_index(
-        "ix_auto_reply_senders_account_id_sender", "auto_reply_senders", ["account_id", "sender"], unique=True
     )
     op.create_index("ix_auto_reply_senders_replied_at", "auto_reply_senders", ["replied_at"], unique=False)
     op.create_table(
@@ -323,10 +321,10 @@ def upgrade() -> None:
         sa.Column("html", schema.text(), nullable=False),
         sa.Column("replies", schema.small(), nullable=False),
         sa.Column("within", schema.small(), nullable=False),
+        sa.UniqueConstraint("scope", "of_id", name=op.f("uq_signatures_scope_of_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signatures")),
         **schema.OPTIONS,
     )
-    op.create_index("ix_signatures_scope_of_id", "signatures", ["scope", "of_id"], unique=True)
     op.create_table(
         "account_addresses",
         sa.Column("id", schema.ident(), nullable=False),
