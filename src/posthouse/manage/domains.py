@@ -15,6 +15,8 @@ from posthouse.manage.accounts_csv import parse_quota
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.reach import page_size, within
+from posthouse.manage.removed_purge import end_removal, remove_in
+from posthouse.manage.removed_purge import end_removal, remove_in
 from posthouse.manage.use import Call, named, narrows, not_allowed, use
 
 _SIZES = ("max_size", "max_message", "max_account", "quota")
@@ -26,6 +28,15 @@ class DomainName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A domain, in any case; internationalised names in either form."""
 
     name: str
+
+
+class RemoveDomain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A domain to remove, with ``everything`` in it, or only when no account and no alias is left. ``purge``: for good
+    at once, without a way back."""
+
+    name: str
+    everything: bool = False
+    purge: bool = False
 
 
 class NewDomain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -208,19 +219,27 @@ async def remove_name(call: Call, wanted: OtherName) -> DomainDetails:
     return await call.context.database.run(op)
 
 
+class RemoveDomain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A domain to remove; ``everything``: with all accounts and aliases in it; ``purge``: for good at once."""
+
+    name: str
+    everything: bool = False
+    purge: bool = False
+
+
 @use("domain.remove", right="change", conditional=True)
-async def remove(call: Call, wanted: DomainName) -> Domain:
-    """Take no more mail for a domain; it must have no accounts and aliases left."""
-    feed = call.context.feed
+async def remove(call: Call, wanted: RemoveDomain) -> Domain:
+    """Take no more mail for a domain. It can be restored for some days, unless it is removed for good at once."""
     name = domain_name(wanted.name)
 
     def op(tx: Transaction) -> Domain:
         call.check(details_of(tx, name))
-        admin.remove_domain(tx, name, feed=feed)
-        note(tx, call.actor, "domain.remove", name, before={"name": name})
+        remove_in(tx, call, name, everything=wanted.everything, purge=wanted.purge)
         return Domain(name)
 
-    return await call.context.database.run(op)
+    removed = await call.context.database.run(op)
+    await end_removal(call, name)
+    return removed
 
 
 def details_of(tx: Transaction, name: str) -> DomainDetails:

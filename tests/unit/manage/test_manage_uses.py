@@ -51,7 +51,7 @@ async def test_domains(do: Do) -> None:
     assert (await do("domain.add", name="Example.ORG"))["name"] == "example.org"
     await do("account.add", address="anna@example.org", password="long enough")
     listed = (await do("domain.list"))["domains"]
-    assert listed == [{"name": "example.org", "accounts": 1, "aliases": 0}]
+    assert listed == [{"name": "example.org", "accounts": 1, "aliases": 0, "active": True}]
     assert (await declined(do("domain.add", name="example.org"))).kind == "exists"
     assert (await declined(do("domain.remove", name="example.org"))).kind == "refused"
     assert (await declined(do("domain.remove", name="other.example"))).kind == "missing"
