@@ -33,8 +33,12 @@ class Said:
     def __str__(self) -> str:
         who = f"{self.remote}[{self.address}]" if self.address else self.remote
         words = " ".join(filter(None, (str(self.code) if self.code else "", self.status, self.text)))
+        taken = self.stage == "." and 200 <= self.code < 300  # what else would it be said to
+        stage = "end of DATA" if self.stage == "." else self.stage
         return " ".join(
-            filter(None, (f"{who} said:" if who else "", words, f"(to {self.stage})" if self.stage else ""))
+            filter(
+                None, (f"{who} said:" if who else "", words, f"(to {stage})" if stage and not taken else "")
+            )
         )
 
 
