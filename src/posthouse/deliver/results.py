@@ -58,8 +58,8 @@ class Result:
 class Feedback:
     """What an attempt tells of its destination. ``well``: it took mail or refused it for reasons of the mail itself.
     ``slow``: it asked for less (4xx to connection, greeting or MAIL, 421). ``down``: it could not be reached at all;
-    ``said`` then says why. ``retry_after``: seconds to leave it alone, 0.0 for our own rule. ``waits`` False: none of the
-    rows is left in the queue."""
+    ``said`` then says why. ``retry_after``: seconds to leave it alone, 0.0 for our own rule. ``waits`` False: none of
+    the rows is left in the queue."""
 
     well: bool = False
     slow: bool = False

@@ -325,11 +325,11 @@ def _elsewhere(result: Result) -> bool:
 
 
 def _required(attempt: Attempt, said: Said) -> Said:
-    """Why there is no session. A message for which its sender requires TLS is not kept for better days: where no host can
-    be reached that way, the sender is to hear of it now (RFC 8689 4.2.1)."""
-    if said.status == NO_TLS and said.stage == "STARTTLS":
-        if any(lease.message.require_tls for lease in attempt.left):
-            return replace(said, code=550, status=UNPROTECTED)
+    """Why there is no session. A message for which its sender requires TLS is not kept for better days: where no host
+    can be reached that way, the sender is to hear of it now (RFC 8689 4.2.1)."""
+    wanted = any(lease.message.require_tls for lease in attempt.left)
+    if wanted and said.status == NO_TLS and said.stage == "STARTTLS":
+        return replace(said, code=550, status=UNPROTECTED)
     return said
 
 
