@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -234,7 +235,9 @@ async def test_a_moderator_lets_it_pass_or_not(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("verdict", ["approved", "rejected"])
-async def test_what_a_moderator_decided_is_done(scene: Scene, verdict: str) -> None:
+async def test_what_a_moderator_decided_is_done(
+    scene: Scene, verdict: Literal["approved", "rejected"]
+) -> None:
     await scene.change("bob@ours.test", moderation="all")
     lease = await scene.post()
     await scene.database.run(lists.judge, lease.id, scene.news.id, verdict, "off topic")

@@ -14,7 +14,7 @@ from typing import Literal, cast, get_args
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Row, Transaction
-from posthouse.directory import domain_records, groups, naming
+from posthouse.directory import domain_limits, domain_records, groups, naming
 from posthouse.directory import list_records as records
 from posthouse.directory.contract import Target
 from posthouse.directory.errors import DirectoryError
@@ -231,6 +231,8 @@ def add(
         )
     domain_id = naming.domain_of(tx, source.domain, address)
     naming.check_free(tx, source.key, address)
+    held = int(tx.execute(records.COUNT_OF_DOMAIN, {"domain_id": domain_id})[0][0])
+    domain_limits.check_count(tx, domain_id, "lists", held)
     made = _checked(replace(MailingList(0, domain_id, source.key), **values))  # type: ignore[arg-type]
     row = {**_values(made), "domain_id": domain_id, "address": source.key, "created_at": time()}
     try:
