@@ -13,6 +13,7 @@ from time import time
 from posthouse.bodies.contract import Bodies, Body, BodyMissing, Durability
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import ForwardOwners, Kept, Notice, NoticeKind, Notices, Told
+from posthouse.deliver.delivered import spooled
 from posthouse.deliver.results import Result, Said
 from posthouse.mail.mime import Buffer
 from posthouse.observe.counters import counters
@@ -173,7 +174,7 @@ class SettlementDesk:
         try:
             for decision in settled:
                 if decision.kept is not None and (word := decision.kept.notice) is not None:
-                    written.append(Written(word, self._spooled(word.content), decision.kept))
+                    written.append(Written(word, spooled(self._bodies, word.content), decision.kept))
             for (_, kind), group in groups.items():
                 try:
                     notices = await self._compose(group, kind)
@@ -181,7 +182,7 @@ class SettlementDesk:
                     settled += [replace(each, tell=None, held=each.end == "failed") for each in group]
                     continue
                 for notice in notices:
-                    written.append(Written(notice, self._spooled(notice.content)))
+                    written.append(Written(notice, spooled(self._bodies, notice.content)))
                 settled += group
         except BaseException:
             for each in written:
@@ -209,15 +210,6 @@ class SettlementDesk:
             return self._bodies.read(digest)
         except BodyMissing:
             return None
-
-    def _spooled(self, content: bytes) -> Body:
-        spool = self._bodies.spool()
-        try:
-            spool.write(content)
-            return spool.finish()
-        except BaseException:
-            spool.discard()
-            raise
 
     # ------------------------------------------------------------------ the unit
 
