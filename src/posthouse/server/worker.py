@@ -214,6 +214,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             notices=out.notices,
             forwarding=out.forwarding,
             arrived=out.arrivals.arrived,
+            express=out.dispatcher.express,
             beside=out.beside,
             masked=partial(masked.used, feed=feed),
         )
