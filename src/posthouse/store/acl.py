@@ -146,6 +146,13 @@ def inherit_in(tx: Transaction, parent: Mailbox, mailbox_id: int, feed: Feed | N
         bump(tx, feed)
 
 
+def renamed_or_gone(tx: Transaction, mailbox_ids: Iterable[int], feed: Feed | None) -> None:
+    """These mailboxes have other names now, or are gone: those who see them ask again. Nobody does where nothing is
+    shared."""
+    if any(entries_in(tx, number) for number in mailbox_ids):
+        bump(tx, feed)
+
+
 def forget_mailbox(tx: Transaction, mailbox_id: int) -> None:
     """A mailbox is gone for good."""
     tx.change(DELETE_ACL, {"of_mailbox": mailbox_id})

@@ -12,8 +12,7 @@ from typing import Any
 from posthouse.bodies.side import SideRecord
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
-from posthouse.store.acl import bump as rights_changed
-from posthouse.store.acl import inherit_in
+from posthouse.store.acl import inherit_in, renamed_or_gone
 from posthouse.store.contract import Mailbox, StoreRefusal
 from posthouse.store.kept import keep_mailbox_in
 from posthouse.store.records import (
@@ -208,7 +207,7 @@ def rename_in(
         tx.execute(RENAME_MAILBOX, {"of_id": ids[name], "to": target})
         if side is not None:
             _note_name(tx, side, ids[name], account_id, target)
-    rights_changed(tx, feed)
+    renamed_or_gone(tx, [ids[name] for name in moving], feed)
     changed(tx, feed, account_id)
 
 
@@ -240,7 +239,7 @@ def detach_id(
     if keep:
         keep_mailbox_in(tx, account_id, mailbox_id, rows[0][2], rows[0][7], keep)
     tx.execute(DETACH_MAILBOX, {"of_id": mailbox_id, "to_account": -1 - account_id})
-    rights_changed(tx, feed)
+    renamed_or_gone(tx, [ids[name] for name in moving], feed)
     changed(tx, feed, account_id)
     modseq = rows[0][6] + 1
     tx.after_commit(lambda: feed.publish("mailbox", mailbox_id, modseq))
