@@ -11,7 +11,7 @@ from typing import Any
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Transaction
-from posthouse.directory import details, domain_records, naming, records
+from posthouse.directory import details, domain_records, naming, records, removed_records
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, target_address
 from posthouse.directory.versions import DIRECTORY, bump
@@ -154,6 +154,10 @@ def check_free(tx: Transaction, name: str) -> None:
     if rows:
         raise DirectoryError(
             f"{name} is another name of domain {rows[0][1]} already", "take it from there first", "exists"
+        )
+    if tx.execute(removed_records.SELECT_DOMAIN, {"name": name}):
+        raise DirectoryError(
+            f"domain {name} was removed and may come back", "restore it, or remove it for good", "exists"
         )
 
 

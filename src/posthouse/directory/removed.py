@@ -85,6 +85,8 @@ def restore(tx: Transaction, address: str, *, feed: Feed | None = None) -> Accou
     """Give a removed account back, as it was. Raises DirectoryError."""
     gone = find(tx, address)
     _refuse_purging(gone.address, gone.purging)
+    if tx.execute(records.SELECT_ACCOUNT, {"address": gone.address}):  # a merged backup made it anew
+        raise DirectoryError(f"there is an account {gone.address} again", "remove that one first", "exists")
     tx.change(rows.SET_ACCOUNT, {"of_id": gone.id, "to_address": gone.address, "to_active": int(gone.active)})
     tx.execute(rows.DELETE_ACCOUNT, {"of_id": gone.id})
     bump(tx, DIRECTORY, feed)
@@ -98,14 +100,13 @@ def begin_purge(tx: Transaction, account_id: int) -> None:
 
 def end_purge(tx: Transaction, account_id: int, *, feed: Feed | None = None) -> None:
     """Remove an account, put away or not, for good; its mail is gone already. Harmless when it is not there."""
-    found = tx.execute(rows.SELECT_ADDRESS_OF, {"of_id": account_id})
-    if found:
-        tx.change(rows.SET_ACCOUNT, {"of_id": account_id, "to_address": found[0][0], "to_active": 0})
-        tx.execute(rows.DELETE_ACCOUNT, {"of_id": account_id})
-    there = tx.execute(records.SELECT_ACCOUNT_BY_ID, {"of_id": account_id})
-    if there:
+    tx.execute(rows.DELETE_ACCOUNT, {"of_id": account_id})
+    if tx.execute(records.SELECT_ACCOUNT_BY_ID, {"of_id": account_id}):
+        # Under a name that is an address and nobody's: what removes accounts asks for one.
+        address = f"{account_id}@removed.invalid"
+        tx.change(rows.SET_ACCOUNT, {"of_id": account_id, "to_address": address, "to_active": 0})
         quotas.forget_account(tx, account_id)
-        admin.remove_account(tx, there[0][2], feed=feed)
+        admin.remove_account(tx, address, feed=feed)
 
 
 def put_away_domain(
@@ -152,6 +153,8 @@ def restore_domain(tx: Transaction, name: str, *, feed: Feed | None = None) -> R
     """Give a removed domain back with all it holds. Raises DirectoryError."""
     gone = find_domain(tx, name)
     _refuse_purging(gone.name, gone.purging)
+    if tx.execute(records.SELECT_DOMAIN, {"name": gone.name}):
+        raise DirectoryError(f"there is a domain {gone.name} again", "remove that one first", "exists")
     _name_back(tx, gone)
     bump(tx, DIRECTORY, feed)
     return gone
@@ -172,14 +175,16 @@ def purge_aliases(tx: Transaction, domain_id: int) -> int:
     """Remove some aliases of a domain; returns how many."""
     found = tx.execute(rows.SELECT_SOME_ALIASES, {"domain_id": domain_id, "count": ALIASES})
     for row in found:
-        tx.change(records.DELETE_ALIAS, {"of_id": row[0]})
+        tx.change(rows.DELETE_ALIAS, {"of_id": row[0]})
     return len(found)
 
 
 def end_domain_purge(tx: Transaction, gone: RemovedDomain, *, feed: Feed | None = None) -> None:
     """Remove a domain for good; its accounts and aliases are gone already."""
-    _name_back(tx, gone)
-    admin.remove_domain(tx, gone.name, force=True, feed=feed)
+    name = f"{gone.id}.removed.invalid"  # (a merged backup may have made a domain of the old name)
+    tx.change(rows.SET_DOMAIN, {"of_id": gone.id, "to_name": name, "to_active": 0})
+    tx.execute(rows.DELETE_DOMAIN, {"of_id": gone.id})
+    admin.remove_domain(tx, name, force=True, feed=feed)
 
 
 def due_account(tx: Transaction, before: float) -> RemovedAccount | None:

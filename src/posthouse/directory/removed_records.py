@@ -92,7 +92,7 @@ COUNT_ALIASES = select(func.count()).where(aliases.c.domain_id == bindparam("dom
 SELECT_SOME_ALIASES = (
     select(aliases.c.id).where(aliases.c.domain_id == bindparam("domain_id")).limit(bindparam("count"))
 )
-SELECT_ADDRESS_OF = select(_A.address).where(_A.account_id == bindparam("of_id"))
+DELETE_ALIAS = delete(aliases).where(aliases.c.id == bindparam("of_id"))
 PRESENT = (
     accounts.c.address.like("%@%"),
     accounts.c.domain_id.notin_(select(_D.domain_id)),

@@ -22,7 +22,7 @@ AGE = 2.0
 WORTH = 50.0
 NEAR = 0.95
 NEAR_WORTH = 10.0
-QUICK = 0.005
+QUICK = 0.02
 """Seconds: a sum that takes no longer is asked for anew each time near the limit."""
 MOST = 10_000
 """Domains remembered."""
