@@ -36,6 +36,9 @@ ODD = {
 FREE = "empty words script unicode negative lines"
 """A note for people takes nearly everything."""
 
+_NAME = "empty words script negative lines"
+"""A person's name has no characters that nobody sees."""
+
 Fields = dict[str, str]
 NO_CONTACT = {"hosts": "mail.posthouse.test", "needs_terms": "1", "agreed": "on", "contact": "no address"}
 CLIENT_CERTIFICATE = trustme.CA().issue_cert("person@client.example").cert_chain_pems[0].bytes().decode()
@@ -78,6 +81,73 @@ def forms(server: RunningServer, spare: int) -> list[Form]:
     return [*PEOPLE, *LETTING_IN, *_machine(server, place, spare), *OWN, *ANYBODY]
 
 
+def _wording(
+    path: str, at: str, shown: str, gone: tuple[str, ...], who: str = ADMIN, *, reply: bool = True
+) -> list[Form]:
+    """Signature, automatic reply and archive rule of somebody."""
+    nothing = "empty words script unicode negative lines long"
+    rule = {"mail": "sent", "action": "copy", "folder": "Old/%YEAR%", "days": "44"}
+    away = {"subject": "Away", "plain": "Back on Monday", "days": "3", "audience": "domain"}
+    found = [
+        Form(
+            f"{path}/signature",
+            {"plain": "Kind regards", "replies": "on"},
+            {"plain": "empty words script unicode negative control lines", "html": nothing + " control"},
+            at=f"{at}/signature",
+            gone=gone,
+            effect=(shown, "Kind regards"),
+            who=who,
+        ),
+        Form(
+            f"{path}/archive",
+            rule,
+            {"folder": "words script unicode negative", "days": ""},
+            bad=(({"days": "99999999"}, "days"),),
+            at=f"{at}/archive",
+            gone=gone,
+            effect=(shown, "Old/%YEAR%"),
+            who=who,
+        ),
+        Form(
+            f"{path}/archive/clear",
+            at=f"{at}/archive/clear",
+            gone=gone,
+            before=((f"{at}/archive", {**rule, "folder": "Gone/%YEAR%"}),),
+            not_there=(shown, "Gone/%YEAR%"),
+            who=who,
+        ),
+    ]
+    if reply:
+        found += [
+            Form(
+                f"{path}/auto-reply",
+                away,
+                {
+                    "subject": FREE + " control",
+                    "plain": "words script unicode negative control lines",
+                    "html": nothing + " control",
+                    "begin": "empty",
+                    "end": "empty",
+                    "days": "",
+                },
+                bad=(({"begin": "2026-12-24", "end": "2026-12-01"}, "end"),),
+                at=f"{at}/auto-reply",
+                gone=gone,
+                effect=(shown, "Back on Monday"),
+                who=who,
+            ),
+            Form(
+                f"{path}/auto-reply/clear",
+                at=f"{at}/auto-reply/clear",
+                gone=gone,
+                before=((f"{at}/auto-reply", {**away, "plain": "Gone fishing"}),),
+                not_there=(shown, "Gone fishing"),
+                who=who,
+            ),
+        ]
+    return found
+
+
 PEOPLE = [
     Form(
         "/admin/domains",
@@ -102,7 +172,10 @@ PEOPLE = [
             "language": "empty",
             "time_zone": "empty",
         },
-        bad=(({"active": "on", "plus": "a"}, "cannot stand"), ({"active": "on", "max_lists": "two"}, "no number")),
+        bad=(
+            ({"active": "on", "plus": "a"}, "cannot stand"),
+            ({"active": "on", "max_lists": "two"}, "no number"),
+        ),
         at="/admin/domains/set.example/settings",
         gone=tuple(f"/admin/domains/{name}/settings" for name in ("nowhere.example", "%00%07")),
         before=(("/admin/domains", {"name": "set.example"}),),
@@ -216,6 +289,31 @@ PEOPLE = [
         gone=tuple(f"{account('person14', '/sessions')}/{each}" for each in GONE_NUMBER),
         note="test_browsers_are_signed_out",
     ),
+    *_wording(
+        "/admin/accounts/{address:path}", account("person16"), account("person16", "/absence"), GONE_NAME
+    ),
+    *_wording(
+        "/admin/domains/{name}",
+        f"/admin/domains/{DOMAIN}",
+        f"/admin/domains/{DOMAIN}/signature",
+        GONE_NAME,
+        reply=False,
+    ),
+    *_wording("/me", "/me", "/me/absence", (), who=f"person22@{DOMAIN}"),
+    Form(
+        "/admin/journal",
+        {"of": DOMAIN, "address": "journal@there.example", "mail": "incoming", "form": "copy"},
+        {"of": "empty", "address": ""},
+        bad=(({"of": "nowhere.example"}, "not ours"),),
+        effect=("/admin/journal", "journal@there.example"),
+    ),
+    Form(
+        "/admin/journal/remove",
+        {"of": "server"},
+        before=(("/admin/journal", {"address": "gone@there.example"}),),
+        bad=(({"of": "nowhere.example"}, "not ours"),),
+        not_there=("/admin/journal", "gone@there.example"),
+    ),
     Form(
         "/admin/accounts/{address:path}/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
@@ -245,11 +343,11 @@ PEOPLE = [
     ),
     Form(
         "/admin/aliases",
-        {"address": f"sales@{DOMAIN}", "target": ADMIN},
-        {"address": "", "target": ""},
+        {"address": f"sales@{DOMAIN}", "targets": f"{ADMIN}\nelsewhere@there.invalid"},
+        {"address": "", "targets": "", "note": FREE},
         bad=(
             ({"address": f"info@{DOMAIN}"}, "already"),
-            ({"address": f"sales@{DOMAIN}", "target": f"sales@{DOMAIN}"}, ""),
+            ({"address": f"sales@{DOMAIN}", "targets": f"sales@{DOMAIN}"}, ""),
         ),
         effect=("/admin/aliases", f"sales@{DOMAIN}"),
     ),
@@ -257,8 +355,119 @@ PEOPLE = [
         "/admin/aliases/{address:path}/remove",
         at=f"/admin/aliases/old@{DOMAIN}/remove",
         gone=GONE_NAME,
-        before=(("/admin/aliases", {"address": f"old@{DOMAIN}", "target": ADMIN}),),
-        not_there=("/admin/aliases", f"old@{DOMAIN}/remove"),
+        before=(("/admin/aliases", {"address": f"old@{DOMAIN}", "targets": ADMIN}),),
+        not_there=("/admin/aliases", f"old@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/aliases/{address:path}/change",
+        {"targets": ADMIN, "note": "for newcomers"},
+        {"targets": "", "note": FREE},
+        bad=(({"targets": f"turn@{DOMAIN}"}, "leads to itself"),),
+        at=f"/admin/aliases/turn@{DOMAIN}/change",
+        gone=GONE_NAME,
+        before=(("/admin/aliases", {"address": f"turn@{DOMAIN}", "targets": ADMIN}),),
+        effect=(f"/admin/aliases/turn@{DOMAIN}", "for newcomers"),
+    ),
+    Form(
+        "/admin/aliases-import",
+        {"text": f"address,targets\nbrought@{DOMAIN},{ADMIN}"},
+        {"text": ""},
+        effect=("/admin/aliases?search=brought", f"brought@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/person",
+        {"first_name": "Anna", "display_name": "Anna of the office", "language": "de", "time_zone": "UTC"},
+        {
+            "first_name": _NAME,
+            "last_name": _NAME,
+            "display_name": _NAME,
+            "language": "empty",
+            "time_zone": "empty",
+            "note": FREE,
+        },
+        at=account("person14", "/person"),
+        gone=GONE_NAME,
+        effect=(account("person14"), "Anna of the office"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/limits",
+        {"protocols": "imap", "networks": "192.0.2.0/24", "max_message": "20M"},
+        {"networks": "empty", "max_message": "empty"},
+        bad=(({"protocols": "telnet"}, "no way to sign in"), ({"protocols": ""}, "No way to sign in")),
+        at=account("person14", "/limits"),
+        gone=GONE_NAME,
+        effect=(account("person14"), "192.0.2.0/24"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/addresses",
+        {"further": f"also14@{DOMAIN}", "signin": "on"},
+        {"further": ""},
+        bad=(({"further": f"info@{DOMAIN}"}, "already"),),
+        at=account("person14", "/addresses"),
+        gone=GONE_NAME,
+        effect=(account("person14"), f"also14@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/addresses-remove",
+        {"further": f"gone14@{DOMAIN}"},
+        at=account("person14", "/addresses-remove"),
+        before=((account("person14", "/addresses"), {"further": f"gone14@{DOMAIN}"}),),
+        not_there=(account("person14"), f"gone14@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/rename",
+        {"new": f"renamed18@{DOMAIN}"},
+        {"new": ""},
+        bad=(({"new": f"info@{DOMAIN}"}, "already"),),
+        at=account("person18", "/rename"),
+        gone=GONE_NAME,
+        effect=("/admin/accounts?search=renamed16", f"renamed18@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/masked",
+        bad=(({"masked": f"none@{DOMAIN}", "action": "off"}, "no masked address"),),
+        at=account("person14", "/masked"),
+        gone=GONE_NAME,
+        note="test_people",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/sign-out",
+        at=account("person14", "/sign-out"),
+        gone=GONE_NAME,
+        effect=(account("person14"), ""),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/empty",
+        {"confirm": f"person17@{DOMAIN}"},
+        {"confirm": ""},
+        bad=(({"confirm": ADMIN}, "not the address"),),
+        at=account("person17", "/empty"),
+        gone=GONE_NAME,
+        effect=(account("person17"), ""),
+    ),
+    Form(
+        "/me/profile",
+        {"display_name": "Head of everything"},
+        {
+            "first_name": _NAME,
+            "last_name": _NAME,
+            "display_name": _NAME,
+            "language": "empty",
+            "time_zone": "empty",
+        },
+        effect=("/me/profile", "Head of everything"),
+    ),
+    Form(
+        "/me/addresses",
+        {"prefix": "shop", "note": "for the shop", "expires": "2099-12-31", "most": "3"},
+        {"prefix": "empty", "note": FREE, "expires": "empty", "most": "empty"},
+        bad=(({"expires": "2001-01-01"}, "over"),),
+        effect=("/me/addresses", "for the shop"),
+    ),
+    Form(
+        "/me/addresses/change",
+        bad=(({"masked": f"none@{DOMAIN}", "action": "off"}, "no masked address"),),
+        note="test_people",
     ),
 ]
 

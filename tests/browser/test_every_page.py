@@ -21,6 +21,8 @@ SAMPLES = {
     "/admin/domains/{name}/settings": [DOMAIN, LONG],
     "/admin/accounts/{address:path}": [USER],
     "/admin/accounts/{address:path}/remove": [USER],
+    "/admin/accounts/{address:path}/absence": [USER],
+    "/admin/domains/{name}/signature": [DOMAIN],
     "/admin/accounts/{address:path}/app-passwords": [USER],
     "/admin/accounts/{address:path}/empty": [USER],
     "/admin/aliases/{address:path}": [f"info@{DOMAIN}"],
