@@ -121,6 +121,9 @@ class AcceptanceDesk:
         self._refusals.note(origin.trace, stage, text)
 
     async def _accept(self, envelope: Envelope, body: Body, per_recipient: bool) -> list[Outcome]:
+        too_large = await self._space.refusal_to_send(envelope.origin.account_id, body.size)
+        if too_large is not None:
+            raise too_large
         plan = await self._planner.plan_for(envelope, self._clock(), self._view(envelope, body))
         for_us = bool(plan.copies or plan.forwards)  # what goes in circles comes back into its mailbox
         facts = await facts_of(self._facts if for_us else glance, body)

@@ -34,6 +34,12 @@ def check_count(tx: Transaction, domain_id: int, what: Counted, held: int | None
         )
 
 
+def largest_sent(tx: Transaction, account_id: int) -> int:
+    """Bytes of the largest message that an account may send, by its domain; 0 = no limit."""
+    rows = tx.execute(domain_records.SELECT_LARGEST_SENT, {"of_account": account_id})
+    return int(rows[0][0]) if rows else 0
+
+
 def check_quota(tx: Transaction, domain_id: int, quota: int) -> None:
     """Refuse a quota larger than an account of the domain may have; 0 is none at all."""
     name, most = tx.execute(domain_records.SELECT_MAX_ACCOUNT, {"of_id": domain_id})[0]

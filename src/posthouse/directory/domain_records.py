@@ -75,6 +75,11 @@ SELECT_COUNTS = select(
     domains.c.name, domains.c.max_accounts, domains.c.max_aliases, domains.c.max_lists
 ).where(domains.c.id == bindparam("of_id"))
 SELECT_MAX_ACCOUNT = select(domains.c.name, domains.c.max_account).where(domains.c.id == bindparam("of_id"))
+SELECT_LARGEST_SENT = (
+    select(domains.c.max_message)
+    .join(accounts, accounts.c.domain_id == domains.c.id)
+    .where(accounts.c.id == bindparam("of_account"))
+)
 SELECT_DEFAULTS = select(domains.c.defaults, domains.c.max_account).where(domains.c.id == bindparam("of_id"))
 
 # further names

@@ -58,6 +58,9 @@ class ReceptionDesk:
         reverse-path."""
         try:
             await self._check_sender(origin, sender)
+            refusal = await self._space.refusal_to_send(origin.account_id, size)
+            if refusal is not None:
+                raise refusal
             destination = await self._router.resolve(address)
             if await self._reaches_any(address, destination, origin, sender, size):
                 return

@@ -11,6 +11,7 @@ from posthouse.database.contract import Database, Transaction
 from posthouse.directory import quotas
 from posthouse.directory.cache import VersionedCache
 from posthouse.directory.contract import Account
+from posthouse.directory.domain_limits import largest_sent
 from posthouse.directory.quotas import Limits
 from posthouse.mail.refusal import Refusal
 from posthouse.route.domain_use import DomainUse
@@ -56,6 +57,16 @@ class Space:
         if found is None and whole and limits.any:
             found = await self._judge(account.id, limits, "", size)
         return found
+
+    async def refusal_to_send(self, account_id: int | None, size: int) -> Refusal | None:
+        """What speaks against a message of this size by who has signed in: the largest that people of the domain send.
+        Raises DatabaseUnavailable."""
+        if not account_id or self._cache is None:
+            return None
+        most = await self._cache.get(("largest sent", account_id), largest_sent, account_id)
+        if not most or size <= most:
+            return None
+        return Refusal(552, "5.3.4", f"Message is larger than people of your domain may send ({most} bytes)")
 
     def release(self, trace: str) -> None:
         """A transaction ended. What was promised to it may be in the mailboxes now."""
