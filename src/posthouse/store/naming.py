@@ -239,7 +239,7 @@ def detach_id(
     if keep:
         keep_mailbox_in(tx, account_id, mailbox_id, rows[0][2], rows[0][7], keep)
     tx.execute(DETACH_MAILBOX, {"of_id": mailbox_id, "to_account": -1 - account_id})
-    renamed_or_gone(tx, [ids[name] for name in moving], feed)
+    renamed_or_gone(tx, [mailbox_id], feed)
     changed(tx, feed, account_id)
     modseq = rows[0][6] + 1
     tx.after_commit(lambda: feed.publish("mailbox", mailbox_id, modseq))
