@@ -91,7 +91,7 @@ def set_level(tx: Transaction, account_id: int, level: int, now: int) -> None:
 
 def fullest(tx: Transaction, count: int) -> list[tuple[int, str, int, int, int]]:
     """(id, address, quota, level, warned at) of accounts that were warned, the fullest first."""
-    return [tuple(row) for row in tx.execute(records.SELECT_FULLEST, {"count": count})]  # type: ignore[misc]
+    return [tuple(row) for row in tx.execute(records.SELECT_FULLEST, {"count": count})]
 
 
 def forget_account(tx: Transaction, account_id: int) -> None:

@@ -101,7 +101,7 @@ def list_in(
 def mailboxes_in(tx: Transaction, account_id: int) -> list[DeletedMailbox]:
     """The deleted mailboxes of an account, the last one first."""
     rows = [row for row in tx.execute(SELECT_KEPT_MAILBOXES, {"account_id": account_id}) if not row[5]]
-    counts = {}
+    counts: dict[int, tuple[int, int]] = {}
     for start in range(0, len(rows), CHUNK):
         ids = [row[0] for row in rows[start : start + CHUNK]]
         counts |= {row[0]: (int(row[1]), int(row[2])) for row in tx.execute(COUNT_OF_MAILBOX, {"ids": ids})}
