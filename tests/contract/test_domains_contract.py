@@ -74,14 +74,16 @@ async def test_other_names_are_names_for_everything(database: Database) -> None:
     assert await database.run(domains.add_name, OURS, "xn--bcher-kva.test") == "bücher.test"
     for text in ("Anna@xn--bcher-kva.test", "anna+x@bücher.test"):
         found = (await _target(database, text)).account
-        assert found is not None and found.address == f"anna@{OURS}"
+        assert found is not None
+        assert found.address == f"anna@{OURS}"
     assert (await _target(database, "älice@bücher.test")).kind == "account"
     assert (await _target(database, "info@bücher.test")).forwards == (f"anna@{OURS}",)
     assert (await _target(database, "postmaster@bücher.test")).kind == "account"
     assert (await _target(database, "nobody@bücher.test")).kind == "unknown"
     assert await database.read(lookup.is_domain, "bücher.test")
     login = await database.read(lookup.find_login, "anna@bücher.test")
-    assert login is not None and login.account.address == f"anna@{OURS}"
+    assert login is not None
+    assert login.account.address == f"anna@{OURS}"
     key = dkim.NewKey("s1", "ed25519-sha256", "secret", "public")
     await database.run(dkim.add_key, OURS, key, 1.0, None, state="active")
     for name in (OURS, "bücher.test"):
@@ -166,11 +168,14 @@ async def test_a_domain_that_is_switched_off(database: Database) -> None:
     for domain in (OURS, "also.test"):
         assert (await _target(database, f"anna@{domain}")).kind == "disabled"
         login = await database.read(lookup.find_login, f"anna@{domain}")
-        assert login is not None and not login.account.active
+        assert login is not None
+        assert not login.account.active
         postmaster = await database.read(lookup.find_postmaster, domain)
-        assert postmaster is not None and postmaster.address == "ben@second.test"
+        assert postmaster is not None
+        assert postmaster.address == "ben@second.test"
     account = await database.read(lookup.find_account, account_id)
-    assert account is not None and not account.active
+    assert account is not None
+    assert not account.active
     await _set(database, active=True)
     assert (await _target(database, f"anna@{OURS}")).kind == "account"
 

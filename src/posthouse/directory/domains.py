@@ -64,17 +64,24 @@ _NAMES = tuple(field.name for field in fields(Properties))
 
 def properties_of(tx: Transaction, domain_id: int) -> Properties:
     """The properties of a domain that is there."""
-    *columns, defaults = tx.execute(domain_records.SELECT_PROPERTIES, {"of_id": domain_id})[0]
-    active, plus, plus_folder, catch_all, postmaster, *limits = columns
-    given = json.loads(defaults) if defaults else {}
+    row = tx.execute(domain_records.SELECT_PROPERTIES, {"of_id": domain_id})[0]
+    given = json.loads(row[11]) if row[11] else {}
     return Properties(
-        bool(active),
-        plus,
-        bool(plus_folder),
-        catch_all,
-        postmaster,
-        *map(int, limits),
-        **{**given, "protocols": tuple(given.get("protocols", ()))},
+        bool(row[0]),
+        row[1],
+        bool(row[2]),
+        row[3],
+        row[4],
+        int(row[5]),
+        int(row[6]),
+        int(row[7]),
+        int(row[8]),
+        int(row[9]),
+        int(row[10]),
+        quota=int(given.get("quota", 0)),
+        language=given.get("language", ""),
+        time_zone=given.get("time_zone", ""),
+        protocols=tuple(given.get("protocols", ())),
     )
 
 

@@ -219,14 +219,6 @@ async def remove_name(call: Call, wanted: OtherName) -> DomainDetails:
     return await call.context.database.run(op)
 
 
-class RemoveDomain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A domain to remove; ``everything``: with all accounts and aliases in it; ``purge``: for good at once."""
-
-    name: str
-    everything: bool = False
-    purge: bool = False
-
-
 @use("domain.remove", right="change", conditional=True)
 async def remove(call: Call, wanted: RemoveDomain) -> Domain:
     """Take no more mail for a domain. It can be restored for some days, unless it is removed for good at once."""

@@ -54,7 +54,8 @@ async def test_every_kind_of_place_is_a_branch() -> None:
         all=alias("anna", "team", "gone", "nobody", "ben@else.test"), team=Target("list", list_id=7)
     )
     found = await lead(directory, "all")
-    assert found.kind == "several" and found.reachable
+    assert found.kind == "several"
+    assert found.reachable
     assert [each.kind for each in found.branches] == ["local", "list", "disabled", "unknown", "outside"]
     assert found.branches[1].list_id == 7
     assert found.branches[4].target == "ben@else.test"
@@ -93,13 +94,15 @@ async def test_the_number_of_questions_is_bounded() -> None:
     wide = {f"b{n}": alias(*(f"c{n}x{m}" for m in range(100))) for n in range(100)}
     directory = book(all=alias(*wide), **wide)
     found = await lead(directory, "all")
-    assert found.kind == "several" and not found.reachable
+    assert found.kind == "several"
+    assert not found.reachable
     assert directory.asked <= MAX_BRANCHES + 1
 
 
 async def test_nobody_of_several_is_there() -> None:
     found = await lead(book(all=alias("no", "neither")), "all")
-    assert found.kind == "several" and not found.reachable
+    assert found.kind == "several"
+    assert not found.reachable
     assert (await lead(book(all=Target("alias")), "all")).kind == "unknown"
 
 
