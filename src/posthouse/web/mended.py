@@ -25,6 +25,7 @@ _PAGES = {
     "sending": "/admin/sending",
     "outward": "/admin/setup",
     "forward": "/admin/accounts",
+    "journal": "/admin/journal",
     "smart-host": "/admin/routes/smart-host",
     "suppressions": "/admin/suppressions",
     "tls-out": "/admin/tls",

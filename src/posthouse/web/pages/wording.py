@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
 
+from posthouse.web.days import DAY, day_of, number_of, shown_day
 from posthouse.web.language import mark
 from posthouse.web.nav import Nav
 from posthouse.web.page import page
 from posthouse.web.visit import Visit, link
 
 OWN = "/me/absence"
-_DAY = 86_400.0
 
 
 @page("GET", OWN, open_to="user", nav=Nav(mark("Signature and absence"), "pencil", "me", 27))
@@ -243,7 +242,7 @@ def _archive(visit: Visit) -> dict[str, Any]:
         "mail": form.get("mail", "all"),
         "action": form.get("action", "move"),
         "folder": form.get("folder", ""),
-        "days": _number(form.get("days", "")),
+        "days": number_of(form.get("days", "")),
         "active": form.get("active") == "on",
     }
 
@@ -254,7 +253,7 @@ def _reply(visit: Visit) -> dict[str, Any] | None:
     times = {}
     for name in ("begin", "end"):
         moment = day_of(form.get(name, ""))
-        if moment is None:
+        if moment < 0:
             visit.complain(name, visit.t("This is no date."), visit.t("Give one such as 2026-12-24."))
             return None
         times[name] = moment
@@ -263,35 +262,13 @@ def _reply(visit: Visit) -> dict[str, Any] | None:
         "plain": form.get("plain", ""),
         "html": form.get("html", ""),
         "starts_at": times["begin"],
-        "ends_at": times["end"] + _DAY if times["end"] else 0.0,
-        "days": _number(form.get("days", "")),
+        "ends_at": times["end"] + DAY if times["end"] else 0.0,
+        "days": number_of(form.get("days", "")),
         "audience": form.get("audience", "everyone"),
         "active": form.get("active") == "on",
     }
 
 
-def day_of(text: str) -> float | None:
-    """The beginning of a day (UTC) in seconds since 1970, 0.0 for none; None for what is no date."""
-    if not text.strip():
-        return 0.0
-    try:
-        moment = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment > 0 else None
-
-
-def shown_day(moment: float) -> str:
-    """A day as forms have it, "" for none."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") if moment else ""
-
-
 def _dates(reply: Any) -> dict[str, str]:
     end = reply.ends_at - 1 if reply.ends_at else 0.0
     return {"begin": shown_day(reply.starts_at), "end": shown_day(end)}
-
-
-def _number(text: str) -> int:
-    """A number as typed; -1, which nothing takes, for what is none."""
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
