@@ -20,7 +20,7 @@ from posthouse.manage.audit import note
 from posthouse.manage.context import Actor, Context, Role
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity_fresh import require_fresh
-from posthouse.manage.passwords import complaint_about, make_credentials
+from posthouse.manage.passwords import breach_complaint, complaint_about, make_credentials
 from posthouse.manage.probation import absorb
 from posthouse.manage.reach import guard, guard_detail, keep_a_server, page_size, within
 from posthouse.manage.removed_purge import purge_account
@@ -352,7 +352,10 @@ async def import_(call: Call, wanted: Import) -> Imported:
         )
     problems += await call.context.database.scan(_conflicts, lines, call.actor)
     for line in lines:
-        if complaint := complaint_about(call, line.address, line.password):
+        if line.foreign is not None:
+            continue  # nobody knows the password yet
+        complaint = complaint_about(call, line.address, line.password)
+        if complaint := complaint or await breach_complaint(call, line.password):
             problems.append(f"line {line.number}: {complaint}")
     if problems:
         problems.sort(key=_line_number)
@@ -367,10 +370,16 @@ async def import_(call: Call, wanted: Import) -> Imported:
         some = lines[start : start + IMPORT_UNIT]
         new = []
         for line in some:
-            new.append((line, await make_credentials(call, line.address, line.password)))
+            new.append((line, await _credentials_of(call, line)))
             await call.emit(Progress(text="Adding accounts", done=start + len(new), total=len(lines)))
         added += await _import_unit(call, new, added)
     return Imported(added)
+
+
+async def _credentials_of(call: Call, line: Line) -> Credentials:
+    if line.foreign is not None:
+        return await call.context.passwords.take_over(line.foreign)
+    return await make_credentials(call, line.address, line.password)
 
 
 async def _import_unit(call: Call, new: list[tuple[Line, Credentials]], before: list[str]) -> list[str]:

@@ -10,8 +10,10 @@ import csv
 import io
 from dataclasses import dataclass, field
 
+from posthouse.directory import foreign_hashes
 from posthouse.directory.details import NOTHING, Change, clean
 from posthouse.directory.errors import DirectoryError
+from posthouse.directory.foreign_hashes import Foreign
 from posthouse.directory.names import own_address
 from posthouse.directory.saslprep import prepare
 from posthouse.manage.csv_text import plain, switch
@@ -29,9 +31,12 @@ MORE = (
     "networks",
     "active",
     "addresses",
+    "password_hash",
+    "kind",
 )
 """Columns that only a file with a first line of names has. ``protocols``, ``networks`` and ``addresses`` hold several
-with spaces between; ``active`` is yes or no."""
+with spaces between; ``active`` is yes or no. ``password_hash`` in place of a password is what another
+server stored of it, of this ``kind`` (see ``directory.foreign_hashes``)."""
 FIRST = ("address", "password", "quota")
 COLUMNS = FIRST + MORE
 MAX_LINES = 100_000
@@ -52,6 +57,7 @@ class Line:
     details: Change = NOTHING
     active: bool = True
     addresses: tuple[str, ...] = ()
+    foreign: Foreign | None = field(default=None, repr=False)
 
 
 def parse_quota(text: str) -> int:
@@ -105,7 +111,7 @@ def read_accounts(text: str) -> tuple[list[Line], list[str]]:
 def _header(row: list[str]) -> list[int] | None:
     """Where each column of COLUMNS stands in the file (-1: nowhere); None when the row is no header."""
     names = [cell.strip().lower() for cell in row]
-    if "address" not in names or "password" not in names:
+    if "address" not in names or not {"password", "password_hash"} & set(names):
         return None
     return [names.index(column) if column in names else -1 for column in COLUMNS]
 
@@ -127,9 +133,13 @@ def _line(number: int, row: list[str], order: list[int]) -> Line:
         parsed = own_address(address)
     except DirectoryError as error:
         raise ValueError(error.text) from None
-    if not password:
+    foreign = _foreign(more["password_hash"].strip(), more["kind"].strip().lower())
+    if foreign is not None and password:
+        raise ValueError(f"{address.strip()} has a password and a hash; give one of them")
+    if foreign is None and not password:
         raise ValueError(f"{address.strip()} has no password")
-    prepare(password)
+    if password:
+        prepare(password)
     wanted = Change(
         **{name: more[name] or None for name in MORE[:6]},
         max_message=parse_quota(more["max_message"]) if more["max_message"] else None,
@@ -142,4 +152,10 @@ def _line(number: int, row: list[str], order: list[int]) -> Line:
     except DirectoryError as error:
         raise ValueError(error.text) from None
     limit = parse_quota(quota) if quota.strip() else None
-    return Line(number, parsed.key, parsed.domain, password, limit, wanted, switch(more["active"]), addresses)
+    active = switch(more["active"])
+    return Line(number, parsed.key, parsed.domain, password, limit, wanted, active, addresses, foreign)
+
+
+def _foreign(hashed: str, kind: str) -> Foreign | None:
+    """What another server stored, None where the column is empty. Raises ValueError."""
+    return foreign_hashes.parse(kind or foreign_hashes.guess(hashed), hashed) if hashed else None

@@ -85,3 +85,20 @@ def test_a_file_that_is_something_else() -> None:
     """The wrong file is given up on, not reported line by line without end."""
     found = problems("no address\n" * 10_000)
     assert len(found) == MAX_PROBLEMS + 1
+
+
+def test_hashes_of_another_server_stand_in_place_of_passwords() -> None:
+    """By their own columns, named in the header; not together with a password, and only those that are known."""
+    lines, problems = read_accounts(
+        "address,password,password_hash,kind\n"
+        "a@x.example,,5ebe2294ecd0e0f08eab7690d2a6ee69,md5\n"
+        "b@x.example,a good one,,\n"
+        "c@x.example,both,5ebe2294ecd0e0f08eab7690d2a6ee69,md5\n"
+        "d@x.example,,5ebe,md5\n"
+    )
+    assert [(line.address, line.foreign is not None) for line in lines] == [
+        ("a@x.example", True),
+        ("b@x.example", False),
+    ]
+    assert [problem.partition(":")[0] for problem in problems] == ["line 4", "line 5"]
+    assert "5ebe" not in " ".join(problems)
