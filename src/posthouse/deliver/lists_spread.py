@@ -28,7 +28,7 @@ from posthouse.queue import traces
 from posthouse.queue.contract import LISTED, Lease, Queue, QueuedMessage, QueuedRecipient
 from posthouse.store.contract import Appender, Facts, StoreRefusal
 
-STRETCH = 100
+STRETCH = 50
 """Members of one unit."""
 RENEWED = 300.0
 """Seconds for which each stretch keeps the row."""
