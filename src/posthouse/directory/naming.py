@@ -7,7 +7,7 @@ All functions are ops and raise :class:`DirectoryError`.
 from __future__ import annotations
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import address_records, domain_records, list_records, records
+from posthouse.directory import address_records, domain_records, list_records, records, removed_records
 from posthouse.directory.errors import DirectoryError
 
 WORDS = {
@@ -16,7 +16,7 @@ WORDS = {
     "list": "a mailing list",
     "address": "a further address of an account",
     "masked": "a masked address",
-    "removed": "the address of a removed account (restore that, or remove it for good)",
+    "removed": "the address of a removed account",
 }
 """What an address can be, in words."""
 
@@ -41,7 +41,8 @@ def check_free(tx: Transaction, key: str, address: str) -> None:
     """Refuse an address that is something already."""
     taken = taken_by(tx, key)
     if taken:
-        mend = "remove the alias first" if taken == "alias" else "choose another address"
+        mends = {"alias": "remove the alias first", "removed": "restore that account, or remove it for good"}
+        mend = mends.get(taken, "choose another address")
         raise DirectoryError(f"{address} is {WORDS.get(taken, taken)} already", mend, "exists")
 
 

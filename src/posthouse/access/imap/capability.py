@@ -40,6 +40,7 @@ _SIGNED_IN = (
     "PREVIEW",
     "QUOTA",
     "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
 )
 
 _SHARING = ("ACL", "RIGHTS=tekx", "LIST-MYRIGHTS", "METADATA", "LIST-METADATA")
@@ -61,6 +62,8 @@ def capabilities(session: Session) -> bytes:
             words.append("LOGINDISABLED")
     else:
         words += _SIGNED_IN
+        if session.quota_setter:
+            words.append("QUOTASET")
         words.append(f"APPENDLIMIT={session.settings.now[APPEND_LIMIT]}")
         if session.sharing is not None:
             words += _SHARING

@@ -27,6 +27,7 @@ from posthouse.wire.imap.syntax import Command, Messages, ReaderState
 
 if TYPE_CHECKING:
     from posthouse.access.imap.mailboxes import Place
+    from posthouse.access.imap.quota import QuotaDesk
     from posthouse.access.imap.sharing import Sharing
 
 
@@ -69,6 +70,8 @@ class ImapSession(Protocol):
     """The client has shown that it wants MODSEQ (RFC 7162 3.1). Set by ``enable_condstore``."""
     qresync: bool
     """ENABLE QRESYNC: VANISHED instead of EXPUNGE."""
+    quotas: QuotaDesk | None
+    """Quotas of others, for administrators."""
     sharing: Sharing | None
     """Folders of others, where there are any."""
     place: Place | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from posthouse.access.imap.quota import QuotaDesk
 from posthouse.access.imap.session import Session
 from posthouse.access.imap.sharing import Sharing
 from posthouse.bodies.contract import Spool
@@ -33,6 +34,8 @@ class ImapService:
     ) -> None:
         self.store = store
         self.sharing = sharing
+        self.quotas: QuotaDesk | None = None
+        """Quotas of others, once the worker has who sets them."""
         self.directory = directory
         self.spool = spool
         self.settings = settings

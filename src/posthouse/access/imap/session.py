@@ -82,6 +82,8 @@ class Session(Connection):
         "saved",
         "service",
         "settings",
+        "quota_setter",
+        "quotas",
         "sharing",
         "state",
         "store",
@@ -97,6 +99,8 @@ class Session(Connection):
         self.service = service
         self.store = service.store
         self.sharing = service.sharing
+        self.quotas = service.quotas
+        self.quota_setter = False
         self.directory = service.directory
         self.settings = service.settings
         self.state = ReaderState()

@@ -41,6 +41,7 @@ async def conclude(session: Session, command: Command, result: SignIn) -> None:
     if not session.service.enter(account.id):
         log.info("imap.too_many_sessions", account=account.address, peer=session.peer.address)
         raise No("Too many sessions of this account", b"LIMIT")
+    session.quota_setter = session.quotas is not None and await session.quotas.governs(account.id)
     session.signed_in(account)
     session.set_deadline(session.settings.now[IDLE_TIMEOUT])
     session.ok(command, "Signed in", b"CAPABILITY " + capabilities(session))
