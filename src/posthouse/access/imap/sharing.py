@@ -173,17 +173,22 @@ class Sharing:
                 await asyncio.wait_for(self._news.wait(), MAX_AGE)
             except TimeoutError:
                 pass
-            try:
-                for session in tuple(self._guests):
-                    if session.idling is not None and not session.busy:
-                        await session.check_rights()
-            except DatabaseUnavailable as error:
-                log.warning("sharing.unchecked", reason=str(error))
-            except ConnectionError:
-                pass  # that one was told, and is gone
-            except Exception:
-                log.exception("sharing.failed")
+            for session in tuple(self._guests):
+                if session.idling is not None and not session.busy:
+                    await _look_at(session)
         self._watch = None
+
+
+async def _look_at(session: Session) -> None:
+    try:
+        await session.check_rights()
+        session.push()
+    except DatabaseUnavailable as error:
+        log.warning("sharing.unchecked", reason=str(error))
+    except ConnectionError:
+        pass  # it was told, and is gone
+    except Exception:
+        log.exception("sharing.failed")
 
 
 def look(tx: Transaction, account_id: int, public: str, shared: str) -> Seen:
