@@ -489,12 +489,12 @@ LETTING_IN = [
     Form(
         "/admin/removed/restore",
         bad=(({"kind": "account", "name": f"nobody@{DOMAIN}"}, ""), ({"kind": "domain", "name": "x"}, "")),
-        note="test_keeping_pages.py",
+        note="test_keeping_uses.py",
     ),
     Form(
         "/admin/removed/purge",
         bad=(({"kind": "account", "name": f"nobody@{DOMAIN}"}, ""), ({"kind": "domain", "name": "x"}, "")),
-        note="test_keeping_pages.py",
+        note="test_keeping_uses.py",
     ),
     Form(
         "/admin/removed/mail",
@@ -979,14 +979,14 @@ OWN = [
         {"everything": "yes"},
         bad=(({"message": "no id"}, ""), ({"folder": "999999"}, "")),
         who=PERSON,
-        note="test_keeping_pages.py",
+        note="test_keeping_uses.py",
     ),
     Form(
         "/me/deleted/purge",
         {"everything": "yes"},
         bad=(({"message": "-1"}, ""),),
         who=PERSON,
-        note="test_keeping_pages.py",
+        note="test_keeping_uses.py",
     ),
     Form(
         "/me/forward",

@@ -199,11 +199,4 @@ class ShownSignature(msgspec.Struct, frozen=True, kw_only=True):
     method: Literal["fallback", "overwrite", "append"] = "fallback"
     replies: bool = False
     within: bool = True
-    variables: list[str] = [
-        "%User.FirstName%",
-        "%User.LastName%",
-        "%User.DisplayName%",
-        "%User.Address%",
-        "%Domain%",
-        "%Date%",
-    ]
+    variables: list[str] = []
