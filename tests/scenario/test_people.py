@@ -139,6 +139,7 @@ def test_an_emptied_account_keeps_its_folders(server: RunningServer) -> None:
     assert told(server, "account", "sign-out", "emil@posthouse.test")["connections"] == 1
     with pytest.raises((poplib.error_proto, OSError)):
         _ = [client.noop() for _ in range(2)]
+    client.close()
     assert told(server, "account", "empty", "emil@posthouse.test", "--yes")["messages"] == 3
     assert told(server, "account", "show", "emil@posthouse.test")["messages"] == 0
 

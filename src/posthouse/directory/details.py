@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from posthouse.cluster.contract import Feed
@@ -99,9 +100,9 @@ def change(
     return before, after
 
 
-def clean(wanted: Change) -> dict[str, str | int]:
+def clean(wanted: Change) -> dict[str, Any]:
     """What is given, as it is stored. Raises DirectoryError."""
-    found: dict[str, str | int] = {}
+    found: dict[str, Any] = {}
     for name, most in (("first_name", 100), ("last_name", 100), ("display_name", 200)):
         if (text := getattr(wanted, name)) is not None:
             found[name] = _name(text, most)

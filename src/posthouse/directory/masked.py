@@ -81,8 +81,9 @@ def make(
             break
     else:
         raise DirectoryError("no free address was found", "try again, with another prefix", "refused")
+    key = own_address(address).key
     values = {
-        "address": own_address(address).key,
+        "address": key,
         "account_id": account.id,
         "domain_id": domain_id,
         "note": wished.note,
@@ -93,7 +94,7 @@ def make(
         "last_used": 0.0,
         "created_at": wished.created_at,
     }
-    made = replace(wished, id=tx.insert(records.INSERT_MASKED, values), address=values["address"])
+    made = replace(wished, id=tx.insert(records.INSERT_MASKED, values), address=key)
     bump(tx, DIRECTORY, feed)
     return made
 

@@ -61,6 +61,8 @@ LAST = (
     "dkim_keys",
     "accounts",
     "aliases",
+    "account_addresses",
+    "masked_addresses",
 )
 """Put in after everything else, in this order: what lets mail in, and what refers to it."""
 

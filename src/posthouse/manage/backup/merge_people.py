@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import time
+from typing import Any, cast
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import Column, DefaultClause, Double, String, bindparam, insert
 
 from posthouse.database.contract import Transaction
+from posthouse.directory import naming
 from posthouse.directory import records as people
+from posthouse.directory.alias_records import INSERT_ALIAS
 from posthouse.directory.names import domain_name, own_address, target_address
 from posthouse.directory.versions import DIRECTORY, bump
 from posthouse.manage.backup.contents import Cells
 from posthouse.manage.backup.merge_job import MergeJob
 from posthouse.manage.errors import ManageError
 
+
+def _default(column: Column[Any]) -> Any:
+    """The value a column has where nothing is said."""
+    if column.server_default is None:
+        return None
+    text = str(cast(DefaultClause, column.server_default).arg)
+    return (
+        text
+        if isinstance(column.type, String)
+        else float(text)
+        if isinstance(column.type, Double)
+        else int(text)
+    )
+
+
 _INSERT_ACCOUNT = insert(people.accounts).values(
     {column.name: bindparam(column.name) for column in people.accounts.c if column.name != "id"}
 )
+
+
+_COLUMNS = frozenset(column.name for column in people.accounts.c if column.name != "id")
+_DEFAULTS: dict[str, Any] = {
+    column.name: _default(column)
+    for column in people.accounts.c
+    if column.name != "id" and "since" in column.info
+}
+"""What stands in columns that a backup of an earlier version does not have."""
 
 
 class MergePeople:
@@ -76,13 +103,15 @@ class MergePeople:
             found = tx.execute(people.SELECT_ACCOUNT, {"address": key})
             if found:
                 return int(found[0][0]), ""
-            if tx.execute(people.SELECT_ALIAS, {"address": key}):
-                return 0, f"leave out account {key}: there is an alias of that name"
+            if taken := naming.taken_by(tx, key):
+                what = naming.WORDS.get(taken, taken)
+                return 0, f"leave out account {key}: there is {what} of that name"
             if self._job.dry:
                 return 0, f"make account {key}"
             domain = tx.lock(people.SELECT_DOMAIN, {"name": key.rpartition("@")[2]})
-            values = {name: value for name, value in row.items() if name != "id"}
-            made = tx.insert(_INSERT_ACCOUNT, {**values, "address": key, "domain_id": domain[0][0]})
+            values = {name: value for name, value in row.items() if name in _DEFAULTS or name in _COLUMNS}
+            given = {**_DEFAULTS, **values, "address": key, "domain_id": domain[0][0]}
+            made = tx.insert(_INSERT_ACCOUNT, given)
             bump(tx, DIRECTORY, self._job.call.context.feed)
             return made, f"make account {key}"
 
@@ -98,14 +127,14 @@ class MergePeople:
         source, target = own_address(row["address"]).key, str(target_address(row["target"]))
 
         def op(tx: Transaction) -> bool:
-            if tx.execute(people.SELECT_ALIAS, {"address": source}) or tx.execute(
-                people.SELECT_ACCOUNT, {"address": source}
-            ):
+            if naming.taken_by(tx, source):
                 return False
             if not self._job.dry:
                 domain = tx.lock(people.SELECT_DOMAIN, {"name": source.rpartition("@")[2]})
                 values = {"domain_id": domain[0][0], "address": source, "target": target}
-                tx.insert(people.INSERT_ALIAS, {**values, "created_at": row["created_at"]})
+                # Backups of earlier versions know neither further targets nor switched-off aliases.
+                more = {"more": row.get("more"), "active": row.get("active", 1), "note": row.get("note", "")}
+                tx.insert(INSERT_ALIAS, {**values, **more, "created_at": row["created_at"]})
                 bump(tx, DIRECTORY, self._job.call.context.feed)
             return True
 
