@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from posthouse.mail.address import Address, parse_address
-from posthouse.mail.addresses import parse_addresses
+from posthouse.mail.addresses import MISSING_DOMAIN, parse_addresses
 from posthouse.mail.headers import header_end, values
 from posthouse.mail.mime import Buffer
 from posthouse.mail.spam_marks import marked_as_spam
@@ -22,7 +22,7 @@ MOST_ADDRESSES = 300
 _LISTED = re.compile(rb"list-(?:id|post|help|subscribe|unsubscribe|owner|archive|unsubscribe-post)")
 _NOBODY = re.compile(
     r"(?:mailer-?daemon|postmaster|listserv|majordomo|mailman|root|daemon|abuse"
-    r"|(?:do-?not|dont|no|never)[-._]?(?:reply|respond|antwort(?:en)?)(?:[-._+].*)?"
+    r"|(?:do[-._]?not|dont|no|never)[-._]?(?:reply|respond|antwort(?:en)?)(?:[-._+].*)?"
     r"|owner-.*|.*-(?:request|owner|relay|bounces?|noreply|return)|(?:bounces?|notifications?)(?:[-._+=].*)?)",
     re.IGNORECASE,
 )
@@ -62,6 +62,8 @@ def addressed(fields: Fields) -> Iterator[Address]:
     for name in _ADDRESSED:
         for value in fields.get(name, ())[:20]:
             for each in parse_addresses(value[:65536]):
+                if each.host in (None, MISSING_DOMAIN):
+                    continue
                 if left <= 0:
                     return
                 left -= 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from posthouse.directory.errors import DirectoryError
 from posthouse.mail.addresses import parse_addresses
@@ -136,7 +134,7 @@ def matches(pattern: str, text: str) -> bool:
     wanted, text = fold(pattern.strip()), fold(text[:_MAX_TEXT])
     if "*" not in wanted and "?" not in wanted:
         return wanted in text
-    return _like(wanted).fullmatch(text) is not None
+    return _like(wanted, text)
 
 
 def _any(patterns: str, texts: Sequence[str]) -> bool:
@@ -144,9 +142,21 @@ def _any(patterns: str, texts: Sequence[str]) -> bool:
     return not wanted or any(matches(each, text) for each in wanted for text in texts)
 
 
-@lru_cache(maxsize=256)
-def _like(pattern: str) -> re.Pattern[str]:
-    while "**" in pattern:
-        pattern = pattern.replace("**", "*")
-    special = {"*": ".*", "?": "."}
-    return re.compile("".join(special.get(each) or re.escape(each) for each in pattern), re.DOTALL)
+def _like(pattern: str, text: str) -> bool:
+    """Whether a text is like a pattern with ``*`` and ``?``. Goes back to the last star only, so that the time is
+    bounded by the product of both lengths."""
+    at = here = 0
+    star, mark = -1, 0
+    while here < len(text):
+        if at < len(pattern) and pattern[at] == "*":
+            star, mark = at, here
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", text[here]):
+            at += 1
+            here += 1
+        elif star >= 0:
+            at, mark = star + 1, mark + 1
+            here = mark
+        else:
+            return False
+    return not pattern[at:].strip("*")

@@ -69,7 +69,7 @@ class ShownSignature(msgspec.Struct, frozen=True):
     method: Method = "fallback"
     replies: bool = False
     within: bool = True
-    variables: tuple[str, ...] = VARIABLES
+    variables: tuple[str, ...] = ()
 
 
 @use("domain.signature", right="view", open_to="domain", about=named("name"))
@@ -173,7 +173,14 @@ def _told(found: OwnSignature | None) -> dict[str, object] | None:
 def _shown(tx: Transaction, of: str, scope: Scope, of_id: int) -> ShownSignature:
     found = signatures.find(tx, scope, of_id)
     if found is None:
-        return ShownSignature(of)
+        return ShownSignature(of, variables=VARIABLES)
     return ShownSignature(
-        of, found.plain, found.html, found.active, found.method, found.replies, found.within
+        of,
+        found.plain,
+        found.html,
+        found.active,
+        found.method,
+        found.replies,
+        found.within,
+        VARIABLES,
     )
