@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -161,7 +162,7 @@ def only(session: Session, address: str, answer: str) -> None:
 )
 def import_hash(session: Session, address: str, kind: str | None) -> None:
     """Take over the password of ADDRESS from another server: its hash is read from standard input."""
-    text = click.get_text_stream("stdin").readline(2048).rstrip("\r\n")
+    text = sys.stdin.readline(2048).rstrip("\r\n")
     if not text:
         raise CommandError("invalid", "There is no hash on standard input.", "Pipe it in.")
     result = session.call("account.import_hash", {"address": address, "password_hash": text, "kind": kind})
