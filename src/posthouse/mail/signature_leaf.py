@@ -46,9 +46,9 @@ def edits_of(buffer: Buffer, place: Place, signature: Signature, *, top: bool) -
     raw = bytes(buffer[part.body : part.end])
     data = decode_transfer(raw, part.encoding)
     head = bytes(buffer[part.start : part.body])
-    if data is None or not (head.endswith((b"\n\r\n", b"\n\n")) or head in (b"\r\n", b"\n", b"")):
-        if not top or data is None or data:
-            return []  # its header is cut off
+    closed = head.endswith((b"\n\r\n", b"\n\n")) or head in (b"\r\n", b"\n", b"")
+    if data is None or (not closed and (not top or data)):
+        return []  # its header is cut off
     leaf = _Leaf(part, raw, data, place.html)
     added = leaf.appended(signature)
     if added is not None:
