@@ -1,4 +1,4 @@
-"""kill -9 at each named step of removing and restoring: what was deleted is whole afterwards, or may be restored still."""
+"""kill -9 at each named step of removing and restoring: afterwards all is there, or may be restored still."""
 
 from __future__ import annotations
 
