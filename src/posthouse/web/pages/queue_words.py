@@ -41,6 +41,7 @@ _HELD = {
     "expired": mark("nobody could be told that it failed"),
     "burst": mark("too much at once from its sender"),
     "route": mark("waits to be asked for"),
+    "list": mark("waits for a moderator of the list"),
 }
 
 
