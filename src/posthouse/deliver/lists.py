@@ -231,8 +231,8 @@ class ListDelivery:
         log.info("list.spread", trace=lease.message.trace, list=info.address, members=len(members))
 
     async def _members(self, info: MailingList, lease: Lease) -> dict[str, str]:
-        """Everybody who gets a post, by key: two addresses that lead to one mailbox are one. Who cannot get mail now (an
-        account that is switched off) is left out."""
+        """Everybody who gets a post, by key: two addresses that lead to one mailbox are one. Who cannot get mail now
+        (an account that is switched off) is left out."""
         found = await self._database.scan(lists.readers, info.id)
         members: dict[str, str] = {}
         for number, (key, shown) in enumerate(found.items()):
