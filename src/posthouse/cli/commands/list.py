@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import Any
 
@@ -170,7 +169,7 @@ def import_(session: Session, address: str, file: Any) -> None:
 def export(session: Session, address: str) -> None:
     """Write the members of the list ADDRESS as CSV."""
     result = session.call("list.export", {"address": address})
-    session.show(result, lambda found: sys.stdout.write(found["text"]))
+    session.show(result, lambda found: click.echo(found["text"], nl=False))
 
 
 @command(list_, "held", "list.held")
