@@ -25,7 +25,7 @@ async def proven(scene: Scene) -> Dispatcher:
     """A running dispatcher that knows that one.test takes mail, and has nothing to do."""
     dispatcher = scene.start()
     await scene.gone(await scene.put("first@one.test"))
-    await scene.until(lambda: not dispatcher._tasks)
+    await scene.until(lambda: not dispatcher._under_way.tasks)
     return dispatcher
 
 
@@ -67,8 +67,8 @@ async def test_a_message_goes_on_without_being_looked_for(
     assert [len(group) for group in scene.remote.groups] == [1, 2]
     place = dispatcher._places.get(ONE)
     assert place is not None
-    await scene.until(lambda: not dispatcher._tasks)
-    assert (place.running, dict(place.senders), dispatcher._running) == (0, {}, 0)
+    await scene.until(lambda: not dispatcher._under_way.tasks)
+    assert (place.running, dict(place.senders), dispatcher._under_way.running) == (0, {}, 0)
 
 
 async def test_what_has_no_room_waits_for_its_turn(scene: Scene) -> None:
@@ -82,7 +82,7 @@ async def test_what_has_no_room_waits_for_its_turn(scene: Scene) -> None:
     )
     await scene.until(lambda: len(scene.remote.names) == 3)
     scene.remote.gate.set()
-    await scene.until(lambda: not dispatcher._tasks)
+    await scene.until(lambda: not dispatcher._under_way.tasks)
     left = {each.recipient: each.leased_until > 0 for each in await scene.rows(queue_id)}
     assert left == {"held@one.test": False, "later@one.test": False}
     assert sorted(scene.remote.names) == ["b@one.test", "c@two.test", "first@one.test"]
@@ -105,7 +105,7 @@ async def test_no_room_where_nothing_is_known_or_something_waits(scene: Scene) -
         assert room is not None
         room.release()
         room.release()  # twice does no harm
-    assert dispatcher._running == 0
+    assert dispatcher._under_way.running == 0
     scene.settings.now = Settings({"queue.destination_rate": 10})
     assert dispatcher.express.room(ONE, SENDER) is None
     scene.settings.now = Settings({})
@@ -124,7 +124,7 @@ async def test_a_pause_holds_for_it(scene: Scene) -> None:
     rooms = wanted(dispatcher)
     await scene.database.run(destinations.pause, ONE, "admin", scene.clock.now)
     queue_id = await accept(scene, rooms, to("b@one.test"))
-    await scene.until(lambda: dispatcher._running == 0)
+    await scene.until(lambda: dispatcher._under_way.running == 0)
     await asyncio.sleep(0.05)
     (row,) = await scene.rows(queue_id)
     assert not row.leased_until
@@ -143,10 +143,10 @@ async def test_a_unit_that_fails_leaves_the_room_to_others(scene: Scene) -> None
 
     with pytest.raises(DatabaseUnavailable):
         await scene.database.run(op)
-    assert dispatcher._running == 1
+    assert dispatcher._under_way.running == 1
     for room in rooms.values():
         room.release()
-    assert dispatcher._running == 0
+    assert dispatcher._under_way.running == 0
     await scene.gone(await scene.put("c@one.test"))
     assert scene.remote.names == ["first@one.test", "c@one.test"]
 
@@ -176,7 +176,7 @@ async def test_what_is_deferred_is_tried_again(scene: Scene) -> None:
     scene.remote.dead.add(ONE)
     queue_id = await accept(scene, wanted(dispatcher), to("b@one.test"))
     await scene.until(lambda: len(scene.remote.names) == 2)
-    await scene.until(lambda: not dispatcher._tasks)
+    await scene.until(lambda: not dispatcher._under_way.tasks)
     (row,) = await scene.rows(queue_id)
     assert row.attempts == 1
     assert not row.leased_until
