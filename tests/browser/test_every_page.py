@@ -57,6 +57,9 @@ GONE = {
     "/admin/domains/{name}/keys/{selector}/remove": "nobody.invalid",
     "/admin/queue/{id}": "999999",
     "/admin/queue/{id}/header": "999999",
+    "/admin/shared/mailbox/{address:path}": f"nobody@{DOMAIN}",
+    "/admin/shared/folder/{name:path}": "Nowhere",
+    "/admin/shared/folder/{name:path}/remove": "Nowhere",
     "/admin/backup/{id}": "20260101T000000Z-00000000",
     "/admin/backup/{id}/verify": "20260101T000000Z-00000000",
     "/admin/backup/{id}/verify/events": "20260101T000000Z-00000000",
@@ -65,7 +68,14 @@ GONE = {
 }
 """Pages of things that are not there: their answer is a page, too."""
 
-ELSEWHERE = {"/", "/admin/accounts-export", "/admin/aliases-export", "/sign-in/oidc", "/sign-in/oidc/begin", "/admin/domains/{name}/dns/zone"}
+ELSEWHERE = {
+    "/",
+    "/admin/accounts-export",
+    "/admin/aliases-export",
+    "/sign-in/oidc",
+    "/sign-in/oidc/begin",
+    "/admin/domains/{name}/dns/zone",
+}
 """Those that only send on, answer another site, or are files."""
 
 FOREIGN_DOMAIN = {LONG}

@@ -74,12 +74,15 @@ async def test_a_deleted_folder_comes_back_with_its_messages(parts: Parts) -> No
     done = await parts.store.deleted.restore_mailbox(ACCOUNT, folder.id)
     assert done.mailboxes == {"Projects/Ölmühle": 4}
     again = await parts.store.find(ACCOUNT, "Projects/Ölmühle")
-    assert again is not None and again.messages == 4 and again.uidvalidity > box.uidvalidity
+    assert again is not None
+    assert again.messages == 4
+    assert again.uidvalidity > box.uidvalidity
     assert await parts.database.scan(deleted.mailboxes_in, ACCOUNT) == []
     (early,) = await kept(parts)
     await parts.store.deleted.restore(ACCOUNT, [early.id])
     again = await parts.store.find(ACCOUNT, "Projects/Ölmühle")
-    assert again is not None and again.messages == 5
+    assert again is not None
+    assert again.messages == 5
     with pytest.raises(StoreRefusal):
         await parts.store.deleted.restore_mailbox(ACCOUNT, folder.id)
     await clean(parts)

@@ -27,7 +27,7 @@ VERSIONS = Path(migrations.__file__).parent / "versions"
 NUMBER = "0004"
 TARGET = VERSIONS / f"{NUMBER}_household.py"
 
-HEADER = '''"""What the household keeps: more about domains, accounts and aliases; lists, groups, shared folders, ways in."""
+HEADER = '''"""What the household keeps: more about domains, accounts, aliases; lists, groups, sharing, ways in."""
 
 from __future__ import annotations
 

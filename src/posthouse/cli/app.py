@@ -16,8 +16,6 @@ from posthouse.cli.commands import demo, diagnose, measure, serve, server, signi
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
-from posthouse.cli.commands.group import group as account_group
-from posthouse.cli.commands.list import list_ as mailing_list
 from posthouse.cli.commands.app_password import app_password, client_certificate
 from posthouse.cli.commands.audit import audit
 from posthouse.cli.commands.backup import backup
@@ -30,6 +28,8 @@ from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
 from posthouse.cli.commands.event import event
 from posthouse.cli.commands.folder import folder, shared_mailbox
+from posthouse.cli.commands.group import group as account_group
+from posthouse.cli.commands.list import list_ as mailing_list
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
@@ -62,8 +62,10 @@ def cli() -> None:
     """
 
 
-for _group in (domain, account, alias, mailing_list, account_group, queue, message, setting, audit, certificate, demo.demo):
+for _group in (domain, account, alias, mailing_list, account_group, queue, message, setting, audit):
     cli.add_command(_group)
+cli.add_command(certificate)
+cli.add_command(demo.demo)
 for _group in (ban, listener, probation):
     cli.add_command(_group)
 for _group in (setup, dns, dkim, client):

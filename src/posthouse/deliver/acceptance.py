@@ -54,8 +54,8 @@ class AcceptanceDesk:
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
     to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
     writes notices of what is delivered. ``beside`` write what goes out beside a message (automatic
-    replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it must
-    neither wait nor raise. ``masked`` counts what masked addresses take.
+    replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it
+    must neither wait nor raise. ``masked`` counts what masked addresses take.
     ``express`` knows where mail may go on at once."""
 
     def __init__(

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ForeignKey,
+    Index,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from posthouse.database import schema
 from posthouse.directory.records import ACCOUNT, accounts
@@ -41,7 +52,7 @@ masked_addresses = schema.table(
 
 _A, _M = account_addresses.c, masked_addresses.c
 _MASKED = tuple(column for column in _M if column.name not in ("account_id", "domain_id"))
-_OF_DOMAIN = bindparam("domain_id")
+_OF_DOMAIN: BindParameter[int] = bindparam("domain_id")
 _IN_DOMAIN = select(accounts.c.id).where(accounts.c.domain_id == _OF_DOMAIN)
 
 # look-ups

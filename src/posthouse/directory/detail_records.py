@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BindParameter, bindparam, select, update
 
 from posthouse.directory.address_records import account_addresses
 from posthouse.directory.records import accounts
@@ -20,7 +20,7 @@ COLUMNS = (
 )
 """What can be changed, in the order of ``details.Details``."""
 
-_OF_IDS = bindparam("ids", expanding=True)
+_OF_IDS: BindParameter[int] = bindparam("ids", expanding=True)
 
 SELECT = select(accounts.c.id, *COLUMNS, accounts.c.last_signin).where(accounts.c.id.in_(_OF_IDS))
 SELECT_FURTHER = (

@@ -63,7 +63,9 @@ class Listing:
         return tx.execute(self._pages[which], {**values, "after": after, "count": limit}), total
 
 
-_DOMAINS = Listing((domains.c.id, domains.c.name, domains.c.active), domains.c.name, domains.c.id, domains.c.name.not_like("!%"))
+_DOMAINS = Listing(
+    (domains.c.id, domains.c.name, domains.c.active), domains.c.name, domains.c.id, domains.c.name.not_like("!%")
+)
 _ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id, *removed_records.PRESENT)
 _ALIASES = Listing(alias_records.COLUMNS, aliases.c.address, aliases.c.domain_id)
 

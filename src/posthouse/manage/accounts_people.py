@@ -50,7 +50,7 @@ class OwnProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_zone: str | None = None
 
 
-class Profile(msgspec.Struct, frozen=True):
+class PersonalProfile(msgspec.Struct, frozen=True):
     """Who you are. ``addresses`` are further ones, which are as good as ``address``."""
 
     address: str
@@ -204,10 +204,10 @@ async def remove_further(call: Call, wanted: FormerFurther) -> FurtherAddresses:
 
 
 @use("me.profile", right="view", open_to="user", about=own)
-async def show_profile(call: Call, wanted: Nothing) -> Profile:
+async def show_profile(call: Call, wanted: Nothing) -> PersonalProfile:
     """Show your names, language, time zone and further addresses."""
 
-    def op(tx: Transaction) -> Profile:
+    def op(tx: Transaction) -> PersonalProfile:
         account = account_in(tx, call)
         return _profile(tx, account.id, account.address)
 
@@ -215,13 +215,13 @@ async def show_profile(call: Call, wanted: Nothing) -> Profile:
 
 
 @use("me.profile_change", right="change", open_to="user", about=own)
-async def change_profile(call: Call, wanted: OwnProfile) -> Profile:
+async def change_profile(call: Call, wanted: OwnProfile) -> PersonalProfile:
     """Change your names, language or time zone."""
     given = details.Change(
         wanted.first_name, wanted.last_name, wanted.display_name, wanted.language, wanted.time_zone
     )
 
-    def op(tx: Transaction) -> Profile:
+    def op(tx: Transaction) -> PersonalProfile:
         account = account_in(tx, call)
         before, after = details.change(tx, account.id, given, feed=call.context.feed)
         _note(tx, call, "me.profile_change", account.address, before, after)
@@ -247,10 +247,10 @@ def _further(tx: Transaction, account: directory.Account) -> FurtherAddresses:
     return FurtherAddresses(account.address, listed)
 
 
-def _profile(tx: Transaction, account_id: int, address: str) -> Profile:
+def _profile(tx: Transaction, account_id: int, address: str) -> PersonalProfile:
     person = details.of(tx, [account_id])[account_id]
     known = person.details
-    return Profile(
+    return PersonalProfile(
         address,
         known.first_name,
         known.last_name,

@@ -16,7 +16,6 @@ from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.reach import page_size, within
 from posthouse.manage.removed_purge import end_removal, remove_in
-from posthouse.manage.removed_purge import end_removal, remove_in
 from posthouse.manage.use import Call, named, narrows, not_allowed, use
 
 _SIZES = ("max_size", "max_message", "max_account", "quota")

@@ -149,7 +149,7 @@ class MemberImport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
-class Imported(msgspec.Struct, frozen=True):
+class ImportedMembers(msgspec.Struct, frozen=True):
     """How many members are new; the others were there before."""
 
     new: int
@@ -333,7 +333,7 @@ async def member_switch(call: Call, wanted: MemberSwitch) -> ListMember:
 
 
 @use("list.import", right="change", open_to="domain", about=named("address"))
-async def import_(call: Call, wanted: MemberImport) -> Imported:
+async def import_(call: Call, wanted: MemberImport) -> ImportedMembers:
     """Put many members onto a list, from CSV; those that are on it already stay. In units of some hundred lines; a line
     that is wrong ends it, and what stands before it is done."""
     if len(wanted.text) > MAX_IMPORT:
@@ -349,7 +349,7 @@ async def import_(call: Call, wanted: MemberImport) -> Imported:
 
     for at in range(0, len(names), _AT_ONCE):
         new += await call.context.database.run(op, names[at : at + _AT_ONCE])
-    return Imported(new, len(names))
+    return ImportedMembers(new, len(names))
 
 
 class Exported(msgspec.Struct, frozen=True):

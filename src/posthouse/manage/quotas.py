@@ -17,8 +17,8 @@ MOST = 500
 
 class AccountLimits(msgspec.Struct, frozen=True):
     """Everything that limits an account: ``quota`` in bytes and ``messages`` of its own, ``message`` (bytes) the
-    largest message by account or domain, ``domain`` (bytes) all accounts of its domain together; 0 = no limit. ``used``,
-    ``held`` and ``domain_used`` are what is there."""
+    largest message by account or domain, ``domain`` (bytes) all accounts of its domain together; 0 = no limit.
+    ``used``, ``held`` and ``domain_used`` are what is there."""
 
     address: str
     quota: int

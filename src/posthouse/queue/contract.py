@@ -34,8 +34,8 @@ message of its own for the members."""
 
 FORWARD, NOTICE, REPORT, JOURNAL = "forward", "notice", "report", "journal"
 """Kinds of messages that are ours: forwarded by an alias or an account, a delivery notice, a report to another
-server's postmaster, a copy for a journal. Nobody is told when a notice or a report does not arrive; a copy for a journal
-that does not is held."""
+server's postmaster, a copy for a journal. Nobody is told when a notice or a report does not arrive; a copy for a
+journal that does not is held."""
 
 LISTED = "list"
 """The kind of what a distribution list sends to its members; it is ours, too."""

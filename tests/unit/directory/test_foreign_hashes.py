@@ -125,7 +125,7 @@ async def test_an_upgrade_never_undoes_a_change(sqlite_database: Database) -> No
 )
 def test_what_is_no_such_hash_is_refused(kind: str, text: str) -> None:
     """With a reason that does not repeat it, and nothing that would make the server compute for minutes."""
-    with pytest.raises(ValueError, match="[a-z]") as refusal:
+    with pytest.raises(ValueError, match=r"[a-z]") as refusal:
         foreign_hashes.parse(kind, text)
     assert not text or len(text) < 3 or text not in str(refusal.value)
 

@@ -8,7 +8,7 @@ ROUTES = (
     Route("GET", "/domains", "domain.list", "Domains", items="domains"),
     Route("POST", "/domains", "domain.add", "Domains", status=201),
     Route("GET", "/domains/{name}", "domain.show", "Domains", etag=True),
-    Route("PATCH", "/domains/{name}", "domain.set", "Domains", etag=True),
+    Route("PATCH", "/domains/{name}", "domain.set", "Domains"),
     Route("DELETE", "/domains/{name}", "domain.remove", "Domains"),
     Route("PUT", "/domains/{name}/names/{other}", "domain.name_add", "Domains"),
     Route("DELETE", "/domains/{name}/names/{other}", "domain.name_remove", "Domains"),

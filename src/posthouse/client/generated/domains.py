@@ -218,10 +218,10 @@ class DomainsCalls(Topic):
         time_zone: str | None = None,
         protocols: Sequence[str] | None = None,
         if_match: str = "",
-    ) -> Tagged[DomainDetails]:
+    ) -> DomainDetails:
         """Change what holds in a domain; what is not given stays. Right: change. `if_match`: only if it is
         still the version with this `etag`."""
-        return self._link.tagged(
+        return self._link.ask(
             "PATCH",
             path_of("/domains/{}", name),
             DomainDetails,

@@ -17,7 +17,7 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
+class ImportedMembers(msgspec.Struct, frozen=True, kw_only=True):
     """How many members are new; the others were there before."""
 
     new: int
@@ -266,13 +266,13 @@ class ListsCalls(Topic):
             key=idempotency_key,
         )
 
-    def list_import(self, address: str, *, text: str, idempotency_key: str = "") -> Imported:
+    def list_import(self, address: str, *, text: str, idempotency_key: str = "") -> ImportedMembers:
         """Put many members onto a list, from CSV; those that are on it already stay. In units of some
         hundred lines; a line that is wrong ends it, and what stands before it is done. Right: change."""
         return self._link.ask(
             "POST",
             path_of("/lists/{}/import", address),
-            Imported,
+            ImportedMembers,
             body=given({"text": text}),
             key=idempotency_key,
         )

@@ -146,7 +146,7 @@ class PasswordChanged(msgspec.Struct, frozen=True, kw_only=True):
     sessions_ended: int
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
+class PersonalProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Who you are. `addresses` are further ones, which are as good as `address`."""
 
     address: str
@@ -452,9 +452,9 @@ class MeCalls(Topic):
             "PUT", "/me/password", PasswordChanged, body=given({"current": current, "new": new})
         )
 
-    def me_profile(self) -> Profile:
+    def me_profile(self) -> PersonalProfile:
         """Show your names, language, time zone and further addresses. Right: view."""
-        return self._link.ask("GET", "/me/profile", Profile)
+        return self._link.ask("GET", "/me/profile", PersonalProfile)
 
     def me_profile_change(
         self,
@@ -464,12 +464,12 @@ class MeCalls(Topic):
         display_name: str | None = None,
         language: str | None = None,
         time_zone: str | None = None,
-    ) -> Profile:
+    ) -> PersonalProfile:
         """Change your names, language or time zone. Right: change."""
         return self._link.ask(
             "PATCH",
             "/me/profile",
-            Profile,
+            PersonalProfile,
             body=given(
                 {},
                 ("first_name", first_name, None),
