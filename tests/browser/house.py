@@ -54,6 +54,9 @@ def _move_in(server: RunningServer, folder: Path) -> None:
     server.command("account", "role", ADMIN, "server", "--now")
     server.command("account", "role", DOMAIN_ADMIN, "domain", DOMAIN, "--now")
     server.command("alias", "add", f"info@{DOMAIN}", ADMIN)
+    server.command("shared-mailbox", "add", f"desk@{DOMAIN}", "--member", ADMIN)
+    server.command("folder", "add", "News")
+    server.command("folder", "acl", "News", "anyone", "read")
     # Nobody outside is asked: the name leads nowhere.
     server.command("webhook", "add", "https://receiver.invalid/hook", "--kind", "message.received")
     listed = ("--only-listed", "--description", "A partner's own server")

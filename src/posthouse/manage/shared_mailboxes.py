@@ -25,7 +25,12 @@ from posthouse.manage.sharing import Entry, rights_of
 from posthouse.manage.use import Call, named, narrows, use
 from posthouse.store import acl, seen
 from posthouse.store.records import SELECT_MAILBOXES
-from posthouse.store.sharing_records import SELECT_SHARED_MAILBOXES, shared_mailboxes
+from posthouse.store.sharing_records import (
+    SELECT_SHARED_MAILBOX,
+    SELECT_SHARED_MAILBOXES,
+    SET_KEEP_SENT,
+    shared_mailboxes,
+)
 
 MEMBER = "lrswipkte"
 """What a member may do: all but removing folders and giving rights."""
@@ -54,18 +59,34 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     send_as: bool = True
 
 
+class ChangedSharedMailbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays. ``own_marks``: everybody has their own read marks, in every folder there is.
+    ``keep_sent``: what members send in its name is kept in its folder for sent mail."""
+
+    address: str
+    own_marks: bool | None = None
+    keep_sent: bool | None = None
+
+
 class SharedMailbox(msgspec.Struct, frozen=True):
     """A shared mailbox; ``members`` as its inbox has them."""
 
     address: str
     members: list[Entry]
     own_marks: bool
+    keep_sent: bool
 
 
 class SharedMailboxes(msgspec.Struct, frozen=True):
     """By address."""
 
     mailboxes: list[SharedMailbox]
+
+
+class Which(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A shared mailbox by its address."""
+
+    address: str
 
 
 class NoFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,10 +122,7 @@ async def set_member(call: Call, wanted: Member) -> SharedMailbox:
     def op(tx: Transaction) -> SharedMailbox:
         account = admin.find_account(tx, wanted.address)
         guard(tx, call, "shared_mailbox.set_member", account)
-        if account.id not in _ids(tx):
-            raise ManageError(
-                "missing", f"{account.address} is no shared mailbox.", "`shared-mailbox list` shows them."
-            )
+        _kept_sent(tx, account)
         _put_member(
             tx,
             call,
@@ -132,6 +150,53 @@ async def list_all(call: Call, wanted: NoFilter) -> SharedMailboxes:
         return SharedMailboxes(sorted(found, key=lambda mailbox: mailbox.address))
 
     return await call.context.database.scan(op)
+
+
+@use("shared_mailbox.show", right="view", open_to="domain", about=named("address"))
+async def show(call: Call, wanted: Which) -> SharedMailbox:
+    """Show a shared mailbox and who its members are."""
+
+    def op(tx: Transaction) -> SharedMailbox:
+        return _view(tx, admin.find_account(tx, wanted.address))
+
+    return await call.context.database.read(op)
+
+
+@use("shared_mailbox.set", right="change", open_to="domain", about=named("address"))
+async def change(call: Call, wanted: ChangedSharedMailbox) -> SharedMailbox:
+    """Change whose read marks count in a shared mailbox, and whether it keeps what is sent in its name."""
+
+    def op(tx: Transaction) -> SharedMailbox:
+        account = admin.find_account(tx, wanted.address)
+        guard(tx, call, "shared_mailbox.set", account)
+        before = _view(tx, account)
+        if wanted.own_marks is not None:
+            for row in tx.execute(SELECT_MAILBOXES, {"account_id": account.id}):
+                seen.set_own_seen(tx, row[0], wanted.own_marks, call.context.feed)
+        if wanted.keep_sent is not None:
+            tx.execute(SET_KEEP_SENT, {"of_account": account.id, "to_keep_sent": int(wanted.keep_sent)})
+        after = _view(tx, account)
+        note(
+            tx,
+            call.actor,
+            "shared_mailbox.set",
+            account.address,
+            before={"own_marks": before.own_marks, "keep_sent": before.keep_sent},
+            after={"own_marks": after.own_marks, "keep_sent": after.keep_sent},
+        )
+        return after
+
+    return await call.context.database.run(op)
+
+
+def _kept_sent(tx: Transaction, account: Account) -> bool:
+    """Whether a shared mailbox keeps what is sent in its name. Raises ManageError for what is none."""
+    rows = tx.execute(SELECT_SHARED_MAILBOX, {"account_id": account.id})
+    if not rows:
+        raise ManageError(
+            "missing", f"{account.address} is no shared mailbox.", "`shared-mailbox list` shows them."
+        )
+    return bool(rows[0][0])
 
 
 def _ids(tx: Transaction) -> set[int]:
@@ -169,5 +234,8 @@ def _view(tx: Transaction, account: Account) -> SharedMailbox:
     entries = named_entries(tx, inbox) if inbox is not None else []
     rows = tx.execute(SELECT_MAILBOXES, {"account_id": account.id})
     return SharedMailbox(
-        account.address, [Entry(who, rights) for who, rights in entries], any(row[15] for row in rows)
+        account.address,
+        [Entry(who, rights) for who, rights in entries],
+        any(row[15] for row in rows),
+        _kept_sent(tx, account),
     )

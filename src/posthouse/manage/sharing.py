@@ -52,6 +52,13 @@ class FolderMarks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of: str = ""
 
 
+class SeenFolder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A folder of somebody else by the name it has for the account ``of``."""
+
+    of: str
+    name: str
+
+
 class Entry(msgspec.Struct, frozen=True):
     """Who has which rights."""
 
@@ -93,7 +100,7 @@ WORDS = {"read": "lr", "write": "lrswite", "all": acl.ALL, "none": ""}
 """Rights by a word: ``read`` looks, ``write`` also files, flags and removes messages."""
 
 
-def _whose(wanted: FoldersOf | FolderName | FolderRights | FolderMarks) -> Iterable[str]:
+def _whose(wanted: FoldersOf | FolderName | FolderRights | FolderMarks | SeenFolder) -> Iterable[str]:
     """Public folders are the server administrator's."""
     return (wanted.of,)
 
@@ -215,6 +222,51 @@ async def shared_with(call: Call, wanted: FoldersOf) -> SharedWithAll:
         )
 
     return await call.context.database.scan(op)
+
+
+@use("folder.show", right="view", open_to="user", about=_whose)
+async def show(call: Call, wanted: FolderName) -> Folder:
+    """Show a public folder, or one of an account, and who may do what there."""
+
+    def op(tx: Transaction) -> Folder:
+        return _view(tx, wanted.of, _box(tx, wanted.of, wanted.name))
+
+    return await call.context.database.read(op)
+
+
+@use("folder.leave", right="change", open_to="user", about=_whose)
+async def leave(call: Call, wanted: SeenFolder) -> SharedWith:
+    """Give up what an account may do in a folder of somebody else. What it may do there by a group, or because
+    everybody may, is taken from it by an entry of its own, which the folder's owner can take back."""
+    now = call.context.settings.now
+    public, shared = now[PUBLIC_FOLDERS].strip(), now[SHARED_FOLDERS].strip()
+    feed = call.context.feed
+
+    def op(tx: Transaction) -> SharedWith:
+        account = admin.find_account(tx, wanted.of)
+        if account.address != call.actor.account:
+            guard(tx, call, "folder.leave", account)
+        grant = look(tx, account.id, public, shared).by_name.get(wanted.name)
+        if grant is None or "l" not in grant.rights:
+            raise ManageError(
+                "missing",
+                f"Nobody shares a folder {wanted.name[:80]} with this account.",
+                "`folder shared-with` shows those there are.",
+            )
+        key = acl.of_account(account.id)
+        acl.set_entry(tx, grant.mailbox_id, key, "", feed)
+        if grant.mailbox_id in look(tx, account.id, public, shared).by_id:
+            acl.set_entry(tx, grant.mailbox_id, "-" + key, acl.ALL, feed)
+        note(
+            tx,
+            call.actor,
+            "folder.leave",
+            wanted.name,
+            before={"who": account.address, "rights": grant.rights},
+        )
+        return SharedWith(wanted.name, "")
+
+    return await call.context.database.run(op)
 
 
 def _owner(tx: Transaction, of: str) -> int:

@@ -29,6 +29,7 @@ from posthouse.store.records import (
     subscriptions,
 )
 from posthouse.store.rows import mailbox_from
+from posthouse.store.sharing_records import SELECT_SHARED_MAILBOX
 from posthouse.wire.imap.names import INBOX, SEPARATOR, canonical, complaint
 
 SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
@@ -115,6 +116,10 @@ def _nearest_above(tx: Transaction, account_id: int, name: str) -> Mailbox | Non
         rows = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account_id, "name": parent})
         if rows:
             return mailbox_from(rows[0])
+    if name != INBOX and tx.execute(SELECT_SHARED_MAILBOX, {"account_id": account_id}):
+        # What stands at the top of a shared mailbox is its members', as the Inbox is.
+        rows = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account_id, "name": INBOX})
+        return mailbox_from(rows[0]) if rows else None
     return None
 
 

@@ -44,9 +44,11 @@ shared_mailboxes = schema.table(
     "shared_mailboxes",
     Column("account_id", schema.big(), primary_key=True, autoincrement=False),
     Column("created_at", schema.real(), nullable=False),
+    Column("keep_sent", schema.small(), nullable=False, server_default="1"),
     sqlite_with_rowid=False,
 )
-"""Accounts that are nobody's own: their members work with their folders, and nobody signs in to them."""
+"""Accounts that are nobody's own: their members work with their folders, and nobody signs in to them. ``keep_sent``:
+what members send in their name is kept in their folder for sent mail."""
 
 # rights
 SELECT_ACL = (
@@ -79,6 +81,14 @@ SET_OWN_SEEN = (
 )
 
 SELECT_SHARED_MAILBOXES = select(shared_mailboxes.c.account_id)
+SELECT_SHARED_MAILBOX = select(shared_mailboxes.c.keep_sent).where(
+    shared_mailboxes.c.account_id == bindparam("account_id")
+)
+SET_KEEP_SENT = (
+    update(shared_mailboxes)
+    .where(shared_mailboxes.c.account_id == bindparam("of_account"))
+    .values(keep_sent=bindparam("to_keep_sent"))
+)
 DELETE_SHARED_MAILBOX = delete(shared_mailboxes).where(
     shared_mailboxes.c.account_id == bindparam("of_account")
 )

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 
 from posthouse.access.imap.contract import ImapSession, No
 from posthouse.access.imap.listing import Tree, parents
+from posthouse.database.contract import Transaction
+from posthouse.store.acl import PUBLIC
 from posthouse.store.contract import Mailbox
+from posthouse.store.sharing_records import SELECT_SHARED_MAILBOX
+
+INBOX = "INBOX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,21 @@ async def site(session: ImapSession, name: str) -> Site:
             if "k" in seen.rights(found.id):
                 return Site(owner, inner)
             break
+    else:
+        # At the top of a shared mailbox its members make folders as they do below the Inbox.
+        inbox = await session.store.find(owner, INBOX) if owner != PUBLIC else None
+        if (
+            inbox is not None
+            and "k" in seen.rights(inbox.id)
+            and await sharing.database.read(is_shared, owner)
+        ):
+            return Site(owner, inner)
     raise refused
+
+
+def is_shared(tx: Transaction, account_id: int) -> bool:
+    """Whether an account is a shared mailbox."""
+    return bool(tx.execute(SELECT_SHARED_MAILBOX, {"account_id": account_id}))
 
 
 def same(mailbox: Mailbox, place: Site) -> None:

@@ -94,6 +94,23 @@ def marks(session: Session, name: str, kind: str, of: str) -> None:
     session.show(session.call("folder.set_marks", wanted), _folder)
 
 
+@command(folder, "show", "folder.show")
+@click.argument("name")
+@_OF
+def show_(session: Session, name: str, of: str) -> None:
+    """Show who may do what in the folder NAME."""
+    session.show(session.call("folder.show", {"name": name, "of": of}), _folder)
+
+
+@command(folder, "leave", "folder.leave")
+@click.argument("address")
+@click.argument("name")
+def leave(session: Session, address: str, name: str) -> None:
+    """Take the folder NAME, as `folder shared-with` shows it, out of what ADDRESS sees."""
+    result = session.call("folder.leave", {"of": address, "name": name})
+    session.show(result, lambda found: show.line(f"{address} no longer sees {found['name']}."))
+
+
 @command(folder, "shared-with", "folder.shared_with")
 @click.argument("address")
 def shared_with(session: Session, address: str) -> None:
@@ -108,6 +125,7 @@ def shared_with(session: Session, address: str) -> None:
 
 def _mailbox(found: Any) -> None:
     show.line(f"{found['address']}: read marks {'own' if found['own_marks'] else 'common'}")
+    show.line(f"What members send in its name is {'kept' if found['keep_sent'] else 'not kept'} there.")
     rows = [(entry["who"], entry["rights"]) for entry in found["members"]]
     show.table(("MEMBER", "RIGHTS"), rows, "It has no members.")
 
@@ -145,3 +163,20 @@ def member(session: Session, address: str, who: str, rights: str, send_as: bool)
     """Make WHO a member of the shared mailbox ADDRESS, with the usual rights or RIGHTS; none takes them out."""
     wanted = {"address": address, "who": who, "rights": rights, "send_as": send_as}
     session.show(session.call("shared_mailbox.set_member", wanted), _mailbox)
+
+
+@command(shared_mailbox, "show", "shared_mailbox.show")
+@click.argument("address")
+def show_shared(session: Session, address: str) -> None:
+    """Show the shared mailbox ADDRESS and its members."""
+    session.show(session.call("shared_mailbox.show", {"address": address}), _mailbox)
+
+
+@command(shared_mailbox, "set", "shared_mailbox.set")
+@click.argument("address")
+@click.option("--own-marks/--common-marks", default=None, help="Whose read marks count, in every folder.")
+@click.option("--keep-sent/--no-keep-sent", default=None, help="Whether it keeps what is sent in its name.")
+def set_shared(session: Session, address: str, own_marks: bool | None, keep_sent: bool | None) -> None:
+    """Change the shared mailbox ADDRESS."""
+    wanted = {"address": address, "own_marks": own_marks, "keep_sent": keep_sent}
+    session.show(session.call("shared_mailbox.set", wanted), _mailbox)

@@ -39,6 +39,7 @@ class SharedMailbox(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     members: list[Entry]
     own_marks: bool
+    keep_sent: bool
 
 
 class SharedMailboxes(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,11 +79,23 @@ class SharingCalls(Topic):
             "POST", "/folders", Folder, body=given({"name": name}, ("of", of, "")), key=idempotency_key
         )
 
+    def folder_leave(self, *, of: str, name: str, idempotency_key: str = "") -> SharedWith:
+        """Give up what an account may do in a folder of somebody else. What it may do there by a group, or
+        because everybody may, is taken from it by an entry of its own, which the folder's owner can take
+        back. Right: change."""
+        return self._link.ask(
+            "POST", "/folders/leave", SharedWith, body=given({"of": of, "name": name}), key=idempotency_key
+        )
+
     def folder_set_marks(self, *, name: str, own: bool, of: str = "") -> Folder:
         """Let everybody have their own read marks in a folder, or keep them in common. Right: change."""
         return self._link.ask(
             "PUT", "/folders/marks", Folder, body=given({"name": name, "own": own}, ("of", of, ""))
         )
+
+    def folder_show(self, *, name: str, of: str = "") -> Folder:
+        """Show a public folder, or one of an account, and who may do what there. Right: view."""
+        return self._link.ask("GET", "/folders/one", Folder, query=given({"name": name}, ("of", of, "")))
 
     def folder_set_rights(self, *, name: str, who: str, rights: str, of: str = "") -> Folder:
         """Say what somebody may do in a folder, in place of what was said before. Right: change."""
@@ -123,6 +136,22 @@ class SharingCalls(Topic):
                 ("own_marks", own_marks, False),
             ),
             key=idempotency_key,
+        )
+
+    def shared_mailbox_show(self, address: str) -> SharedMailbox:
+        """Show a shared mailbox and who its members are. Right: view."""
+        return self._link.ask("GET", path_of("/shared-mailboxes/{}", address), SharedMailbox)
+
+    def shared_mailbox_set(
+        self, address: str, *, own_marks: bool | None = None, keep_sent: bool | None = None
+    ) -> SharedMailbox:
+        """Change whose read marks count in a shared mailbox, and whether it keeps what is sent in its name.
+        Right: change."""
+        return self._link.ask(
+            "PATCH",
+            path_of("/shared-mailboxes/{}", address),
+            SharedMailbox,
+            body=given({}, ("own_marks", own_marks, None), ("keep_sent", keep_sent, None)),
         )
 
     def shared_mailbox_set_member(

@@ -1,4 +1,4 @@
-"""What the household keeps: more about domains, accounts and aliases; lists, groups, shared folders, ways in."""
+"""What the household keeps: more about domains, accounts, aliases; lists, groups, shared folders, ways in."""
 
 from __future__ import annotations
 
@@ -215,6 +215,23 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
+        "ip_ranges",
+        sa.Column("name", schema.key_text(100), autoincrement=False, nullable=False),
+        sa.Column("version", schema.small(), nullable=False),
+        sa.Column("first", schema.key_blob(16), nullable=False),
+        sa.Column("last", schema.key_blob(16), nullable=False),
+        sa.Column("priority", schema.small(), nullable=False),
+        sa.Column("options", schema.big(), nullable=False),
+        sa.Column("until", schema.real(), nullable=False),
+        sa.Column("connections", schema.big(), nullable=False),
+        sa.Column("connection_rate", schema.big(), nullable=False),
+        sa.Column("message_rate", schema.big(), nullable=False),
+        sa.Column("connect_countries", schema.text(), nullable=False),
+        sa.Column("sign_in_countries", schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_ip_ranges")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "journals",
         sa.Column("domain_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("address", schema.key_text(320), nullable=False),
@@ -258,6 +275,73 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_index("ix_mailing_lists_domain_id", "mailing_lists", ["domain_id"], unique=False)
+    op.create_table(
+        "oauth_clients",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("client_id", schema.ascii_text(64), nullable=False),
+        sa.Column("name", schema.text(), nullable=False),
+        sa.Column("redirect_uris", schema.text(), nullable=False),
+        sa.Column("by_hand", schema.small(), nullable=False),
+        sa.Column("peer", schema.ascii_text(64), nullable=False),
+        sa.Column("created_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_clients")),
+        sa.UniqueConstraint("client_id", name=op.f("uq_oauth_clients_client_id")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_oauth_clients_peer_created_at", "oauth_clients", ["peer", "created_at"], unique=False)
+    op.create_table(
+        "oauth_codes",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("kind", schema.ascii_text(8), nullable=False),
+        sa.Column("secret", schema.digest(), nullable=False),
+        sa.Column("user_code", schema.ascii_text(16), nullable=False),
+        sa.Column("client", schema.big(), nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("scopes", schema.ascii_text(64), nullable=False),
+        sa.Column("redirect_uri", schema.text(), nullable=False),
+        sa.Column("challenge", schema.ascii_text(64), nullable=False),
+        sa.Column("state", schema.ascii_text(8), nullable=False),
+        sa.Column("grant_id", schema.big(), nullable=False),
+        sa.Column("asked_at", schema.real(), nullable=False),
+        sa.Column("expires_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_codes")),
+        sa.UniqueConstraint("secret", name=op.f("uq_oauth_codes_secret")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_oauth_codes_expires_at", "oauth_codes", ["expires_at"], unique=False)
+    op.create_index("ix_oauth_codes_user_code", "oauth_codes", ["user_code"], unique=False)
+    op.create_table(
+        "oauth_grants",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("account_id", schema.big(), nullable=False),
+        sa.Column("client", schema.big(), nullable=False),
+        sa.Column("scopes", schema.ascii_text(64), nullable=False),
+        sa.Column("created_at", schema.real(), nullable=False),
+        sa.Column("used_at", schema.real(), nullable=False),
+        sa.Column("used_peer", schema.ascii_text(64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_grants")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_oauth_grants_account_id", "oauth_grants", ["account_id"], unique=False)
+    op.create_index("ix_oauth_grants_client", "oauth_grants", ["client"], unique=False)
+    op.create_table(
+        "oauth_tokens",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("grant_id", schema.big(), nullable=False),
+        sa.Column("kind", schema.ascii_text(8), nullable=False),
+        sa.Column("secret", schema.digest(), nullable=False),
+        sa.Column("spent", schema.small(), nullable=False),
+        sa.Column("expires_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_tokens")),
+        sa.UniqueConstraint("secret", name=op.f("uq_oauth_tokens_secret")),
+        sqlite_autoincrement=True,
+        **schema.OPTIONS,
+    )
+    op.create_index("ix_oauth_tokens_expires_at", "oauth_tokens", ["expires_at"], unique=False)
+    op.create_index("ix_oauth_tokens_grant_id", "oauth_tokens", ["grant_id"], unique=False)
     op.create_table(
         "quota_warnings",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
@@ -306,6 +390,7 @@ def upgrade() -> None:
         "shared_mailboxes",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("created_at", schema.real(), nullable=False),
+        sa.Column("keep_sent", schema.small(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_shared_mailboxes")),
         sqlite_with_rowid=False,
         **schema.OPTIONS,
@@ -323,6 +408,20 @@ def upgrade() -> None:
         sa.Column("within", schema.small(), nullable=False),
         sa.UniqueConstraint("scope", "of_id", name=op.f("uq_signatures_scope_of_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signatures")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "signin_sources",
+        sa.Column("id", schema.ident(), nullable=False),
+        sa.Column("name", schema.ascii_text(40), nullable=False),
+        sa.Column("kind", schema.ascii_text(10), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.Column("details", schema.text(), nullable=False),
+        sa.Column("secret", schema.text(), nullable=False),
+        sa.Column("synced_at", schema.real(), nullable=False),
+        sa.Column("synced", schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signin_sources")),
+        sa.UniqueConstraint("name", name=op.f("uq_signin_sources_name")),
         **schema.OPTIONS,
     )
     op.create_table(
@@ -456,3 +555,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_masked_addresses_account_id", "masked_addresses", ["account_id"], unique=False)
     op.create_index("ix_masked_addresses_domain_id", "masked_addresses", ["domain_id"], unique=False)
+    op.create_table(
+        "source_accounts",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("source", schema.ascii_text(40), nullable=False),
+        sa.Column("digest", schema.ascii_text(255), nullable=False),
+        sa.Column("verified_at", schema.real(), nullable=False),
+        sa.Column("disabled", schema.small(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_source_accounts")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_source_accounts_account_id")),
+        **schema.OPTIONS,
+    )
