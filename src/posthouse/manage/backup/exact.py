@@ -63,6 +63,7 @@ LAST = (
     "aliases",
     "account_addresses",
     "masked_addresses",
+    "source_accounts",
 )
 """Put in after everything else, in this order: what lets mail in, and what refers to it."""
 
