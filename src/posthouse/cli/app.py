@@ -20,6 +20,7 @@ from posthouse.cli.commands.app_password import app_password, client_certificate
 from posthouse.cli.commands.audit import audit
 from posthouse.cli.commands.backup import backup
 from posthouse.cli.commands.ban import ban
+from posthouse.cli.commands.bounce import bounce
 from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
 from posthouse.cli.commands.deleted import deleted
@@ -30,9 +31,11 @@ from posthouse.cli.commands.event import event
 from posthouse.cli.commands.folder import folder, shared_mailbox
 from posthouse.cli.commands.group import group as account_group
 from posthouse.cli.commands.list import list_ as mailing_list
+from posthouse.cli.commands.ip_range import ip_range
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
+from posthouse.cli.commands.oauth import oauth
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
 from posthouse.cli.commands.quota import quota
@@ -66,7 +69,7 @@ for _group in (domain, account, alias, mailing_list, account_group, queue, messa
     cli.add_command(_group)
 cli.add_command(certificate)
 cli.add_command(demo.demo)
-for _group in (ban, listener, probation):
+for _group in (ban, ip_range, listener, probation):
     cli.add_command(_group)
 for _group in (setup, dns, dkim, client):
     cli.add_command(_group)
@@ -78,7 +81,9 @@ cli.add_command(sendmail)
 cli.add_command(token)
 cli.add_command(app_password)
 cli.add_command(client_certificate)
+cli.add_command(oauth)
 cli.add_command(suppression)
+cli.add_command(bounce)
 cli.add_command(sending)
 account.add_command(send_as)
 cli.add_command(tls)

@@ -38,6 +38,13 @@ from posthouse.client.generated.backup import (
     Restored,
 )
 from posthouse.client.generated.bans import Ban, BanList, BansCalls
+from posthouse.client.generated.bounces import (
+    BounceCause,
+    BounceCauses,
+    BounceList,
+    BouncesCalls,
+    ReceivedBounce,
+)
 from posthouse.client.generated.browser_sessions import BrowserSessionsCalls
 from posthouse.client.generated.certificates import (
     AuthorityAccount,
@@ -283,6 +290,9 @@ __all__ = [
     "BackupsReady",
     "Ban",
     "BanList",
+    "BounceCause",
+    "BounceCauses",
+    "BounceList",
     "Braked",
     "BrakedList",
     "Browser",
@@ -406,6 +416,7 @@ __all__ = [
     "QueueCounts",
     "ReasonLine",
     "ReasonList",
+    "ReceivedBounce",
     "Recent",
     "RecordView",
     "RecoveryCodes",
@@ -490,6 +501,7 @@ class Calls(
     AuditCalls,
     BackupCalls,
     BansCalls,
+    BouncesCalls,
     BrowserSessionsCalls,
     CertificatesCalls,
     ClientCertificatesCalls,
