@@ -32,6 +32,7 @@ async def fill(context: Context) -> None:
             for name in ("a.example", "b.example")
         ]
         secret = dict.fromkeys(("password_hash", "scram_salt", "scram_stored_key", "scram_server_key"), "x")
+        secret["scram_sha1"] = ""
         rows = [
             {
                 **secret,
@@ -41,6 +42,7 @@ async def fill(context: Context) -> None:
                 "quota": 0,
                 "active": 1,
                 "created_at": 0.0,
+                "password_changed_at": 0.0,
             }
             for number in range(MANY)
         ]

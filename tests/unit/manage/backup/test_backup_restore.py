@@ -96,7 +96,7 @@ async def test_a_merge_adds_what_is_missing_and_nothing_else(first: House, tmp_p
     await first.context.store.flags(inbox.id, [4], FlagChange("set", 0, ()))
     later = await first.put(ANNA, "INBOX", message(99))
     await first.context.store.delete(await first.account(ANNA), "Ablage/Jörgen 🐎")
-    await first.do("account.remove", address=BERT)
+    await first.do("account.remove", address=BERT, purge=True)
     told = await first.do("backup.restore", key=key, dry_run=True)
     assert (told["accounts"], told["mailboxes"], told["messages"]) == (1, 7, 4)
     assert await first.uids(ANNA, "INBOX") == [4, 5, 6, later]
@@ -127,7 +127,7 @@ async def test_one_message_one_folder_or_one_account(first: House, tmp_path: Pat
     key = await first.keep(tmp_path / "place")
     inbox = await first.box(ANNA, "INBOX")
     await first.context.store.expunge_any(inbox.id, [1, 3, 4])
-    await first.do("account.remove", address=BERT)
+    await first.do("account.remove", address=BERT, purge=True)
     done = await first.do("backup.restore", key=key, account=ANNA, folder="INBOX", uid=3)
     assert (done["messages"], done["accounts"]) == (1, 0)
     done = await first.do("backup.restore", key=key, account=BERT, at=time.strftime("%Y-%m-%d"))
@@ -175,6 +175,7 @@ async def test_bodies_stay_while_a_backup_runs(first: House) -> None:
     """The removal job unlinks nothing during a hold, and afterwards as ever."""
     database, bodies = first.context.database, first.context.bodies
     await first.do("setting.set", name="store.removal_wait", value="1")
+    await first.do("setting.set", name="store.undelete_days", value="0")
     removal = Removal(database, bodies, [upkeep.referred_in], [upkeep.forget_in], first.context.settings)
     inbox = await first.box(ANNA, "INBOX")
     await first.context.store.expunge_any(inbox.id, [1])
