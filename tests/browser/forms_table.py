@@ -523,6 +523,34 @@ PEOPLE = [
 
 LETTING_IN = [
     Form(
+        "/admin/ranges",
+        {
+            "name": "Office",
+            "addresses": "198.51.100.0/24",
+            "priority": "40",
+            "duration": "2h",
+            "connections": "5",
+            "connection_rate": "60",
+            "message_rate": "30",
+            "connect_countries": "DE AT",
+            "sign_in_countries": "!CN",
+            "rule-smtp": "on",
+        },
+        {"name": FREE, "addresses": "", "connections": "empty"},
+        bad=(
+            ({"name": "Bad", "addresses": "999.0.2.1"}, ""),
+            ({"name": "Bad", "addresses": "192.0.2.1", "priority": "-1"}, ""),
+        ),
+        effect=("/admin/ranges", "198.51.100.0/24"),
+    ),
+    Form(
+        "/admin/ranges/remove",
+        {"name": "Gone soon"},
+        {"name": ""},
+        before=(("/admin/ranges", {"name": "Gone soon", "addresses": "203.0.113.0/24"}),),
+        not_there=("/admin/ranges", 'value="Gone soon"'),
+    ),
+    Form(
         "/admin/bans",
         {"network": "192.0.2.0/24", "reason": "tries passwords", "duration": "2h"},
         {"network": "", "reason": FREE + " long control", "duration": "empty"},
@@ -1074,6 +1102,47 @@ OWN = [
         who=f"person23@{DOMAIN}",
         before=(("/me/forward", {"targets": "gone@there.example", "active": "on"}),),
         not_there=("/me/forward", "gone@there.example"),
+    ),
+    Form(
+        "/me/programs/{id:int}/remove",
+        gone=tuple(f"/me/programs/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/oauth/authorize",
+        bad=(({"client_id": "nobody"}, "not known"),),
+        who=PERSON,
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/device",
+        bad=(
+            ({"user_code": "BCDF-GHJK"}, "No program waits"),
+            ({"user_code": "x" * 5000}, "No program waits"),
+        ),
+        who=PERSON,
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/programs/{id:int}/remove",
+        gone=tuple(f"{account('person11', '/programs')}/{each}/remove" for each in GONE_NUMBER),
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/admin/oauth/clients",
+        {"name": "A mail program", "redirect_uris": "https://localhost"},
+        {"name": "words script unicode negative", "redirect_uris": "empty"},
+        bad=(
+            ({"redirect_uris": "http://elsewhere.example/"}, "https"),
+            ({"redirect_uris": "javascript:x"}, "scheme"),
+        ),
+        effect=("/admin/oauth", "A mail program"),
+    ),
+    Form(
+        "/admin/oauth/clients/{id:int}/remove",
+        gone=tuple(f"/admin/oauth/clients/{each}/remove" for each in GONE_NUMBER),
+        note="test_oauth_browser.py",
     ),
     Form(
         "/me/app-passwords/add",

@@ -28,10 +28,12 @@ from posthouse.directory import (
     lists,
     masked,
     naming,
+    oauth,
     records,
     roles,
     sending,
     signatures,
+    sources_kept,
 )
 from posthouse.directory.aliases import Alias, add_alias, find_alias, list_aliases, remove_alias
 from posthouse.directory.contract import Account
@@ -135,10 +137,12 @@ def remove_domain(
     addresses.forget_domain(tx, domain_id)
     masked.forget_domain(tx, domain_id)
     sending.forget_domain(tx, domain_id)
+    sources_kept.forget_domain(tx, domain_id)
     for account in accounts:
         sending.forget_account(tx, account.id)
         app_passwords.forget_account(tx, account.id)
         client_certificates.forget_account(tx, account.id)
+        oauth.forget_account(tx, account.id)
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
     tx.change(records.DELETE_DOMAIN_ACCOUNTS, owned)
     tx.change(records.DELETE_DOMAIN, {"of_id": domain_id})
@@ -172,7 +176,12 @@ def list_domains(tx: Transaction) -> list[DomainInfo]:
 
 
 def add_account(
-    tx: Transaction, address: str, credentials: Credentials, quota: int | None = 0, *, feed: Feed | None = None
+    tx: Transaction,
+    address: str,
+    credentials: Credentials,
+    quota: int | None = 0,
+    *,
+    feed: Feed | None = None,
 ) -> Account:
     """Make an account in one of our domains. ``quota`` in bytes, 0 = none, None = as the domain has it for new
     accounts. The caller provisions its mailboxes."""
@@ -212,6 +221,8 @@ def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -
     sending.forget_account(tx, account.id)
     app_passwords.forget_account(tx, account.id)
     client_certificates.forget_account(tx, account.id)
+    oauth.forget_account(tx, account.id)
+    sources_kept.forget_account(tx, account.id)
     tx.change(records.DELETE_ACCOUNT, {"of_id": account.id})
     bump(tx, DIRECTORY, feed)
     return account

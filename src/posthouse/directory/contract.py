@@ -118,6 +118,21 @@ class Directory(Protocol):
     def scram_announced(self) -> bool:
         """Whether SCRAM is to be announced now (setting ``signin.scram``)."""
 
+    def tokens_taken(self) -> bool:
+        """Whether access tokens can sign somebody in now, so that OAUTHBEARER and XOAUTH2 are offered."""
+
+    async def sign_in_token(
+        self,
+        kind: Literal["OAUTHBEARER", "XOAUTH2"],
+        token: str,
+        login_hint: str,
+        *,
+        peer: str,
+        protocol: str,
+    ) -> tuple[SignIn, bytes]:
+        """Sign in with an access token (RFC 7628). With a refusal comes the challenge to be sent before it, empty for
+        none."""
+
     async def sign_in_certificate(
         self, certificate: bytes, authzid: str, *, peer: str, protocol: str
     ) -> SignIn:

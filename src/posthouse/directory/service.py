@@ -153,6 +153,10 @@ class DirectoryService:
             return self._refuse(key, peer, protocol, limit[0], limit[1])
         return self._admit(key, proof.login.account, peer, protocol, proof.app, proof.mark)
 
+    def tokens_taken(self) -> bool:
+        """Whether access tokens can sign somebody in now."""
+        return self.judge is not None and self.judge.ready()
+
     async def sign_in_token(
         self, kind: TokenKind, token: str, login_hint: str, *, peer: str, protocol: str
     ) -> tuple[SignIn, bytes]:

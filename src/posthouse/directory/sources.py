@@ -77,6 +77,9 @@ class TokenVerdict:
 class TokenJudge(Protocol):
     """Who knows whose a token is."""
 
+    def ready(self) -> bool:
+        """Whether it would take any token now: only then are the mechanisms offered."""
+
     async def judge(
         self, kind: TokenKind, token: str, login_hint: str, peer: str, protocol: str
     ) -> TokenVerdict:

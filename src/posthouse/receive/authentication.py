@@ -15,6 +15,7 @@ from posthouse.wire.sasl import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
@@ -38,11 +39,13 @@ _DONE = reply(235, "2.7.0", "Signed in")
 @dataclass(slots=True)
 class Exchange:
     """A SASL exchange under way. ``account`` is whose keys a SCRAM exchange runs with; ``proven`` once the
-    client's proof was right and only its empty last response is missing."""
+    client's proof was right and only its empty last response is missing; ``refused`` (login and result) once a token
+    was refused and only the answer to the reason is missing."""
 
     mechanism: Mechanism
     account: Account | None = None
     proven: Proven | None = None
+    refused: tuple[str, SignIn] | None = None
 
 
 def allowed(session: Session) -> bool:
@@ -80,6 +83,10 @@ def response(session: Session, line: bytes) -> None:
     """A line of the client within the exchange."""
     exchange = session.exchange
     assert exchange is not None
+    if exchange.refused is not None:  # whatever the answer is (RFC 7628 3.2.3), the failure counts
+        _over(session)
+        session.run(_wait_and_settle(session, *exchange.refused))
+        return
     try:
         if line == b"*":
             raise Refusal(501, "5.7.0", "Sign-in cancelled")
@@ -106,6 +113,8 @@ def _act(session: Session, exchange: Exchange, step: Step) -> None:
         case CheckCertificate(authzid):
             _over(session)
             session.run(_certificate(session, authzid))
+        case CheckToken():
+            session.run(_token(session, exchange, step))
         case WantKeys():
             session.run(_keys(session, exchange, step))
         case Proven(_, data):
@@ -154,6 +163,23 @@ async def _certificate(session: Session, authzid: str) -> None:
         _offer(session).certificate or b"", authzid, peer=session.peer.address, protocol=session.kind.value
     )
     login = result.account.address if result.account is not None else authzid
+    await _wait_and_settle(session, login, result)
+
+
+async def _token(session: Session, exchange: Exchange, step: CheckToken) -> None:
+    try:
+        result, challenge = await session.parts.directory.sign_in_token(
+            step.kind, step.token, step.login, peer=session.peer.address, protocol=session.kind.value
+        )
+    except BaseException:
+        _over(session)
+        raise
+    login = result.account.address if result.account is not None else step.login
+    if result.account is None and challenge:
+        exchange.refused = (login, result)
+        _challenge(session, challenge)
+        return
+    _over(session)
     await _wait_and_settle(session, login, result)
 
 
@@ -214,4 +240,5 @@ def _offer(session: Session) -> Offer:
         tls.unique if tls is not None else None,
         session.parts.directory.scram_announced(),
         tls.certificate if tls is not None else None,
+        session.parts.directory.tokens_taken(),
     )

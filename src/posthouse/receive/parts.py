@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from posthouse.directory.contract import Account, ScramKeys, SignIn
 from posthouse.receive.contract import Acceptance, Etrn, Reception, SendingLimits, Signatures, Suppressions
@@ -21,6 +21,16 @@ class Doorkeeper(Protocol):
     async def sign_in_certificate(
         self, certificate: bytes, authzid: str, *, peer: str, protocol: str
     ) -> SignIn: ...
+    def tokens_taken(self) -> bool: ...
+    async def sign_in_token(
+        self,
+        kind: Literal["OAUTHBEARER", "XOAUTH2"],
+        token: str,
+        login_hint: str,
+        *,
+        peer: str,
+        protocol: str,
+    ) -> tuple[SignIn, bytes]: ...
     async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]: ...
     async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]: ...
     def scram_announced(self) -> bool: ...

@@ -210,6 +210,9 @@ async def test_tokens_are_judged_by_whoever_knows_them(scene: Scene) -> None:
     """Whose token it is signs in; a hint that names another does not; without a judge none is good."""
 
     class Judge:
+        def ready(self) -> bool:
+            return True
+
         async def judge(
             self, kind: TokenKind, token: str, login_hint: str, peer: str, protocol: str
         ) -> TokenVerdict:

@@ -175,7 +175,12 @@ class Session(Connection):
     def mechanisms(self) -> Offer:
         """Which SASL mechanisms this connection has."""
         certificate = self.tls.certificate if self.tls is not None else None
-        return Offer(self.channel_binding, self.directory.scram_announced(), certificate)
+        return Offer(
+            self.channel_binding,
+            self.directory.scram_announced(),
+            certificate,
+            self.directory.tokens_taken(),
+        )
 
     def tell_client(self) -> None:
         """Note which program this is for the account's owner, once both are known."""

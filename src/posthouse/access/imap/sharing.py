@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.directory import groups
 from posthouse.directory.records import SELECT_ACCOUNT_BY_ID
 from posthouse.directory.versions import DIRECTORY
 from posthouse.directory.versions import version as directory_version
 from posthouse.observe.log import logger
+from posthouse.route.shared_senders import identifiers_of
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.sharing import PUBLIC_FOLDERS, SHARED_FOLDERS
 from posthouse.store import acl
@@ -205,12 +205,6 @@ def look(tx: Transaction, account_id: int, public: str, shared: str) -> Seen:
             by_id[number] = grant
     owners = {address: owner for owner, address in addresses.items() if address}
     return Seen(by_name, by_id, owners)
-
-
-def identifiers_of(tx: Transaction, account_id: int) -> list[str]:
-    """The identifiers of all entries that are about an account."""
-    about = [acl.of_account(account_id), acl.ANYONE]
-    return about + [acl.of_group(number) for number in sorted(groups.groups_of(tx, account_id))]
 
 
 def owner_address(tx: Transaction, owner: int) -> str:

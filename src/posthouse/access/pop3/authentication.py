@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from posthouse.directory.contract import Account, Directory, SignIn
 from posthouse.wire import sasl
 from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
@@ -26,7 +29,16 @@ class Exchange:
     """Feed it the client's responses until it answers with a SignIn. Raises DatabaseUnavailable or
     Malformed."""
 
-    __slots__ = ("_account", "_asked", "_certificate", "_directory", "_mechanism", "_peer", "_proven")
+    __slots__ = (
+        "_account",
+        "_asked",
+        "_certificate",
+        "_directory",
+        "_mechanism",
+        "_peer",
+        "_proven",
+        "_refused",
+    )
 
     def __init__(
         self, mechanism: Mechanism, directory: Directory, peer: str, certificate: bytes = b""
@@ -38,6 +50,7 @@ class Exchange:
         self._asked = ""
         self._account: Account | None = None
         self._proven = False
+        self._refused: SignIn | None = None
 
     async def start(self, initial: bytes | None) -> bytes | SignIn:
         """Begin; the next challenge, or the outcome."""
@@ -45,6 +58,8 @@ class Exchange:
 
     async def respond(self, data: bytes) -> bytes | SignIn:
         """The client's next response; the next challenge, or the outcome."""
+        if self._refused is not None:
+            return self._refused
         if self._proven:
             # RFC 5802 5: the server's signature went out as a last challenge, this is the empty answer to it.
             return await self._directory.record_scram(
@@ -63,6 +78,8 @@ class Exchange:
                     return await self._directory.sign_in_certificate(
                         self._certificate, authzid, peer=self._peer, protocol=PROTOCOL
                     )
+                case CheckToken(kind, token, login):
+                    return await self._token(kind, token, login)
                 case WantKeys():
                     step = await self._keys(step)
                 case Proven(_, data):
@@ -70,6 +87,20 @@ class Exchange:
                     return data
                 case Failed():
                     return await self._failed(step)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a token was refused and only the answer to the reason is missing: whatever it is (RFC 7628 3.2.3)."""
+        return self._refused is not None
+
+    async def _token(self, kind: Literal["OAUTHBEARER", "XOAUTH2"], token: str, login: str) -> bytes | SignIn:
+        result, challenge = await self._directory.sign_in_token(
+            kind, token, login, peer=self._peer, protocol=PROTOCOL
+        )
+        if result.account is not None or not challenge:
+            return result
+        self._refused = result
+        return challenge
 
     async def _keys(self, step: WantKeys) -> Step:
         self._asked = step.login

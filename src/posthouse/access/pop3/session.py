@@ -277,6 +277,7 @@ class Pop3Session(Connection):
             tls.unique if tls is not None else None,
             self._directory.scram_announced(),
             tls.certificate if tls is not None else None,
+            self._directory.tokens_taken(),
         )
 
     def _stls(self) -> None:
@@ -333,6 +334,8 @@ class Pop3Session(Connection):
         exchange = self._exchange
         assert exchange is not None
         data = None if line == b"*" else _decoded(line)
+        if exchange.refused:
+            data = b""
         if data is None:
             self._exchange = None
             self._bad("The exchange was cancelled" if line == b"*" else "The response is not base64")

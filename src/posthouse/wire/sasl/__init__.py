@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from posthouse.wire.sasl.bearer import Bearer
 from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
@@ -29,6 +31,7 @@ __all__ = [
     "Challenge",
     "CheckCertificate",
     "CheckPassword",
+    "CheckToken",
     "Failed",
     "Mechanism",
     "Proven",
@@ -41,29 +44,37 @@ __all__ = [
 
 
 _PASSWORDS = ("PLAIN", "LOGIN")
+_TOKENS = ("OAUTHBEARER", "XOAUTH2")
 _SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-1")
 _SCRAM_PLUS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS")
 
 
-def available(*, channel_binding: bytes | None, scram: bool = True, external: bool = False) -> list[str]:
+def available(
+    *, channel_binding: bytes | None, scram: bool = True, external: bool = False, tokens: bool = False
+) -> list[str]:
     """The mechanisms to announce, strongest first.
 
     ``channel_binding`` is the connection's tls-unique value; None (no TLS, or TLS 1.3, where tls-unique does not exist)
     leaves the -PLUS forms out. ``scram``: whether SCRAM is announced at all; ``external``: whether the client showed a
-    certificate.
+    certificate; ``tokens``: whether somebody judges access tokens.
     """
     names: list[str] = ["EXTERNAL"] if external else []
     if scram:
         names += [*(_SCRAM_PLUS if channel_binding else ()), *_SCRAM]
-    return [*names, *_PASSWORDS]
+    return [*names, *(_TOKENS if tokens else ()), *_PASSWORDS]
 
 
 def mechanism(
-    name: str, *, channel_binding: bytes | None, scram: bool = True, external: bool = False
+    name: str,
+    *,
+    channel_binding: bytes | None,
+    scram: bool = True,
+    external: bool = False,
+    tokens: bool = False,
 ) -> Mechanism | None:
     """A new exchange of the mechanism called ``name`` (any case), or None when it is not offered here."""
     name = name.upper()
-    if name not in available(channel_binding=channel_binding, scram=scram, external=external):
+    if name not in available(channel_binding=channel_binding, scram=scram, external=external, tokens=tokens):
         return None
     match name:
         case "PLAIN":
@@ -72,6 +83,8 @@ def mechanism(
             return Login()
         case "EXTERNAL":
             return External()
+        case "OAUTHBEARER" | "XOAUTH2":
+            return Bearer(name)
     algorithm: Literal["sha256", "sha1"] = "sha256" if "SHA-256" in name else "sha1"
     binding = channel_binding if scram else None
     return Scram(algorithm, channel_binding=binding, plus=name.endswith("-PLUS"))

@@ -33,6 +33,12 @@ SAMPLES = {
     "app_password.list": ({"address": "{address}"}, "each"),
     "app_password.remove": ({"id": 1}, "each"),
     "client_certificate.add": ({"name": "laptop", "certificate": "", "address": "{address}"}, "each"),
+    "oauth.client_add": ({"name": "mail program", "redirect_uris": ["http://127.0.0.1/"]}, "server"),
+    "oauth.client_list": ({}, "server"),
+    "oauth.client_remove": ({"id": 1}, "server"),
+    "oauth.grant_list": ({"address": "{address}"}, "each"),
+    "oauth.grant_remove": ({"id": 1}, "each"),
+    "oauth.show": ({}, "server"),
     "client_certificate.list": ({"address": "{address}"}, "each"),
     "client_certificate.remove": ({"id": 1}, "each"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap.contract import BadCommand, No
@@ -16,6 +17,7 @@ from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
@@ -71,6 +73,8 @@ class _Exchange:
                 return await session.directory.sign_in_certificate(
                     session.mechanisms.certificate or b"", step.authzid, peer=peer, protocol=PROTOCOL
                 )
+            elif isinstance(step, CheckToken):
+                return await self._token(step)
             elif isinstance(step, WantKeys):
                 step = await self._keys(step)
             elif isinstance(step, Proven):
@@ -81,6 +85,18 @@ class _Exchange:
                 )
             else:
                 return await self._failed(step)
+
+    async def _token(self, step: CheckToken) -> SignIn:
+        session = self._session
+        result, challenge = await session.directory.sign_in_token(
+            step.kind, step.token, step.login, peer=session.peer.address, protocol=PROTOCOL
+        )
+        if result.account is None and challenge:
+            with contextlib.suppress(
+                BadCommand
+            ):  # whatever the answer is (RFC 7628 3.2.3), the failure counts
+                await self._ask(challenge)
+        return result
 
     async def _keys(self, step: WantKeys) -> Step:
         directory = self._session.directory
