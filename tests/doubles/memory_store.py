@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from posthouse.database.contract import Transaction
 from posthouse.store.contract import (
     DELETED,
     SEEN,
@@ -343,8 +344,16 @@ class MemoryStore:
         return new
 
     async def copy(
-        self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63
+        self,
+        source_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        reader: int = 0,
+        mask: int = 63,
+        *,
+        also: Callable[[Transaction], None] | None = None,
     ) -> CopyOutcome:
+        assert also is None, "there are no units here"
         source, target = self._box(source_id), self._box(target_id)
         there = [uid for uid in uids if uid in source.messages]
         made = []

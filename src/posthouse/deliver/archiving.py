@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby
 from time import time
 
 from posthouse.database.contract import Database
@@ -61,21 +63,37 @@ class Archiving:
 
     async def _folder(self, owner: Owner, rule: ArchiveRule, mailbox: Mailbox) -> int:
         before = self._clock() - rule.days * _DAY
-        moving, done = rule.action == "move", 0
-        after = 0 if moving else await self._database.read(archives.progress, mailbox.id)
-        while done < MOST:
-            found = await self._database.read(aged_in, mailbox.id, after, before, MESSAGES)
-            if not found:
-                break
+        if rule.action == "move":
+            return await self._move(owner, rule, mailbox, before)
+        return await self._copy(owner, rule, mailbox, before)
+
+    async def _move(self, owner: Owner, rule: ArchiveRule, mailbox: Mailbox, before: float) -> int:
+        done = after = 0
+        while done < MOST and (
+            found := await self._database.read(aged_in, mailbox.id, after, before, MESSAGES)
+        ):
             for folder, uids in _by_folder(rule, found).items():
                 target = await self._target(owner, folder)
-                if target.id == mailbox.id:
-                    continue
-                act = self._store.move if moving else self._store.copy
-                done += len((await act(mailbox.id, uids, target.id)).target_uids)
+                if target.id != mailbox.id:
+                    done += len((await self._store.move(mailbox.id, uids, target.id)).target_uids)
             after = found[-1][0]
-            if not moving:
-                await self._database.run(archives.set_progress, owner.id, mailbox.id, after)
+        return done
+
+    async def _copy(self, owner: Owner, rule: ArchiveRule, mailbox: Mailbox, before: float) -> int:
+        """Copies in order of their UIDs; how far that came is written in the unit of each copy, so that nothing is
+        copied a second time, whatever comes between. A younger message holds up those behind it (they were put there
+        later, with an earlier date), or it would be passed over for ever."""
+        done = 0
+        after = await self._database.read(archives.progress, mailbox.id)
+        aged = partial(aged_in, in_order=True)
+        while done < MOST and (found := await self._database.read(aged, mailbox.id, after, before, MESSAGES)):
+            for folder, uids in _runs(rule, found):
+                after, target = uids[-1], await self._target(owner, folder)
+                mark = partial(archives.set_progress, account_id=owner.id, mailbox_id=mailbox.id, uid=after)
+                if target.id == mailbox.id:
+                    await self._database.run(mark)
+                else:
+                    done += len((await self._store.copy(mailbox.id, uids, target.id, also=mark)).target_uids)
         return done
 
     async def _target(self, owner: Owner, folder: str) -> Mailbox:
@@ -91,6 +109,12 @@ def _sources(mailboxes: Iterable[Mailbox], rule: ArchiveRule) -> list[Mailbox]:
         if (each.name == _INBOX and rule.mail != "sent")
         or (each.special_use == _SENT and rule.mail != "received")
     ]
+
+
+def _runs(rule: ArchiveRule, found: Iterable[tuple[int, int]]) -> Iterator[tuple[str, list[int]]]:
+    """UIDs in order, those together that go to one folder one after the other."""
+    for folder, run in groupby(found, key=lambda each: rule.folder_of(each[1])):
+        yield folder, [uid for uid, _ in run]
 
 
 def _by_folder(rule: ArchiveRule, found: Iterable[tuple[int, int]]) -> dict[str, list[int]]:

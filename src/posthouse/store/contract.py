@@ -8,7 +8,7 @@ after commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -320,9 +320,17 @@ class Store(Protocol):
         reader: int = 0,
     ) -> FlagOutcome: ...
     async def copy(
-        self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63
+        self,
+        source_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        reader: int = 0,
+        mask: int = 63,
+        *,
+        also: Callable[[Transaction], None] | None = None,
     ) -> CopyOutcome:
-        """All or none; expunged UIDs are left out. Flags and internal date are kept."""
+        """All or none; expunged UIDs are left out. Flags and internal date are kept. ``also`` is run in the unit that
+        copies (the last one where there are more UIDs than one unit takes, CHUNK)."""
 
     async def move(
         self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63

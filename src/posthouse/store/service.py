@@ -9,8 +9,10 @@ complete in itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from posthouse.bodies.contract import Bodies, Durability
 from posthouse.bodies.side import SideRecord
@@ -274,15 +276,23 @@ class MailStore:
         return whole
 
     async def copy(
-        self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63
+        self,
+        source_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        reader: int = 0,
+        mask: int = 63,
+        *,
+        also: Callable[[Transaction], None] | None = None,
     ) -> CopyOutcome:
         fits = await self._room_of(target_id)
         parts: list[CopyOutcome] = []
+        chunks = _chunks(uids)
         try:
-            for chunk in _chunks(uids):
+            for number, chunk in enumerate(chunks, 1):
                 parts.append(
                     await self._database.run(
-                        copy_in,
+                        copy_in if also is None or number < len(chunks) else partial(_copy_and, also),
                         source_id,
                         chunk,
                         target_id,
@@ -399,12 +409,18 @@ class MailStore:
         await self.move(source.id, uids, target.id)
 
 
-def _chunks(uids: Sequence[int]) -> Iterable[Sequence[int]]:
+def _copy_and(also: Callable[[Transaction], None], tx: Transaction, *args: Any, **named: Any) -> CopyOutcome:
+    outcome = copy_in(tx, *args, **named)
+    also(tx)
+    return outcome
+
+
+def _chunks(uids: Sequence[int]) -> Sequence[Sequence[int]]:
     """Pieces of at most CHUNK; one empty piece for none, so that a missing mailbox is noticed all the
     same."""
     if not uids:
         return ((),)
-    return (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
+    return [uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK)]
 
 
 def _joined(parts: list[CopyOutcome]) -> CopyOutcome:
