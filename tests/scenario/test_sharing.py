@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import json
 import smtplib
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from running import PASSWORD, RunningServer
 pytestmark = pytest.mark.timeout(300)
 
 ANNA, BERT, INFO = "anna@posthouse.test", "bert@posthouse.test", "info@posthouse.test"
+HELP = "help@posthouse.test"
 LETTER = b"From: carl@elsewhere.test\r\nTo: info@posthouse.test\r\nSubject: Question\r\n\r\nWhen?\r\n"
 
 
@@ -94,6 +96,63 @@ def test_shared_mailbox_in_one_step(posthouse_server: RunningServer) -> None:
     with signed_in(server, BERT) as bert:
         assert bert.select(inbox)[0] == "NO"
     server.command("verify")
+
+
+def test_what_members_send_names_them_and_is_kept(posthouse_server: RunningServer) -> None:
+    """Anna sends as the address, Bert (a member by a group, who may not) on its behalf; both leave a copy there."""
+    server = posthouse_server
+    carl = "carl@posthouse.test"
+    server.add_account(carl)
+    server.command("group", "add", "helpers")
+    server.command("group", "join", "helpers", BERT)
+    server.command("shared-mailbox", "add", HELP, "--member", ANNA, "--member", "$helpers", "--own-marks")
+    for number, who in enumerate((ANNA, BERT), 1):
+        for sender in (HELP, who):
+            text = (
+                f"From: Help <{HELP}>\r\nSender: {carl}\r\nTo: {carl}\r\nSubject: To you {number}\r\n\r\nSo.\r\n"
+                if who == BERT
+                else f"From: Help <{HELP}>\r\nTo: {carl}\r\nSubject: To you {number}\r\n\r\nSo.\r\n"
+            )
+            with submitting(server, who) as smtp:
+                smtp.sendmail(sender, [carl], text.encode())
+    with submitting(server, carl) as smtp, pytest.raises(smtplib.SMTPResponseException):
+        smtp.sendmail(carl, [ANNA], f"From: {HELP}\r\nSubject: Not mine\r\n\r\nSo.\r\n".encode())
+    sent = f"Shared/{HELP}/Sent"
+    with signed_in(server, carl) as client:
+        client.select("INBOX")
+        parts = client.fetch("1:*", "(BODY[HEADER.FIELDS (FROM SENDER)])")[1]
+        headers = [part[1].decode().lower() for part in parts if isinstance(part, tuple)]
+    assert len(headers) == 4
+    assert all(f"<{HELP}>" in header for header in headers)
+    assert [f"sender: {BERT}" in header for header in headers] == [False, False, True, True]
+    assert not any(f"sender: {carl}" in header for header in headers)
+    with signed_in(server, ANNA) as anna, signed_in(server, BERT) as bert:
+        for client, read in ((anna, b"1 2"), (bert, b"3 4")):
+            assert client.select(sent)[0] == "OK"
+            assert client.search(None, "ALL")[1] == [b"1 2 3 4"]
+            assert client.search(None, "SEEN")[1] == [read]
+        # A folder at the top of the shared mailbox is its members', as the Inbox is.
+        new = f"Shared/{HELP}/Done"
+        assert anna.create(new)[0] == "OK"
+        _until(lambda: new in names(bert, "Shared*"))
+        assert bert.create("Shared/posthouse.test/Done")[0] == "NO"
+    server.command("shared-mailbox", "set", HELP, "--no-keep-sent", "--common-marks")
+    with submitting(server, ANNA) as smtp:
+        smtp.sendmail(HELP, [carl], f"From: {HELP}\r\nSubject: Once more\r\n\r\nSo.\r\n".encode())
+    with signed_in(server, ANNA) as anna:
+        assert anna.status(sent, "(MESSAGES)")[1] == [f"{sent} (MESSAGES 4)".encode()]
+    server.command("verify")
+
+
+@contextmanager
+def submitting(server: RunningServer, address: str) -> Iterator[smtplib.SMTP]:
+    """A mail program of somebody that sends."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP("127.0.0.1", server.submission, timeout=60) as client:
+        client.starttls(context=context)
+        client.login(address, PASSWORD)
+        yield client
 
 
 def _ended(client: imaplib.IMAP4) -> bool:

@@ -34,6 +34,7 @@ from posthouse.queue.refusals import Refusals
 from posthouse.route.contract import Ways
 from posthouse.route.forwarding import Forwarding
 from posthouse.route.resolve import Router
+from posthouse.route.shared_senders import SharedSenders
 from posthouse.route.space import Space
 from posthouse.settings.contract import CurrentSettings, Setting
 from posthouse.store.contract import Appender, Facts
@@ -56,7 +57,8 @@ class AcceptanceDesk:
     writes notices of what is delivered. ``beside`` write what goes out beside a message (automatic
     replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it
     must neither wait nor raise. ``masked`` counts what masked addresses take.
-    ``express`` knows where mail may go on at once."""
+    ``express`` knows where mail may go on at once, ``shared`` which shared mailboxes keep what is sent in their
+    name."""
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class AcceptanceDesk:
         space: Space | None = None,
         masked: MaskedUsed | None = None,
         express: Express | None = None,
+        shared: SharedSenders | None = None,
     ) -> None:
         self._durability = durability
         self._database = database
@@ -88,6 +91,7 @@ class AcceptanceDesk:
         self._planner = Planner(router, ways, forward_sender, forwarding)
         self._arrived = arrived
         self._express = express
+        self._shared = shared
         self.beside = tuple(beside)
         self._space = space if space is not None else Space(database, appender)
         self._notices = notices
@@ -124,8 +128,12 @@ class AcceptanceDesk:
         too_large = await self._space.refusal_to_send(envelope.origin.account_id, body.size)
         if too_large is not None:
             raise too_large
-        plan = await self._planner.plan_for(envelope, self._clock(), self._view(envelope, body))
-        for_us = bool(plan.copies or plan.forwards)  # what goes in circles comes back into its mailbox
+        view = self._view(envelope, body)
+        plan = await self._planner.plan_for(envelope, self._clock(), view)
+        await self._keep_sent(plan, view, body.size)
+        for_us = bool(
+            plan.copies or plan.forwards or plan.sent
+        )  # what goes in circles comes back into its mailbox
         facts = await facts_of(self._facts if for_us else glance, body)
         self._break_loops(plan, body, facts, per_recipient)
         await self._check_room(plan, body.size, per_recipient)
@@ -134,6 +142,18 @@ class AcceptanceDesk:
             if self._arrived is not None:
                 self._arrived(plan.envelope, body.digest, body.size)
         return plan.outcomes()
+
+    async def _keep_sent(self, plan: Plan, view: MailView, size: int) -> None:
+        """Who writes in the name of a shared mailbox leaves a copy in its sent mail, while there is room for it."""
+        account_id = plan.envelope.origin.account_id
+        if self._shared is None or account_id is None:
+            return
+        for account in await self._shared.keeping(account_id, view.authors):
+            refusal = await self._space.refusal(account, size, whole=True)
+            if refusal is None:
+                plan.sent.append(Copy(account, []))
+            else:
+                _not_kept(plan, account.address, str(refusal))
 
     def _view(self, envelope: Envelope, body: Body) -> MailView:
         recipients = [str(each.address) for each in envelope.recipients]
@@ -196,8 +216,9 @@ class AcceptanceDesk:
             except (DatabaseUnavailable, OSError):
                 raise
             except Exception as failure:
-                if not plan.copies:
+                if not plan.copies and not plan.sent:
                     raise
+                plan.sent.clear()
                 _log.exception("accept.express_failed", trace=plan.envelope.origin.trace)
                 for copy in list(plan.copies):
                     self._postpone(plan, copy, f"not delivered at once ({type(failure).__name__})")
@@ -236,6 +257,10 @@ class AcceptanceDesk:
         return written
 
     def _postpone(self, plan: Plan, copy: Copy, reason: str) -> None:
+        if copy in plan.sent:
+            plan.sent.remove(copy)
+            _not_kept(plan, copy.account.address, reason)
+            return
         _log.warning(
             "accept.postponed",
             trace=plan.envelope.origin.trace,
@@ -243,6 +268,10 @@ class AcceptanceDesk:
             reason=reason,
         )
         plan.postpone(copy, reason)
+
+
+def _not_kept(plan: Plan, address: str, reason: str) -> None:
+    _log.warning("accept.not_kept", trace=plan.envelope.origin.trace, account=address, reason=reason)
 
 
 def _passed(passes: dict[str, int], address: str) -> bool:

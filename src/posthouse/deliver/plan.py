@@ -79,6 +79,8 @@ class Plan:
     mail: MailView | None = None
     masked: dict[int, set[str]] = field(default_factory=dict)
     """By account id the masked addresses by which it is written to."""
+    sent: list[Copy] = field(default_factory=list)
+    """Copies for the sent mail of shared mailboxes in whose name it is written."""
 
     @property
     def sender(self) -> str:

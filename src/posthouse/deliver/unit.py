@@ -20,6 +20,7 @@ from posthouse.queue import traces
 from posthouse.queue.contract import FORWARD, Grant, Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
 from posthouse.store.contract import Appender, Facts, StoreRefusal
+from posthouse.store.sent import keep_in, sent_folder_in
 
 MaskedUsed = Callable[[Transaction, set[str], float], None]
 """Notes that a message was accepted for each of some masked addresses, at a moment (``directory.masked.used``)."""
@@ -60,7 +61,7 @@ class AcceptanceUnit:
         """Deliver the copies, put the queue rows and the notices of what is delivered, write trace and events;
         ``private`` is what these may tell of the content, ``rooms`` where there is room for it at once. Raises
         AppendFailed."""
-        rows = self._deliver(tx, plan, body, facts, now)
+        rows, kept = self._deliver(tx, plan, body, facts, now)
         if plan.waiting or plan.forwards:
             self._bodies.claim(tx, body.digest, body.size)
         if plan.waiting:
@@ -72,7 +73,7 @@ class AcceptanceUnit:
         beside = put_beside(tx, self._queue, self._bodies, notices)
         if plan.masked and self._masked is not None:
             self._masked(tx, set().union(*plan.masked.values()), now)
-        traces.write(tx, _story(plan, body, facts, rows, now, beside))
+        traces.write(tx, _story(plan, body, facts, rows, now, beside, kept))
         trace = plan.envelope.origin.trace
         events.write(
             tx,
@@ -84,18 +85,29 @@ class AcceptanceUnit:
 
     def _deliver(
         self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float
-    ) -> list[tuple[Copy, int, int]]:
-        """Append each copy, mailboxes in id order; returns (copy, message id, uid)."""
+    ) -> tuple[list[tuple[Copy, int, int]], list[str]]:
+        """Append each copy, mailboxes in id order; returns (copy, message id, uid), and notes of what was put into the
+        sent mail of shared mailboxes."""
         received_at = plan.envelope.received_at or now
-        inboxes = []
+        inboxes: list[tuple[int, Copy, bool | None]] = [
+            (mailbox_id, copy, own) for copy in plan.sent for mailbox_id, own in (_sent_folder(tx, copy),)
+        ]
         for copy in plan.copies:
             # It was looked up in a cache: mail must not make a mailbox for an account that was just removed.
             if not account_exists(tx, copy.account.id):
                 raise AppendFailed(copy, "the account was removed meanwhile")
-            inboxes.append((folder_in(tx, self._appender, copy.account.id, copy.folder), copy))
+            inboxes.append((folder_in(tx, self._appender, copy.account.id, copy.folder), copy, None))
         inboxes.sort(key=lambda inbox: inbox[0])
-        delivered = []
-        for mailbox_id, copy in inboxes:
+        delivered, kept = [], []
+        for mailbox_id, copy, own_marks in inboxes:
+            if own_marks is not None:
+                reader = plan.envelope.origin.account_id if own_marks else None
+                try:
+                    one = keep_in(tx, self._appender, mailbox_id, body, facts, int(received_at), reader)
+                except StoreRefusal as refusal:
+                    raise AppendFailed(copy, str(refusal)) from refusal
+                kept.append(f"kept in the sent mail of {copy.account.address} as UID {one.uid}")
+                continue
             by = plan.masked.get(copy.account.id, ())
             new = new_copy(body, facts, plan.sender, copy.account, received_at, by)
             try:
@@ -103,7 +115,16 @@ class AcceptanceUnit:
             except StoreRefusal as refusal:
                 raise AppendFailed(copy, str(refusal)) from refusal
             delivered.append((copy, appended.message_id, appended.uid))
-        return delivered
+        return delivered, kept
+
+
+def _sent_folder(tx: Transaction, copy: Copy) -> tuple[int, bool]:
+    if not account_exists(tx, copy.account.id):
+        raise AppendFailed(copy, "the account was removed meanwhile")
+    try:
+        return sent_folder_in(tx, copy.account.id)
+    except StoreRefusal as refusal:
+        raise AppendFailed(copy, str(refusal)) from refusal
 
 
 def put_beside(tx: Transaction, queue: Queue, bodies: Bodies, written: Sequence[Written]) -> list[str]:
@@ -154,6 +175,7 @@ def _story(
     delivered: list[tuple[Copy, int, int]],
     now: float,
     beside: Sequence[str] = (),
+    kept: Sequence[str] = (),
 ) -> list[TraceRow]:
     """The trace of this unit: one row, and one more for each further copy, because a row names one message
     id."""
@@ -176,6 +198,7 @@ def _story(
     for place, refusal in plan.refusals.items():
         entries.append(("accept", f"<{plan.recipient(place).address}> refused: {refusal}"))
     entries.extend(("queue", note) for note in beside)
+    entries.extend(("deliver", note) for note in kept)
     first = 0
     if delivered:
         entries.append(_delivery(plan, delivered[0]))

@@ -105,7 +105,12 @@ class MailView:
     @property
     def senders(self) -> tuple[str, ...]:
         """The reverse-path and who stands in From."""
-        return (self._sender, *self._addresses(b"from"))
+        return (self._sender, *self.authors)
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Who stands in From."""
+        return tuple(self._addresses(b"from"))
 
     @property
     def recipients(self) -> tuple[str, ...]:

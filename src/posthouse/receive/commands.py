@@ -82,7 +82,11 @@ def sign_in_first(session: Session) -> Refusal:
 
 async def _mail_of_own(session: Session, parsed: Mail, terms: Terms, account_id: int) -> None:
     assert parsed.sender is not None
-    if not await session.parts.reception.may_send_as(account_id, parsed.sender):
+    reception = session.parts.reception
+    if not (
+        await reception.may_send_as(account_id, parsed.sender)
+        or await reception.may_send_for(account_id, parsed.sender)
+    ):
         refusal = Refusal(553, "5.7.1", "This sender address is not yours")
         await note_refused(session, None, "mail", f"{parsed.sender}: {refusal.text}", refusal.code)
         raise refusal

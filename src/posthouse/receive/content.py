@@ -159,6 +159,7 @@ async def _judge(session: Session, transaction: Transaction, intake: Intake) -> 
             transaction.mail.sender,
             lambda address: reception.may_send_as(account_id, address),
             strict=identity.is_strict(session.settings.now),
+            on_behalf=lambda address: reception.may_send_for(account_id, address),
         )
     except Refusal as refusal:
         intake.reject(refusal)

@@ -66,6 +66,10 @@ class Reception(Protocol):
         with or without a detail (``+…``), an alias that leads to it, or one it was given the right to use
         (``account.add_send_as``). Asked only while ``smtp.sender_must_be_own`` is on."""
 
+    async def may_send_for(self, account_id: int, address: Address) -> bool:
+        """Whether a signed-in account may write on behalf of this address, as a member of a shared mailbox: From is the
+        address then, and Sender the account."""
+
     def release(self, origin: Origin) -> None:
         """The transaction of this origin (by trace id) ended: free its quota reservations."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin, Terms
@@ -152,10 +153,10 @@ class Injector:
         )
         for start in range(0, len(message), _PIECE):
             intake.write(message[start : start + _PIECE])
-            await _judge(transaction, intake, wishes)
+            await self._judge(transaction, intake, wishes)
             await asyncio.sleep(0)  # others have their turn during a large message
         intake.close()
-        await _judge(transaction, intake, wishes)
+        await self._judge(transaction, intake, wishes)
         body = intake.finish()
         try:
             new = await signed(parts, transaction, body, injected=True)
@@ -186,25 +187,26 @@ class Injector:
         )
         return outcomes
 
-
-async def _judge(transaction: Transaction, intake: Intake, wishes: Wishes) -> None:
-    """Once the header is complete: whether it bears the right name."""
-    author = wishes.author
-    if not intake.waiting or author is None:
-        return
-    try:
-        changes = await judge(
-            intake.facts,
-            author.address,
-            transaction.mail.sender,
-            author.may_use,
-            strict=author.strict,
-            name=author.name,
-        )
-    except Refusal as refusal:
-        intake.reject(refusal)
-    else:
-        intake.admit(changes.add, changes.drop)
+    async def _judge(self, transaction: Transaction, intake: Intake, wishes: Wishes) -> None:
+        """Once the header is complete: whether it bears the right name."""
+        author = wishes.author
+        if not intake.waiting or author is None:
+            return
+        account_id = transaction.origin.account_id
+        try:
+            changes = await judge(
+                intake.facts,
+                author.address,
+                transaction.mail.sender,
+                author.may_use,
+                strict=author.strict,
+                name=author.name,
+                on_behalf=partial(self._parts.reception.may_send_for, account_id) if account_id else None,
+            )
+        except Refusal as refusal:
+            intake.reject(refusal)
+        else:
+            intake.admit(changes.add, changes.drop)
 
 
 def _told(

@@ -17,6 +17,7 @@ from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.log import logger
 from posthouse.route.lists import ListGate
 from posthouse.route.resolve import OWN_NAMES, Destination, Router
+from posthouse.route.shared_senders import SharedSenders
 from posthouse.route.space import Space
 from posthouse.route.ways import RouteWays
 from posthouse.settings import route as settings_route
@@ -48,6 +49,7 @@ class ReceptionDesk:
         self._rights = rights
         self._ways = ways
         self._lists = ListGate(database)
+        self._shared = SharedSenders(router, database)
         self._settings = settings
         self._space = space if space is not None else Space(database, appender)
 
@@ -87,6 +89,13 @@ class ReceptionDesk:
         except DatabaseUnavailable as problem:
             raise our_fault(str(problem)) from problem
         return sending.covers(patterns, address)
+
+    async def may_send_for(self, account_id: int, address: Address) -> bool:
+        """Whether an account may write on behalf of this address."""
+        try:
+            return await self._shared.on_behalf(account_id, address)
+        except DatabaseUnavailable as problem:
+            raise our_fault(str(problem)) from problem
 
     def release(self, origin: Origin) -> None:
         """The transaction ended: its promised space is free again."""

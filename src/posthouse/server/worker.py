@@ -50,6 +50,7 @@ from posthouse.receive.session import Session
 from posthouse.receive.signatures import SignatureDesk
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.sending_limits import SendingDesk
+from posthouse.route.shared_senders import SharedSenders
 from posthouse.route.space import Space
 from posthouse.server import (
     sending,
@@ -221,6 +222,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             express=out.dispatcher.express,
             beside=out.beside,
             masked=partial(masked.used, feed=feed),
+            shared=SharedSenders(out.router, database),
         )
 
         # What tidies up, in one worker at a time.
