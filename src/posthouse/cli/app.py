@@ -47,6 +47,7 @@ from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
 from posthouse.cli.commands.setup import setup
+from posthouse.cli.commands.source import source
 from posthouse.cli.commands.suppression import suppression
 from posthouse.cli.commands.tls import tls
 from posthouse.cli.commands.token import token
@@ -79,6 +80,7 @@ diagnose.add_to(cli)
 cli.add_command(completion)
 cli.add_command(sendmail)
 cli.add_command(token)
+cli.add_command(source)
 cli.add_command(app_password)
 cli.add_command(client_certificate)
 cli.add_command(oauth)
