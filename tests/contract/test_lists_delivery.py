@@ -28,8 +28,12 @@ from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
 from posthouse.mail.address import Address, parse_address
 from posthouse.mail.refusal import Refusal
+from posthouse.queue import control, posts
 from posthouse.queue.contract import HOLD_LIST, LISTED, Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue.control import Action
+from posthouse.queue.post_records import list_progress
 from posthouse.queue.records import queue_messages, queue_recipients
+from posthouse.queue.selection import Selection
 from posthouse.queue.service import QueueService
 from posthouse.route.contract import Way
 from posthouse.route.forwarding import Forwarding
@@ -240,7 +244,7 @@ async def test_what_a_moderator_decided_is_done(
 ) -> None:
     await scene.change("bob@ours.test", moderation="all")
     lease = await scene.post()
-    await scene.database.run(lists.judge, lease.id, scene.news.id, verdict, "off topic")
+    await scene.database.run(posts.judge, lease.id, scene.news.id, verdict, "off topic")
     await scene.delivery.deliver([lease])
     assert len(await scene.copies("bob")) == (1 if verdict == "approved" else 0)
     rows = await scene.rows()  # the notice to the sender, if any
@@ -263,18 +267,86 @@ async def test_bounces_suspend_a_member_and_tell_the_owners(scene: Scene) -> Non
     await scene.owners("boss@far.test")
     await scene.delivery.deliver([await scene.post()])
     ((_, _, path, _),) = await scene.rows()
-    bounce = (
-        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
-        b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.far.test\r\n\r\n"
-        b"Final-Recipient: rfc822; zoe@far.test\r\nAction: failed\r\nStatus: 5.1.1\r\n"
-        b"Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n\r\n--b--\r\n"
-    )
+    bounce = BOUNCE % b"zoe@far.test"
     forged = path.replace("zoe", "bob")
     for to in [forged, *[path] * 5]:
         assert await scene.database.read(lists.readers, scene.news.id)
         await scene.delivery.deliver([await scene.post(bounce, "", to)])
     assert await scene.database.read(lists.readers, scene.news.id) == {}
     assert [row[0] for row in await scene.rows()] == ["zoe@far.test", "boss@far.test"]
+
+
+BOUNCE = (
+    b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+    b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.far.test\r\n\r\n"
+    b"Final-Recipient: rfc822; %b\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+)
+
+
+async def test_bounces_of_a_long_address_count(scene: Scene) -> None:
+    long = "a-very-long-name-of-somebody-who-has-many-names@far.test"
+    await scene.database.run(lists.add, "inner@ours.test", {"mode": "public"})
+    inner = await scene.database.read(lists.wanted, "inner@ours.test")
+    await scene.database.run(lists.add_members, inner, [long])
+    await scene.change("inner@ours.test", "zoe@far.test")
+    await scene.delivery.deliver([await scene.post()])
+    path = next(row[2] for row in await scene.rows() if row[0] == long)
+    assert path.startswith("news+bounces-")
+    forged = path[: path.index("@") - 1] + ("b" if path[path.index("@") - 1] != "b" else "c") + "@ours.test"
+    for to in [forged, "news+bounces@ours.test", *[path] * 5]:
+        assert long in await scene.database.read(lists.readers, scene.news.id)
+        await scene.delivery.deliver([await scene.post(BOUNCE % long.encode(), "", to)])
+    assert sorted(await scene.database.read(lists.readers, scene.news.id)) == ["zoe@far.test"]
+
+
+async def progress_rows(scene: Scene) -> int:
+    return len(await scene.database.read(lambda tx: tx.execute(select(list_progress.c.row_id))))
+
+
+@pytest.mark.parametrize(
+    ("action", "within", "copies", "left"),
+    [
+        ("release", None, 1, 0),
+        ("release", frozenset({"ours.test"}), 1, 0),
+        ("release", frozenset({"alice.test"}), 0, 1),
+        ("delete", None, 0, 0),
+        ("retry", None, 0, 1),
+    ],
+)
+async def test_what_an_administrator_does_with_a_post_that_waits(
+    scene: Scene, action: Action, within: frozenset[str] | None, copies: int, left: int
+) -> None:
+    """Released it is spread and not held again, by those who look after the list; what is kept of it goes with it."""
+    await scene.change("bob@ours.test", moderation="all")
+    await scene.delivery.deliver([await scene.post(sender="alice@alice.test")])
+    ((row_id, *_),) = await scene.database.read(lambda tx: tx.execute(ROWS))
+    await scene.database.run(posts.reach, row_id, scene.news.id, "")
+    wanted = Selection(sender="alice@alice.test", within=within)
+    now = scene.now[0]
+    done = await scene.database.run(control.steer, action, wanted, [row_id], now, "root")
+    assert len(done.rows) == 1 - left
+    if action == "release" and done.rows:
+        await scene.delivery.deliver([await scene.lease()])
+    assert len(await scene.copies("bob")) == copies
+    assert len(await scene.rows()) == left
+    assert await progress_rows(scene) == left
+
+
+async def test_a_rejected_post_leaves_nothing_behind(scene: Scene) -> None:
+    await scene.change("bob@ours.test", moderation="all")
+    lease = await scene.post()
+    await scene.database.run(posts.judge, lease.id, scene.news.id, "rejected")
+    await scene.delivery.deliver([lease])
+    assert await progress_rows(scene) == 0
+
+
+async def test_what_turns_out_too_large_waits(scene: Scene) -> None:
+    """Its size was not announced, so RCPT could not refuse it."""
+    await scene.change("bob@ours.test", max_size=100)
+    await scene.delivery.deliver([await scene.post()])
+    assert await scene.copies("bob") == []
+    ((_, hold, _, _),) = await scene.rows()
+    assert hold == HOLD_LIST
 
 
 async def test_joining_and_leaving_by_mail_asks_back(scene: Scene) -> None:

@@ -4,6 +4,7 @@ what people write to the addresses beside the list's own is done."""
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import time
@@ -20,7 +21,7 @@ from posthouse.deliver.dsn.fields import ascii_domain
 from posthouse.deliver.dsn.notices import DestinationOf
 from posthouse.deliver.dsn.read import read_bounce
 from posthouse.deliver.lists_header import Lines, came_through, is_automatic, made, sub_address
-from posthouse.deliver.lists_spread import STRETCH, LeaseLost, Post, Spreader, Stretch
+from posthouse.deliver.lists_spread import MARK, STRETCH, LeaseLost, Post, Spreader, Stretch, short_mark
 from posthouse.deliver.lists_words import Word, compose
 from posthouse.deliver.planning import Planner
 from posthouse.deliver.results import Feedback, Result, Said, State
@@ -36,9 +37,11 @@ from posthouse.mail.envelope import Envelope, Origin, Recipient
 from posthouse.mail.mime import Buffer
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
+from posthouse.queue import posts
 from posthouse.queue.contract import HOLD_LIST, LIST, NOTICE, Lease, Queue, QueuedMessage, QueuedRecipient
 from posthouse.route.contract import Ways
 from posthouse.route.forwarding import Forwarding
+from posthouse.route.lists import BOUNCES as TO_BOUNCES
 from posthouse.route.lists import CONFIRM, is_trusted, purpose, real_key
 from posthouse.route.resolve import Router
 from posthouse.settings.contract import CurrentSettings
@@ -155,7 +158,7 @@ class ListDelivery:
     # ------------------------------------------------------------------ posts
 
     async def _post(self, lease: Lease, info: MailingList, body: Buffer, header: bytes) -> None:
-        reached, verdict, words = await self._database.read(lists.progress, lease.id)
+        reached, verdict, words = await self._database.read(posts.progress, lease.id)
         if verdict == "rejected":
             said = f"A moderator of the list did not let it pass: {words}".removesuffix(": ")
             raise _Ended("failed", Said(550, "5.7.1", said))
@@ -265,25 +268,39 @@ class ListDelivery:
     async def _bounce(self, lease: Lease, info: MailingList, body: Buffer) -> None:
         """Count a bounce against the member that its return path names."""
         return_key, _ = await self._secrets()
-        path = verp.decode(parse_address(lease.recipient.recipient), [return_key])
-        found = await asyncio.to_thread(read_bounce, body) if path is not None else []
-        if path is None or not any(each.hard for each in found):
+        member = await self._named(parse_address(lease.recipient.recipient), info, return_key)
+        found = await asyncio.to_thread(read_bounce, body) if member is not None else []
+        if member is None or not any(each.hard for each in found):
             return await self._end(lease, "a bounce that counts for nobody")
         people = await self._database.read(lists.people, info.id)
-        written = await self._written(info, people["owner"], Word("suspended", member=str(path.recipient)))
+        written = await self._written(info, people["owner"], Word("suspended", member=str(member)))
 
         def op(tx: Transaction) -> None:
             most, forget = self._settings.now[BOUNCES], self._settings.now[FORGET] * _DAY
-            stopped = lists.note_bounce(
-                tx, info.id, path.recipient, self._clock(), most, forget, feed=self._feed
-            )
+            stopped = lists.note_bounce(tx, info.id, member, self._clock(), most, forget, feed=self._feed)
             if stopped:
                 self._put(tx, written)
-            note = f"a bounce of <{path.recipient}>" + (", who gets no more mail" if stopped else "")
+            note = f"a bounce of <{member}>" + (", who gets no more mail" if stopped else "")
             if not self._queue.settle(tx, lease, note):
                 raise LeaseLost
 
         await self._commit(written, op)
+
+    async def _named(self, to: Address, info: MailingList, key: bytes) -> Address | None:
+        """The member whose return path this is; None for a made-up one."""
+        path = verp.decode(to, [key])
+        if path is not None:
+            return path.recipient
+        mark = _detail(str(to), info).removeprefix(f"{TO_BOUNCES}-")
+        members = await self._database.scan(lists.readers, info.id) if len(mark) == MARK else {}
+
+        def look() -> Address | None:
+            for each in members:
+                if hmac.compare_digest(short_mark(info, each, key).encode(), mark.encode()):
+                    return parse_address(each)
+            return None
+
+        return await asyncio.to_thread(look)
 
     # ------------------------------------------------------------------ owners and wishes
 
@@ -352,7 +369,6 @@ class ListDelivery:
 
     async def _end(self, lease: Lease, note: str) -> None:
         def op(tx: Transaction) -> None:
-            lists.ended(tx, lease.id)
             if not self._queue.settle(tx, lease, note):
                 raise LeaseLost
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from posthouse.database.contract import Database, Transaction
 from posthouse.deliver.dsn import verp
+from posthouse.deliver.dsn.fields import from_orcpt
 from posthouse.deliver.lists_header import Lines
 from posthouse.directory import lists
 from posthouse.directory.lists import MailingList
@@ -32,7 +33,9 @@ class MemberLines:
             key, member = path.sender.key, path.recipient.key
         else:  # too long for a return path of its own
             local, _, domain = lease.message.sender.rpartition("@")
-            key, member = f"{local.partition('+')[0]}@{domain}".lower(), lease.recipient.recipient.lower()
+            asked = lease.recipient.orcpt  # of a forward, the member
+            member = (from_orcpt(asked)[1] if asked else lease.recipient.recipient).lower()
+            key = f"{local.partition('+')[0]}@{domain}".lower()
         info = await self._database.read(_list, key)
         return b"" if info is None else Lines(self._keys[1], self._link_host()).of(info, member)
 

@@ -8,6 +8,9 @@ list, or not, when their place comes.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,16 +23,18 @@ from posthouse.deliver.dsn import verp
 from posthouse.deliver.lists_header import Lines
 from posthouse.deliver.plan import Copy, Plan, orcpt_of
 from posthouse.deliver.told import received
-from posthouse.directory import lists
 from posthouse.directory.lists import MailingList
 from posthouse.directory.lookup import account_exists
 from posthouse.mail.address import Address, parse_address
-from posthouse.queue import traces
+from posthouse.queue import posts, traces
 from posthouse.queue.contract import LISTED, Lease, Queue, QueuedMessage, QueuedRecipient
+from posthouse.route.lists import BOUNCES
 from posthouse.store.contract import Appender, Facts, StoreRefusal
 
 STRETCH = 50
 """Members of one unit."""
+MARK = 15
+"""Letters that name a member whose address is too long for a return path."""
 RENEWED = 300.0
 """Seconds for which each stretch keeps the row."""
 
@@ -85,9 +90,8 @@ class Spreader:
             sender = return_path(post.info, member, self._return_key)
             self._queue.put(tx, _message(post, sender), (recipient,))
         if not stretch.last:
-            lists.reach(tx, lease.id, post.info.id, stretch.reached)
+            posts.reach(tx, lease.id, post.info.id, stretch.reached)
             return
-        lists.ended(tx, lease.id)
         if not self._queue.settle(tx, lease, stretch.note):
             raise LeaseLost
 
@@ -159,7 +163,16 @@ def return_path(info: MailingList, member: Address, key: bytes) -> str:
     """The sender of a list's mail to one member."""
     address = parse_address(info.address)
     made = verp.encode(address, member, key)
-    return str(made if made is not None else Address(f"{address.local}+bounces", address.domain))
+    if made is None:
+        made = Address(f"{address.local}+{BOUNCES}-{short_mark(info, member.key, key)}", address.domain)
+    return str(made)
+
+
+def short_mark(info: MailingList, member: str, key: bytes) -> str:
+    """Names a member (by key) whose address is too long for a return path: nobody else can make it, and it is found by
+    trying all members."""
+    digest = hmac.new(key, f"list\0{info.address}\0{member}".encode(), hashlib.sha256).digest()
+    return b32encode(digest).decode("ascii").lower()[:MARK]
 
 
 def _message(post: Post, sender: str) -> QueuedMessage:

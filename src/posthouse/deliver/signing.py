@@ -41,6 +41,9 @@ IN_THREAD = 128 * 1024
 MAX_KEYS = 2000
 """Private keys kept ready for use."""
 
+MAX_HASHES = 500
+"""Hashes of bodies kept while lists send them."""
+
 _COMMENT = re.compile(r"\([^()]*\)")
 
 T = TypeVar("T")
@@ -81,6 +84,7 @@ class MailSigner:
         self._listed = listed
         self._clock = clock
         self._ready: OrderedDict[str, SigningKey] = OrderedDict()
+        self._hashes: OrderedDict[str, bytes] = OrderedDict()
 
     def close(self) -> None:
         """Stop listening to the feed."""
@@ -100,10 +104,10 @@ class MailSigner:
             return lines
         try:
             keys = await self._keys(_domain(lease.message.sender.rpartition("@")[2]))
+            hashed = await self._hashed(lease.message.body, body)
             if keys:
-                signed = lines + bytes(body)
-                lines = await _worked(signed, lambda: dkim.sign(signed, keys, self._clock())) + lines
-            return await self._sealed(lease, lines + bytes(body)) + lines
+                lines = dkim.sign(body, keys, self._clock(), lines, hashed) + lines
+            return await self._sealed(lease, body, lines, hashed) + lines
         except HeaderTooLong as error:
             log.warning("signing.left_out", trace=lease.message.trace, reason=str(error))
         except DatabaseUnavailable:
@@ -111,6 +115,16 @@ class MailSigner:
         except Exception:
             log.exception("signing.failed", trace=lease.message.trace)
         return lines
+
+    async def _hashed(self, digest: str, body: Buffer) -> bytes:
+        """The hash of a body that goes to many, each with lines of their own: it is read once for all of them."""
+        found = self._hashes.get(digest)
+        if found is None:
+            found = await _worked(body, lambda: dkim.hash_of(body))
+            self._hashes[digest] = found
+            while len(self._hashes) > MAX_HASHES:
+                self._hashes.popitem(last=False)
+        return found
 
     async def _passed(self, lease: Lease) -> bytes:
         """The mailbox that a forwarded message went through: should it come back, it stays there."""
@@ -190,7 +204,8 @@ class MailSigner:
 
     # ------------------------------------------------------------------ ARC
 
-    async def _sealed(self, lease: Lease, body: Buffer) -> bytes:
+    async def _sealed(self, lease: Lease, body: Buffer, prefix: bytes = b"", hashed: bytes = b"") -> bytes:
+        """A seal over ``prefix`` and the message. The chain is judged as it came, without the prefix."""
         key = await self._sealing_key(lease)
         if key is None:
             return b""
@@ -206,7 +221,7 @@ class MailSigner:
         results = own_results(body, service) or "none"
         if chain.state != "none":
             results = f"arc={chain.state}" if results == "none" else f"{results}; arc={chain.state}"
-        return await _worked(body, lambda: arc.seal(body, key, chain, service, results, now))
+        return await _worked(body, lambda: arc.seal(body, key, chain, service, results, now, prefix, hashed))
 
     async def _sealing_key(self, lease: Lease) -> SigningKey | None:
         """An RSA key (RFC 8617 knows no other) of the domain that forwards: that of the sender we forward with, of

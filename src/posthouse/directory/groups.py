@@ -94,6 +94,11 @@ def names_of(tx: Transaction, group_ids: Iterable[int]) -> dict[int, str]:
     return {int(row[0]): row[1] for row in tx.execute(records.SELECT_NAMES, {"ids": ids})} if ids else {}
 
 
+def ids_of_domain(tx: Transaction, domain_id: int) -> list[int]:
+    """The ids of the groups of a domain."""
+    return [int(row[0]) for row in tx.execute(records.SELECT_IDS_OF_DOMAIN, {"domain_id": domain_id})]
+
+
 def direct_members(tx: Transaction, group: Group) -> GroupMembers:
     """Who was put into a group, by name."""
     key = {"of_group": group.id}
@@ -229,7 +234,7 @@ def forget_account(tx: Transaction, account_id: int) -> None:
 
 def forget_domain(tx: Transaction, domain_id: int) -> None:
     """The groups of a domain go with it, and its accounts leave the others. Before its accounts are removed."""
-    for (group_id,) in tx.execute(records.SELECT_IDS_OF_DOMAIN, {"domain_id": domain_id}):
+    for group_id in ids_of_domain(tx, domain_id):
         _remove(tx, group_id)
     tx.change(records.DELETE_ACCOUNTS_OF_DOMAIN, {"domain_id": domain_id})
 

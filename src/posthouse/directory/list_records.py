@@ -60,18 +60,7 @@ list_members = schema.table(
 """``address`` is the key form of an address, or the id of a group in digits. ``away`` not "": gets no mail, because too
 much came back (``bounces``), by hand (``hand``), or because somebody left who is in by a group (``left``)."""
 
-list_progress = schema.table(
-    "list_progress",
-    Column("row_id", schema.big(), primary_key=True, autoincrement=False),
-    Column("list_id", schema.big(), nullable=False),
-    Column("reached", schema.key_text(400), nullable=False),
-    Column("verdict", schema.ascii_text(10), nullable=False),
-    Column("words", schema.text(), nullable=False),
-)
-"""How far a post (a row of the queue) came: everybody up to the address ``reached`` has it. ``verdict``: what a
-moderator decided, ``approved`` or ``rejected``."""
-
-_L, _P, _M, _S = mailing_lists.c, list_people.c, list_members.c, list_progress.c
+_L, _P, _M = mailing_lists.c, list_people.c, list_members.c
 LIST = tuple(column for column in _L if column.name != "created_at")
 _OF = _M.list_id == bindparam("of_list")
 _ONE = (_OF, _M.kind == bindparam("of_kind"), _M.address == bindparam("of_address"))
@@ -110,6 +99,9 @@ SELECT_LISTS_OF_MEMBER = (
     .where(_M.kind == ADDRESS, _M.address == bindparam("address"), _M.away == "")
     .order_by(_L.address)
 )
+DELETE_MEMBERS_WITH = delete(list_members).where(_M.kind == ADDRESS, _M.address == bindparam("address"))
+DELETE_PEOPLE_WITH = delete(list_people).where(_P.address == bindparam("address"))
+SELECT_REMOVED = select(removed_accounts.c.address)
 INSERT_PERSON = insert(list_people).values(
     list_id=bindparam("list_id"), role=bindparam("role"), address=bindparam("address")
 )
@@ -149,11 +141,3 @@ DELETE_MEMBERS = delete(list_members).where(_OF)
 DELETE_MEMBER_EVERYWHERE = delete(list_members).where(
     _M.kind == bindparam("of_kind"), _M.address == bindparam("of_address")
 )
-
-SELECT_PROGRESS = select(_S.reached, _S.verdict, _S.words).where(_S.row_id == bindparam("of_row"))
-INSERT_PROGRESS = insert(list_progress).values({column.name: bindparam(column.name) for column in _S})
-UPDATE_REACHED = (
-    update(list_progress).where(_S.row_id == bindparam("of_row")).values(reached=bindparam("new_reached"))
-)
-DELETE_PROGRESS = delete(list_progress).where(_S.row_id == bindparam("of_row"))
-DELETE_PROGRESS_OF = delete(list_progress).where(_S.list_id == bindparam("of_list"))

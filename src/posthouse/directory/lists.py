@@ -37,7 +37,7 @@ MOST_MEMBERS = 100_000
 MOST_PEOPLE = 100
 MAX_NAME, MAX_DESCRIPTION, MAX_TAG = 200, 1000, 60
 MAX_LOCAL = 40
-"""Characters of a list's name before the @: what is after it in return paths needs the rest."""
+"""Bytes of a list's name before the @: what is after it in return paths needs the rest."""
 _DEEP = 200
 """Lists within one another that are looked at."""
 _AT_ONCE = 500
@@ -173,13 +173,16 @@ def nested(tx: Transaction, list_id: int) -> list[int]:
 
 def readers(tx: Transaction, list_id: int) -> dict[str, str]:
     """Everybody who reads a list, by address key (as each address is written): its members, those of its groups and of
-    lists on it, once each. Who is away from the list through which they come is left out."""
+    lists on it, once each. Who is away from the list through which they come is left out, and whose account is removed:
+    it may come back."""
     found: dict[str, str] = {}
     for each in nested(tx, list_id):
         info = by_id(tx, each)
         if info is None or (each != list_id and not info.active):
             continue
         found.update(_readers_of_one(tx, each))
+    for (address,) in tx.execute(records.SELECT_REMOVED):
+        found.pop(address, None)
     return found
 
 
@@ -224,7 +227,7 @@ def add(
 ) -> MailingList:
     """Make a list; ``values`` by the names of :class:`MailingList`. Raises DirectoryError."""
     source = own_address(address)
-    if "+" in source.local or len(source.local) > MAX_LOCAL:
+    if "+" in source.local or len(source.local.encode()) > MAX_LOCAL:
         raise DirectoryError(
             f"{address} is no name for a list",
             f"use up to {MAX_LOCAL} characters without a plus before the @",
@@ -300,6 +303,12 @@ def add_members(tx: Transaction, info: MailingList, names: Sequence[str], *, fee
     return new
 
 
+def group_meant(tx: Transaction, name: str) -> str:
+    """The name of the group that a member's name means, "" where it is an address. Raises DirectoryError."""
+    kind, _, shown = _named(tx, name)
+    return shown if kind == GROUP else ""
+
+
 def remove_member(tx: Transaction, info: MailingList, name: str, *, feed: Feed | None = None) -> None:
     """Take an address, list or group off a list."""
     kind, key, shown = _named(tx, name)
@@ -355,10 +364,16 @@ def note_bounce(
     feed: Feed | None = None,
 ) -> bool:
     """Mail to a member came back for good. Whether the member is suspended now because of it: at ``most`` bounces
-    (0: never) with less than ``forget`` seconds between them. Those on a list by a group get a line of their own."""
+    (0: never) with less than ``forget`` seconds between them. Who came by a list on it is counted there; those on a
+    list by a group get a line of their own."""
     key = _real(tx, address)
-    one = {"of_list": list_id, "of_kind": ADDRESS, "of_address": key}
-    rows = tx.lock(records.SELECT_MEMBER, one)
+    one: dict[str, object] = {"of_list": list_id, "of_kind": ADDRESS, "of_address": key}
+    rows: list[Row] = []
+    for each in nested(tx, list_id):
+        rows = tx.lock(records.SELECT_MEMBER, {**one, "of_list": each})
+        if rows:
+            one["of_list"] = each
+            break
     if not rows and is_reader(tx, list_id, key) and tx.execute(records.SELECT_GROUPS, {"of_list": list_id}):
         tx.execute(records.INSERT_MEMBER, _row(list_id, ADDRESS, key, str(address), now))
         rows = tx.execute(records.SELECT_MEMBER, one)
@@ -375,51 +390,22 @@ def note_bounce(
     return stop
 
 
+def forget_address(tx: Transaction, key: str) -> None:
+    """Nobody has this address any more: it is on no list, and has nothing to say there."""
+    tx.change(records.DELETE_MEMBERS_WITH, {"address": key})
+    tx.change(records.DELETE_PEOPLE_WITH, {"address": key})
+
+
 def forget_domain(tx: Transaction, domain_id: int) -> None:
     """The lists of a domain go with it."""
     for row in tx.execute(records.SELECT_OF_DOMAIN, {"domain_id": domain_id}):
         _remove(tx, _list(row))
 
 
-# ---------------------------------------------------------------- posts under way
-
-
-def progress(tx: Transaction, row_id: int) -> tuple[str, str, str]:
-    """How far a post came (everybody up to this address has it), what a moderator decided, and said."""
-    rows = tx.execute(records.SELECT_PROGRESS, {"of_row": row_id})
-    return (rows[0][0], rows[0][1], rows[0][2]) if rows else ("", "", "")
-
-
-def reach(tx: Transaction, row_id: int, list_id: int, reached: str) -> None:
-    """Note how far a post came."""
-    kept = {"reached": reached, "list_id": list_id}
-    if tx.execute(records.SELECT_PROGRESS, {"of_row": row_id}):
-        tx.change(records.UPDATE_REACHED, {"of_row": row_id, "new_reached": reached})
-    else:
-        tx.execute(records.INSERT_PROGRESS, {"row_id": row_id, **kept, "verdict": "", "words": ""})
-
-
-def judge(
-    tx: Transaction, row_id: int, list_id: int, verdict: Literal["approved", "rejected"], words: str = ""
-) -> None:
-    """Note what a moderator decided."""
-    tx.upsert(
-        records.list_progress,
-        {"row_id": row_id},
-        {"list_id": list_id, "reached": "", "verdict": verdict, "words": words[:MAX_DESCRIPTION]},
-    )
-
-
-def ended(tx: Transaction, row_id: int) -> None:
-    """A post is done."""
-    tx.change(records.DELETE_PROGRESS, {"of_row": row_id})
-
-
 # ---------------------------------------------------------------- inside
 
 
 def _remove(tx: Transaction, found: MailingList) -> None:
-    tx.change(records.DELETE_PROGRESS_OF, {"of_list": found.id})
     tx.change(records.DELETE_ALL_PEOPLE, {"of_list": found.id})
     tx.change(records.DELETE_MEMBERS, {"of_list": found.id})
     tx.change(records.DELETE_MEMBER_EVERYWHERE, {"of_kind": ADDRESS, "of_address": found.address})

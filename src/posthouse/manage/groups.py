@@ -12,6 +12,7 @@ from posthouse.directory.groups import Group
 from posthouse.manage.audit import note
 from posthouse.manage.reach import page_size, within
 from posthouse.manage.use import Call, narrows, not_allowed, use
+from posthouse.store import acl
 
 
 class GroupName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,7 +176,8 @@ async def remove(call: Call, wanted: GroupName) -> GroupView:
     def op(tx: Transaction) -> GroupView:
         before = _view(tx, groups.wanted(tx, wanted.name))
         call.check(before)
-        groups.remove(tx, wanted.name, feed=feed)
+        gone = groups.remove(tx, wanted.name, feed=feed)
+        acl.forget_identifier(tx, acl.of_group(gone.id), feed)
         note(tx, call.actor, "group.remove", before.name, before=msgspec.to_builtins(before))
         return before
 

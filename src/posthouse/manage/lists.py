@@ -15,7 +15,7 @@ from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.lists_posts import Post, PostPage, Posts, Verdict, decide, waiting
 from posthouse.manage.reach import page_size, within
-from posthouse.manage.use import Call, named, narrows, use
+from posthouse.manage.use import Call, named, narrows, not_allowed, use
 
 MAX_IMPORT = 4 * 1024 * 1024
 _AT_ONCE = 200
@@ -289,6 +289,15 @@ async def members(call: Call, wanted: MemberPage) -> Members:
     return await call.context.database.scan(op)
 
 
+def _guard_group(tx: Transaction, call: Call, use_name: str, name: str) -> None:
+    """A domain administrator puts no group onto a list that others look after: it would tell who is in it."""
+    if call.actor.role == "server":
+        return
+    group = lists.group_meant(tx, name)
+    if group and not ("@" in group and call.actor.governs(group)):
+        raise not_allowed(call.actor, use_name, "change")
+
+
 @use("list.member_add", right="change", open_to="domain", about=named("address"))
 async def member_add(call: Call, wanted: ListMember) -> ListMember:
     """Put an address, a group or another list onto a list."""
@@ -296,6 +305,7 @@ async def member_add(call: Call, wanted: ListMember) -> ListMember:
 
     def op(tx: Transaction) -> ListMember:
         info = lists.wanted(tx, wanted.address)
+        _guard_group(tx, call, "list.member_add", wanted.member.strip())
         lists.add_members(tx, info, [wanted.member.strip()], feed=feed)
         note(tx, call.actor, "list.member_add", info.address, after={"member": wanted.member.strip()})
         return ListMember(info.address, wanted.member.strip())
@@ -343,6 +353,8 @@ async def import_(call: Call, wanted: MemberImport) -> ImportedMembers:
 
     def op(tx: Transaction, part: list[str]) -> int:
         info = lists.wanted(tx, wanted.address)
+        for each in part:
+            _guard_group(tx, call, "list.import", each)
         added = lists.add_members(tx, info, part, feed=feed)
         note(tx, call.actor, "list.import", info.address, after={"lines": len(part), "new": added})
         return added

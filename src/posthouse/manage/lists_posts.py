@@ -11,7 +11,6 @@ import msgspec
 
 from posthouse.bodies.contract import Bodies, BodyMissing
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory import lists
 from posthouse.directory.lists import MailingList
 from posthouse.mail import headers
 from posthouse.mail.encoded import decode_words
@@ -19,7 +18,7 @@ from posthouse.manage import lists_records as records
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.use import Call
-from posthouse.queue import control_records
+from posthouse.queue import control_records, posts
 from posthouse.queue.contract import LIST
 from posthouse.queue.control import GRACE
 from posthouse.queue.service import TOPIC
@@ -112,7 +111,7 @@ async def decide(
                 "Somebody may have decided it already.",
             )
         now = time.time()
-        lists.judge(tx, wanted.post, info.id, verdict, reason)
+        posts.judge(tx, wanted.post, info.id, verdict, reason)
         tx.change(control_records.RELEASE, {"rows": [wanted.post], "now": now, "least": now + GRACE})
         tx.after_commit(partial(feed.publish, TOPIC, 0, int(found[0][1])))
         note(tx, call.actor, name, info.address, after={"post": wanted.post, "reason": reason})

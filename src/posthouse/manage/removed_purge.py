@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import removed
+from posthouse.directory import groups, removed
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.removed import RemovedDomain
 from posthouse.manage.audit import note
@@ -13,6 +13,7 @@ from posthouse.manage.context import Context
 from posthouse.manage.use import Call
 from posthouse.observe import steps
 from posthouse.settings.keeping import REMOVED_DAYS
+from posthouse.store import acl
 
 DAY = 86400.0
 
@@ -54,7 +55,13 @@ async def purge_domain(context: Context, gone: RemovedDomain) -> None:
             await purge_account(context, account_id)
     while await database.run(removed.purge_aliases, gone.id):
         pass
-    await database.run(removed.end_domain_purge, gone, feed=context.feed)
+
+    def end(tx: Transaction) -> None:
+        for group_id in groups.ids_of_domain(tx, gone.id):
+            acl.forget_identifier(tx, acl.of_group(group_id), context.feed)
+        removed.end_domain_purge(tx, gone, feed=context.feed)
+
+    await database.run(end)
 
 
 async def purge_due(context: Context) -> int:

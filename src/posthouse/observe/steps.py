@@ -52,6 +52,11 @@ KEEPING: tuple[str, ...] = (
 )
 """The steps of what is deleted and may come back."""
 
+LISTS: tuple[str, ...] = (
+    "list.stretch",  # some members of a list are served, and it is written down how far it came
+)
+"""The steps of a post to a list."""
+
 
 def _nothing(name: str) -> None:
     """A step in normal operation."""

@@ -17,8 +17,8 @@ from typing import cast
 from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
-from posthouse.queue import destinations, lease_records, leasing, records, traces
-from posthouse.queue.contract import EVENTS, HOLD_EXPIRED, Grant, Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue import destinations, lease_records, leasing, posts, records, traces
+from posthouse.queue.contract import EVENTS, HOLD_EXPIRED, LIST, Grant, Lease, QueuedMessage, QueuedRecipient
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.queue import LIFETIME
 
@@ -146,6 +146,8 @@ class QueueService:
         if not tx.change(records.DELETE_RECIPIENT, {"of_id": lease.id, "token": lease.lease_token}):
             return False
         tx.change(records.DELETE_MESSAGE, {"of_id": lease.message_id})
+        if lease.recipient.destination.startswith(LIST):
+            posts.forget(tx, [lease.id])
         self._trace(tx, lease, note, message_id)
         self._tell(tx, lease, what, note)
         return True

@@ -24,7 +24,7 @@ def purpose(detail: str) -> str:
     detail = detail.lower()
     if not detail:
         return "post"
-    if detail == BOUNCES or _RETURN_PATH.fullmatch(detail):
+    if detail == BOUNCES or detail.startswith(BOUNCES + "-") or _RETURN_PATH.fullmatch(detail):
         return "bounce"
     if detail.startswith(CONFIRM):
         return "confirm"
