@@ -18,7 +18,8 @@ from urllib.parse import quote, urlsplit
 import httpx2
 import msgspec
 
-from posthouse.manage.identity_oidc import ALGORITHMS, LARGEST_ANSWER, LEEWAY, available
+from posthouse.manage.identity_oidc import ALGORITHMS as SIGN_ON_ALGORITHMS
+from posthouse.manage.identity_oidc import LARGEST_ANSWER, LEEWAY, available
 from posthouse.observe.log import logger
 from posthouse.settings import oauth as settings_oauth
 from posthouse.settings.contract import CurrentSettings, Settings
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 log = logger("manage.oauth")
 
+ALGORITHMS = (*SIGN_ON_ALGORITHMS, "Ed25519")
+"""Signatures by a private key only; EdDSA has a further name since RFC 9864."""
 TIMEOUT = 8.0
 METADATA_SECONDS = 3600.0
 KEYS_SECONDS = 60.0

@@ -50,7 +50,7 @@ def _oauthbearer(data: bytes) -> tuple[str, dict[str, str]]:
     authzid, comma, rest = rest.partition(",")
     if not comma or rest:
         raise ValueError("no header of GS2")
-    if authzid and not authzid.startswith("a="):
+    if authzid and (not authzid.startswith("a=") or authzid == "a="):
         raise ValueError("no authorization identity")
     return _saslname(authzid[2:]), _fields(fields)
 
