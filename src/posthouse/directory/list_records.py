@@ -6,6 +6,7 @@ from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, inser
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts
+from posthouse.directory.removed_records import removed_accounts
 
 ADDRESS, GROUP = "address", "group"
 """What a member of a list is."""
