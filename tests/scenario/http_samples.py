@@ -208,7 +208,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/me/sessions/{id:int}": {},
     "/me/app-passwords/add": {"name": "phone", "protocols": ["imap"]},
     "/me/app-passwords/{id:int}/remove": {},
-    "/me/programs/{id:int}/remove": {},
+    "/me/let-in/{id:int}/remove": {},
     "/admin/accounts/{address:path}/programs/{id:int}/remove": {},
     "/admin/oauth/clients": {"name": "Thunderbird", "redirect_uris": "https://localhost"},
     "/admin/oauth/clients/{id:int}/remove": {},

@@ -212,9 +212,9 @@ def test_refresh_tokens_rotate_and_a_stolen_one_ends_the_family(program: Program
 def test_it_is_shut_out_at_once(program: Program) -> None:
     """By the owner on the page, by an administrator's command, and by itself (RFC 7009)."""
     found = program.tokens()
-    page = program.web.get("/me/programs").text
-    form = page.rpartition('action="/me/programs/')[2].partition('"')[0]
-    done = program.web.post(f"/me/programs/{form}", data={"csrf": program.csrf(page)})
+    page = program.web.get("/me/let-in").text
+    form = page.rpartition('action="/me/let-in/')[2].partition('"')[0]
+    done = program.web.post(f"/me/let-in/{form}", data={"csrf": program.csrf(page)})
     assert done.status_code == 303
     assert program.imap(found["access_token"]) != b"OK"
     found = program.tokens()

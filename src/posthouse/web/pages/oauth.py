@@ -102,7 +102,7 @@ async def device_answered(visit: Visit) -> Response:
     if not done:
         return await _device(visit, typed)
     text = visit.t("The program is let in.") if said == "yes" else visit.t("The program is not let in.")
-    return visit.done("/me/programs", text)
+    return visit.done("/me/let-in", text)
 
 
 async def _device(visit: Visit, typed: str) -> Response:

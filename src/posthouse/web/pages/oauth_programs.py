@@ -9,7 +9,7 @@ from posthouse.web.nav import Nav
 from posthouse.web.page import page
 from posthouse.web.visit import Visit, link
 
-HERE = "/me/programs"
+HERE = "/me/let-in"
 ALL = "/admin/oauth"
 
 

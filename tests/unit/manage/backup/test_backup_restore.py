@@ -122,6 +122,35 @@ async def test_a_merge_adds_what_is_missing_and_nothing_else(first: House, tmp_p
     assert first.recorded() == await first.indexed(), "a repair finds what was put back"
 
 
+async def test_a_merge_and_what_was_removed(first: House, tmp_path: Path) -> None:
+    """What was removed when the backup was made is left out; what is removed here keeps its name until it is removed
+    for good; a domain that is made again has the properties it had."""
+    for name in ("was.example", "here.example"):
+        await first.do("domain.add", name=name)
+        await first.do("account.add", address=f"anna@{name}", password="quiet harbour 41")
+    await first.do("domain.set", name="here.example", plus="-", max_accounts=7)
+    await first.do("domain.remove", name="was.example", everything=True)
+    await first.do("account.remove", address=BERT)
+    key = await first.keep(tmp_path / "place")
+    assert (await first.do("backup.restore", key=key))["changes"] == []
+    with pytest.raises(ManageError, match="has no bert"):
+        await first.do("backup.restore", key=key, account=BERT)
+    await first.do("account.remove", address="anna@here.example")
+    told = await first.do("backup.restore", key=key)
+    assert told["changes"] == [
+        "leave out account anna@here.example: there is the address of a removed account of that name"
+    ]
+    await first.do("account.restore", address="anna@here.example")
+    await first.do("domain.remove", name="here.example", everything=True)
+    told = await first.do("backup.restore", key=key)
+    assert [line.partition(":")[0] for line in told["changes"]] == ["leave out domain here.example"]
+    await first.do("domain.purge", name="here.example")
+    told = await first.do("backup.restore", key=key)
+    assert (told["domains"], told["accounts"]) == (1, 1)
+    shown = await first.do("domain.show", name="here.example")
+    assert (shown["plus"], shown["max_accounts"]) == ("-", 7)
+
+
 async def test_one_message_one_folder_or_one_account(first: House, tmp_path: Path) -> None:
     """The scope is kept to; what the backup has not is said; a backup of before is chosen by its date."""
     key = await first.keep(tmp_path / "place")
