@@ -9,6 +9,7 @@ import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.parser import BytesParser
@@ -166,7 +167,8 @@ def test_a_day_of_tls_becomes_a_report(pair: tuple[RunningServer, RunningServer]
     and shows what it says."""
     here, there = pair
     row = (DAY_BEFORE, "elsewhere.test", b"\1" * 32, "no-policy-found", "", "", "", "", "", 7)
-    with sqlite3.connect(f"file:{next(here.data.glob('*.db'))}", uri=True, timeout=30) as database:
+    path = f"file:{next(here.data.glob('*.db'))}"
+    with closing(sqlite3.connect(path, uri=True, timeout=30)) as database, database:
         names = [each[1] for each in database.execute("PRAGMA table_info(tls_results)")]
         wanted = ("day", "domain", "digest", "kind", "lines", "hosts", "host", "source", "result", "sessions")
         assert sorted(names) == sorted((*wanted, "id"))

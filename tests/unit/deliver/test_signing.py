@@ -74,12 +74,12 @@ class Scene:
 
     def verified(self, prefix: bytes, body: bytes = BODY) -> list[tuple[str, str, str]]:
         answers = {name: KeyAnswer("found", (record,)) for name, record in self.dns.records.items()}
-        found = Verification(prefix + body, NOW).results(answers)
+        found = Verification(prefix + body, time.time()).results(answers)
         return [(each.state, each.domain, each.selector) for each in found]
 
     def chain(self, message: bytes) -> tuple[str, int, tuple[str, ...]]:
         answers = {name: KeyAnswer("found", (record,)) for name, record in self.dns.records.items()}
-        found = ChainVerification(message, NOW).result(answers)
+        found = ChainVerification(message, time.time()).result(answers)
         return found.state, found.length, found.domains
 
 
