@@ -73,6 +73,7 @@ from posthouse.server import (
     with_senders,
     with_setup,
     with_signing,
+    with_sources,
     with_suppressions,
     with_words,
 )
@@ -111,6 +112,7 @@ ATTACHMENTS = (
     with_backup.attach,
     with_events.attach,
     with_entry.attach,
+    with_sources.attach,
     with_oauth.attach,
     with_identity.attach,
     with_setup.attach,
