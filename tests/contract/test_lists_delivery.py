@@ -21,7 +21,7 @@ from posthouse.database.contract import Database, DatabaseUnavailable, Transacti
 from posthouse.deliver.lists import ListDelivery
 from posthouse.deliver.lists_spread import Post, Spreader, Stretch
 from posthouse.deliver.settlement import SettlementDesk
-from posthouse.directory import lists
+from posthouse.directory import admin, lists
 from posthouse.directory.contract import Account
 from posthouse.directory.lists import MailingList
 from posthouse.directory.passwords import Passwords
@@ -236,6 +236,17 @@ async def test_a_moderator_lets_it_pass_or_not(scene: Scene) -> None:
     held, word = await scene.rows()
     assert held[:2] == ("news@ours.test", HOLD_LIST)
     assert (word[0], word[2]) == ("boss@far.test", "")
+
+
+async def test_an_alias_for_the_owners_is_no_way_to_the_members(scene: Scene) -> None:
+    """Mail for an alias of ``news+owner`` goes to the owners; it was never asked whether its sender may post."""
+    await scene.change("bob@ours.test", mode="announcements")
+    await scene.owners("alice@ours.test")
+    await scene.database.run(admin.add_alias, "boss@ours.test", "news+owner@ours.test")
+    await scene.delivery.deliver([await scene.post(sender="x@far.test", to="boss@ours.test")])
+    assert await scene.copies("bob") == []
+    copies, rows = await scene.copies("alice"), await scene.rows()
+    assert len(copies) + len(rows) == 1
 
 
 @pytest.mark.parametrize("verdict", ["approved", "rejected"])

@@ -140,7 +140,7 @@ class ListDelivery:
         info = await self._database.read(lists.by_id, int(lease.recipient.destination.removeprefix(LIST)))
         if info is None:
             raise _Ended("failed", Said(550, "5.1.1", "the list is gone"))
-        detail = _detail(lease.recipient.recipient, info)
+        detail = await self._detail_of(lease.recipient.recipient, info)
         what = purpose(detail)
         body = self._bodies.read(lease.message.body)
         header = bytes(body[: min(headers.header_end(body), _READ)])
@@ -318,6 +318,16 @@ class ListDelivery:
                 raise LeaseLost
 
         await self._commit([], op)
+
+    async def _detail_of(self, recipient: str, info: MailingList) -> str:
+        """What a row is for: what an alias leads to may be ``list+owner``, and that is no post."""
+        if detail := _detail(recipient, info):
+            return detail
+        try:
+            destination = await self._router.resolve(parse_address(recipient))
+        except ValueError:
+            return ""
+        return next((place.detail for place in destination.places if place.list_id == info.id), "")
 
     async def _command(self, lease: Lease, info: MailingList, what: str, detail: str) -> None:
         """A wish, or the confirmation of one."""

@@ -89,6 +89,8 @@ class Forwarding:
             waiting.append(place.account)
             return True
         if place.kind == "list":
+            if place.detail:
+                return False  # its owners, a wish to join: nothing that somebody's mail is sent on to
             if place.list_id not in found.lists:
                 found.lists.append(place.list_id)
             return True
