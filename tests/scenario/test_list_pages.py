@@ -17,7 +17,7 @@ from posthouse.http.rate import Rates
 from posthouse.server.with_lists import LeavingDesk
 
 DOMAIN = ANNA.rpartition("@")[2]
-NEWS = f"news@{DOMAIN}"
+NEWS = f"letter@{DOMAIN}"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,12 @@ async def test_a_list_is_made_filled_and_looked_after(place: World) -> None:
     text = page.body.decode()
     assert "zoe@far.example" in text
     assert "<news>" not in text
+    many = await place.post(f"{here}/import", {"text": "address\nyan@far.example\nzoe@far.example\n"}, root)
+    assert many.status == 303, many.body
+    assert (await place.post(f"{here}/import", {"text": "no address"}, root)).status in (404, 422)
+    saved = await place.ask("GET", f"{here}/export", root)
+    assert saved.headers["content-type"].startswith("text/csv")
+    assert saved.body.decode().split() == ["address,away", f"{ANNA},", "yan@far.example,", "zoe@far.example,"]
 
     mine = await place.ask("GET", "/me/lists", anna)
     assert NEWS in mine.body.decode()
@@ -71,7 +77,7 @@ async def test_a_list_is_made_filled_and_looked_after(place: World) -> None:
 
 async def test_a_group_is_made_filled_and_removed(place: World) -> None:
     root, dora = place.callers["server"], place.callers["domain"]
-    name = f"staff@{DOMAIN}"
+    name = f"crew@{DOMAIN}"
     made = await place.post("/admin/groups", {"name": name, "description": "All"}, dora)
     assert made.status == 303, made.body
     here = made.headers["location"]
@@ -79,6 +85,12 @@ async def test_a_group_is_made_filled_and_removed(place: World) -> None:
     assert ANNA in (await place.ask("GET", here, dora)).body.decode()
     assert (await place.post("/admin/groups", {"name": "plain"}, dora)).status == 403
     assert (await place.post(f"{here}/leave", {"member": ANNA}, dora)).status == 303
+    moved = await place.post(f"{here}/change", {"new_name": "team@other.example", "description": ""}, dora)
+    assert moved.status == 403, moved.body
+    changed = await place.post(f"{here}/change", {"new_name": f"team@{DOMAIN}", "description": "Us"}, dora)
+    assert changed.status == 303, changed.body
+    here, name = changed.headers["location"], f"team@{DOMAIN}"
+    assert "Us" in (await place.ask("GET", here, dora)).body.decode()
     assert (await place.post(f"{here}/remove", {}, root)).status == 303
     assert name not in (await place.ask("GET", "/admin/groups", root)).body.decode()
 

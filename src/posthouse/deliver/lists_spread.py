@@ -26,6 +26,7 @@ from posthouse.deliver.told import received
 from posthouse.directory.lists import MailingList
 from posthouse.directory.lookup import account_exists
 from posthouse.mail.address import Address, parse_address
+from posthouse.observe.steps import step
 from posthouse.queue import posts, traces
 from posthouse.queue.contract import LISTED, Lease, Queue, QueuedMessage, QueuedRecipient
 from posthouse.route.lists import BOUNCES
@@ -91,9 +92,9 @@ class Spreader:
             self._queue.put(tx, _message(post, sender), (recipient,))
         if not stretch.last:
             posts.reach(tx, lease.id, post.info.id, stretch.reached)
-            return
-        if not self._queue.settle(tx, lease, stretch.note):
+        elif not self._queue.settle(tx, lease, stretch.note):
             raise LeaseLost
+        step("list.written")
 
     def _deliver(self, tx: Transaction, post: Post, stretch: Stretch) -> None:
         places = []

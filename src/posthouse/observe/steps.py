@@ -53,6 +53,7 @@ KEEPING: tuple[str, ...] = (
 """The steps of what is deleted and may come back."""
 
 LISTS: tuple[str, ...] = (
+    "list.written",  # some members of a list are served in a unit that is not committed
     "list.stretch",  # some members of a list are served, and it is written down how far it came
 )
 """The steps of a post to a list."""

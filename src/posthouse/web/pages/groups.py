@@ -69,6 +69,16 @@ async def leave(visit: Visit) -> Response:
     return _back(visit, visit.t("{member} is out of the group.", member=member))
 
 
+@page("POST", ONE + "/change", open_to="domain")
+async def change(visit: Visit) -> Response:
+    """Rename a group, or describe it anew."""
+    wanted = {name: visit.form.get(name, "").strip() for name in ("new_name", "description")}
+    done = await visit.attempt("group.change", {**_one(visit), **wanted}, field="new_name")
+    if done is None:
+        return await show(visit)
+    return visit.done(link("admin", "groups", done.name), visit.t("The group is changed."))
+
+
 @page("GET", ONE, open_to="domain")
 async def show(visit: Visit) -> Response:
     """Who is in a group."""

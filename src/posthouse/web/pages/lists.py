@@ -9,6 +9,7 @@ from starlette.responses import Response
 from posthouse.web.language import mark
 from posthouse.web.nav import Nav
 from posthouse.web.page import page
+from posthouse.web.pages.account_people import csv_file
 from posthouse.web.visit import PER_PAGE, Visit, link
 
 HERE = "/admin/lists"
@@ -62,6 +63,24 @@ async def join(visit: Visit) -> Response:
     if await visit.attempt("list.member_add", {**_one(visit), "member": member}, field="member") is None:
         return await show(visit)
     return _back(visit, visit.t("{member} is on the list now.", member=member))
+
+
+@page("POST", ONE + "/import", open_to="domain")
+async def import_(visit: Visit) -> Response:
+    """Put many onto a list."""
+    text = visit.form.get("text", "")
+    done = await visit.attempt("list.import", {**_one(visit), "text": text}, field="text")
+    if done is None:
+        return await show(visit)
+    said = visit.language.count("{count} new member.", "{count} new members.", done.new)
+    return _back(visit, said)
+
+
+@page("GET", ONE + "/export", open_to="domain")
+async def export(visit: Visit) -> Response:
+    """The members as a CSV file to save."""
+    found = await visit.perform("list.export", _one(visit))
+    return csv_file(found.text, "members.csv")
 
 
 @page("POST", ONE + "/leave", open_to="domain")

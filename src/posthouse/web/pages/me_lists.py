@@ -58,7 +58,8 @@ async def approve(visit: Visit) -> Response:
 @page("POST", ONE + "/reject", open_to="user")
 async def reject(visit: Visit) -> Response:
     """Refuse a post."""
-    if await visit.attempt("me.list_reject", {**_one(visit), "post": post_of(visit)}) is None:
+    wanted = {**_one(visit), "post": post_of(visit), "reason": visit.form.get("reason", "")}
+    if await visit.attempt("me.list_reject", wanted) is None:
         return await show(visit)
     return _back(visit, visit.t("The post goes back to its sender."))
 
