@@ -10,7 +10,6 @@ from people import people
 from store_parts import Parts
 
 from posthouse.database.contract import DatabaseUnavailable, Transaction
-from posthouse.deliver import archiving
 from posthouse.deliver.archiving import Archiving
 from posthouse.directory import archives
 from posthouse.directory.archives import ArchiveRule
@@ -95,7 +94,7 @@ async def test_a_crash_between_copies_copies_nothing_twice(
             raise DatabaseUnavailable("away")
         real(tx, account_id, mailbox_id, uid)
 
-    monkeypatch.setattr(archiving.archives, "set_progress", broken)
+    monkeypatch.setattr(archives, "set_progress", broken)
     for _ in range(100):
         try:
             await world.job.once()
