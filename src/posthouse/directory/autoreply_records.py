@@ -45,7 +45,9 @@ SET_REPLIED = update(auto_reply_senders).where(*_ONE).values(replied_at=bindpara
 COUNT_REPLIED = select(func.count()).where(_S.account_id == bindparam("of_id"), _S.replied_at > 0)
 DELETE = delete(auto_replies).where(_R.account_id == bindparam("of_id"))
 DELETE_SENDERS = delete(auto_reply_senders).where(_S.account_id == bindparam("of_id"))
-SELECT_OLD = select(_S.id).where(_S.replied_at < bindparam("before")).limit(bindparam("count"))
+SELECT_OLD = (
+    select(_S.id).where(_S.replied_at < bindparam("before")).order_by(_S.id).limit(bindparam("count"))
+)
 DELETE_OLD = delete(auto_reply_senders).where(_S.id.in_(bindparam("ids", expanding=True)))
 DELETE_IN_DOMAIN = delete(auto_replies).where(_R.account_id.in_(_IN_DOMAIN))
 DELETE_SENDERS_IN_DOMAIN = delete(auto_reply_senders).where(_S.account_id.in_(_IN_DOMAIN))

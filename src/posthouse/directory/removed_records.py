@@ -52,6 +52,7 @@ INSERT_ACCOUNT = insert(removed_accounts).values(
     {column.name: bindparam(column.name) for column in removed_accounts.c}
 )
 PURGE_ACCOUNT = update(removed_accounts).where(_A.account_id == bindparam("of_id")).values(purging=1)
+SELECT_ACCOUNT_BY_ID = select(*_ACCOUNT).where(_A.account_id == bindparam("of_id"))
 DELETE_ACCOUNT = delete(removed_accounts).where(_A.account_id == bindparam("of_id"))
 
 SELECT_DOMAIN = select(*_DOMAIN).where(_D.name == bindparam("name"))
@@ -90,7 +91,10 @@ COUNT_PRESENT = select(func.count()).where(
 )
 COUNT_ALIASES = select(func.count()).where(aliases.c.domain_id == bindparam("domain_id"))
 SELECT_SOME_ALIASES = (
-    select(aliases.c.id).where(aliases.c.domain_id == bindparam("domain_id")).limit(bindparam("count"))
+    select(aliases.c.id)
+    .where(aliases.c.domain_id == bindparam("domain_id"))
+    .order_by(aliases.c.id)
+    .limit(bindparam("count"))
 )
 DELETE_ALIAS = delete(aliases).where(aliases.c.id == bindparam("of_id"))
 PRESENT = (

@@ -136,6 +136,7 @@ SELECT_LEFT_MARKS = (
     .select_from(seen_marks.outerjoin(messages, messages.c.id == seen_marks.c.message_id))
     .where(messages.c.id.is_(None))
     .distinct()
+    .order_by(seen_marks.c.message_id)
     .limit(bindparam("count"))
 )
 DELETE_MARKS_SOME = delete(seen_marks).where(seen_marks.c.message_id.in_(bindparam("ids", expanding=True)))
