@@ -16,7 +16,7 @@ from running import PASSWORD, RunningServer
 pytestmark = pytest.mark.timeout(300)
 
 ANNA, BERT, INFO = "anna@posthouse.test", "bert@posthouse.test", "info@posthouse.test"
-HELP = "help@posthouse.test"
+HELP, ZOE = "help@posthouse.test", "zoe@other.test"
 LETTER = b"From: carl@elsewhere.test\r\nTo: info@posthouse.test\r\nSubject: Question\r\n\r\nWhen?\r\n"
 
 
@@ -141,6 +141,32 @@ def test_what_members_send_names_them_and_is_kept(posthouse_server: RunningServe
         smtp.sendmail(HELP, [carl], f"From: {HELP}\r\nSubject: Once more\r\n\r\nSo.\r\n".encode())
     with signed_in(server, ANNA) as anna:
         assert anna.status(sent, "(MESSAGES)")[1] == [f"{sent} (MESSAGES 4)".encode()]
+    server.command("verify")
+
+
+def test_people_share_within_their_domain(posthouse_server: RunningServer) -> None:
+    """Nobody learns by sharing which addresses other domains have, and what is changed is in the audit."""
+    server = posthouse_server
+    server.add_domain("other.test")
+    server.add_account(ZOE)
+    with signed_in(server, ANNA) as anna, signed_in(server, BERT) as bert, signed_in(server, ZOE) as zoe:
+        there, missing = anna.setacl("INBOX", ZOE, "lr"), anna.setacl("INBOX", "nobody@other.test", "lr")
+        assert there[0] == "NO"
+        assert there == missing
+        rights = anna.xatom("LISTRIGHTS", "INBOX", ZOE)
+        assert rights[0] == "NO"
+        assert rights == anna.xatom("LISTRIGHTS", "INBOX", "nobody@other.test")
+        assert anna.setacl("INBOX", "anyone", "lr")[0] == "OK"
+        inbox = f"Shared/{ANNA}/INBOX"
+        _until(lambda: inbox in names(bert, "Shared*"))
+        assert names(zoe, "Shared*") == []
+        server.command("setting", "set", "imap.share_within", "server")
+        _until(lambda: inbox in names(zoe, "Shared*"))
+        _until(lambda: anna.setacl("INBOX", ZOE, "lrs")[0] == "OK")
+        assert anna.deleteacl("INBOX", ZOE)[0] == "OK"
+    lines = json.loads(server.command("audit", "list", "--json").stdout)
+    told = [line for line in lines[next(iter(lines))] if line["source"] == "imap"]
+    assert [line["actor"] for line in told] == [ANNA] * 3
     server.command("verify")
 
 

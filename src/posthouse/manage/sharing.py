@@ -10,11 +10,13 @@ from posthouse.access.imap.acl import identifier_key, identifier_name, named_ent
 from posthouse.access.imap.sharing import look
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin
+from posthouse.directory.contract import Account
 from posthouse.manage.audit import note
+from posthouse.manage.context import Actor
 from posthouse.manage.errors import ManageError
 from posthouse.manage.reach import guard
 from posthouse.manage.use import Call, use
-from posthouse.settings.sharing import PUBLIC_FOLDERS, SHARED_FOLDERS
+from posthouse.settings.sharing import PUBLIC_FOLDERS, SHARE_WITHIN, SHARED_FOLDERS
 from posthouse.store import acl, seen
 from posthouse.store.contract import Mailbox
 from posthouse.store.records import SELECT_MAILBOX_NAMED, SELECT_MAILBOXES
@@ -161,11 +163,11 @@ async def set_rights(call: Call, wanted: FolderRights) -> Folder:
 
     def op(tx: Transaction) -> Folder:
         box = _reachable(tx, call, "folder.set_rights", wanted.of, wanted.name)
-        key = identifier_key(tx, wanted.who)
+        key = identifier_key(tx, wanted.who, _within(tx, call))
         if key is None:
             raise ManageError(
                 "missing",
-                f"Nobody is called {wanted.who[:80]}.",
+                f"Nobody with whom this can be shared is called {wanted.who[:80]}.",
                 "Give the address of an account here, $ and the name of a group, or anyone.",
             )
         if key.removeprefix("-") == acl.of_account(box.account_id):
@@ -216,7 +218,7 @@ async def shared_with(call: Call, wanted: FoldersOf) -> SharedWithAll:
 
     def op(tx: Transaction) -> SharedWithAll:
         account = admin.find_account(tx, wanted.of)
-        found = look(tx, account.id, public, shared).by_name
+        found = look(tx, account.id, public, shared, now[SHARE_WITHIN]).by_name
         return SharedWithAll(
             [SharedWith(name, grant.rights) for name, grant in sorted(found.items()) if "l" in grant.rights]
         )
@@ -246,7 +248,7 @@ async def leave(call: Call, wanted: SeenFolder) -> SharedWith:
         account = admin.find_account(tx, wanted.of)
         if account.address != call.actor.account:
             guard(tx, call, "folder.leave", account)
-        grant = look(tx, account.id, public, shared).by_name.get(wanted.name)
+        grant = look(tx, account.id, public, shared, now[SHARE_WITHIN]).by_name.get(wanted.name)
         if grant is None or "l" not in grant.rights:
             raise ManageError(
                 "missing",
@@ -255,7 +257,7 @@ async def leave(call: Call, wanted: SeenFolder) -> SharedWith:
             )
         key = acl.of_account(account.id)
         acl.set_entry(tx, grant.mailbox_id, key, "", feed)
-        if grant.mailbox_id in look(tx, account.id, public, shared).by_id:
+        if grant.mailbox_id in look(tx, account.id, public, shared, now[SHARE_WITHIN]).by_id:
             acl.set_entry(tx, grant.mailbox_id, "-" + key, acl.ALL, feed)
         note(
             tx,
@@ -267,6 +269,26 @@ async def leave(call: Call, wanted: SeenFolder) -> SharedWith:
         return SharedWith(wanted.name, "")
 
     return await call.context.database.run(op)
+
+
+def _within(tx: Transaction, call: Call) -> int | None:
+    """The domain within which the actor may share; None for administrators, and where all of the server is."""
+    if call.actor.role != "user" or call.context.settings.now[SHARE_WITHIN] == "server":
+        return None
+    return admin.find_account(tx, call.actor.account).domain_id
+
+
+def noted(tx: Transaction, user: Account, subject: str, who: str, before: str, after: str) -> None:
+    """The audit line of rights that somebody changed in a mail program."""
+    actor = Actor(user.address, "imap", role="user", account=user.address, account_id=user.id)
+    note(
+        tx,
+        actor,
+        "folder.set_rights",
+        subject,
+        before={"who": who, "rights": before},
+        after={"who": who, "rights": after},
+    )
 
 
 def _owner(tx: Transaction, of: str) -> int:

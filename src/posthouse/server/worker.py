@@ -38,6 +38,7 @@ from posthouse.http.parts import HttpParts
 from posthouse.manage.context import Context, LiveState
 from posthouse.manage.control import ControlServer
 from posthouse.manage.errors import ManageError
+from posthouse.manage.sharing import noted as noted_rights
 from posthouse.net.connection import Connection
 from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
@@ -265,6 +266,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             return Session(kind, parts)
 
         sharing = Sharing(database, feed, settings)
+        sharing.noted = noted_rights
         stack.push_async_callback(sharing.close)
         imap = ImapService(
             store=store,

@@ -17,6 +17,14 @@ SHARED_FOLDERS = Setting(
     "Empty: nobody sees what others share.",
 )
 
+SHARE_WITHIN = Setting(
+    "imap.share_within",
+    "domain",
+    "With whom people may share their folders, and who `anyone` is there: the accounts of their own domain, or all of "
+    "the server (then they can find out which addresses it has). Public folders are for all of the server.",
+    choices=("domain", "server"),
+)
+
 METADATA_SIZE = Setting(
     "imap.metadata_size",
     16384,

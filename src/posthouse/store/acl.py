@@ -8,7 +8,7 @@ the entries of the nearest one above; later changes above do not reach it. The o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from posthouse.cluster.contract import Feed
@@ -116,13 +116,21 @@ def set_entry(tx: Transaction, mailbox_id: int, identifier: str, rights: str, fe
     bump(tx, feed)
 
 
-def grants_in(tx: Transaction, identifiers: Iterable[str], reader: int) -> dict[int, Grant]:
-    """The mailboxes of others that somebody with these identifiers has rights to, by id."""
+def grants_in(
+    tx: Transaction,
+    identifiers: Iterable[str],
+    reader: int,
+    strangers: Callable[[int], bool] | None = None,
+) -> dict[int, Grant]:
+    """The mailboxes of others that somebody with these identifiers has rights to, by id. For the owners that are
+    ``strangers`` to them they are not ``anyone``."""
     names = list(identifiers)
     rows = tx.execute(SELECT_GRANTS, {"identifiers": names + ["-" + name for name in names]})
     found: dict[int, list[tuple[str, str]]] = {}
     about: dict[int, tuple[int, str]] = {}
     for number, owner, name, identifier, rights in rows:
+        if identifier.removeprefix("-") == ANYONE and strangers is not None and strangers(owner):
+            continue
         if owner != reader:
             found.setdefault(number, []).append((identifier, rights))
             about[number] = (owner, name)

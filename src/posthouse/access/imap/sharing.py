@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
+from posthouse.directory.contract import Account
 from posthouse.directory.records import SELECT_ACCOUNT_BY_ID
 from posthouse.directory.versions import DIRECTORY
 from posthouse.directory.versions import version as directory_version
 from posthouse.observe.log import logger
 from posthouse.route.shared_senders import identifiers_of
 from posthouse.settings.contract import CurrentSettings
-from posthouse.settings.sharing import PUBLIC_FOLDERS, SHARED_FOLDERS
+from posthouse.settings.sharing import PUBLIC_FOLDERS, SHARE_WITHIN, SHARED_FOLDERS
 from posthouse.store import acl
 from posthouse.store.acl import Grant
 from posthouse.wire.imap.names import SEPARATOR, canonical
@@ -37,7 +38,10 @@ MAX_AGE = 1.0
 MOST_KEPT = 10_000
 """People whose grants are kept."""
 
-_Label = tuple[int, int, str, str]
+_Label = tuple[int, int, str, str, str]
+
+Noted = Callable[[Transaction, Account, str, str, str, str], None]
+"""Writes down a change of rights in its unit: who did it, the folder, whose rights, those before and those after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Sharing:
     ) -> None:
         self.database = database
         self.feed = feed
+        self.noted: Noted | None = None
         self._settings = settings
         self._clock = clock
         self._kept: dict[int, Seen] = {}
@@ -103,6 +108,15 @@ class Sharing:
     def shared(self) -> str:
         """The name of the root of what others share, "" for none."""
         return _root(self._settings.now[SHARED_FOLDERS])
+
+    @property
+    def within(self) -> str:
+        """Who ``anyone`` is in folders of people: ``domain`` or ``server``."""
+        return self._settings.now[SHARE_WITHIN]
+
+    def reach(self, user: Account) -> int | None:
+        """The domain within which somebody may share; None for all of the server."""
+        return user.domain_id if self.within == "domain" else None
 
     def is_foreign(self, name: str) -> bool:
         """Whether a name is one of the roots, or below it."""
@@ -137,11 +151,11 @@ class Sharing:
         return found
 
     def _version(self, tx: Transaction) -> _Label:
-        return acl.version(tx), directory_version(tx, DIRECTORY), self.public, self.shared
+        return acl.version(tx), directory_version(tx, DIRECTORY), self.public, self.shared, self.within
 
     def _look(self, tx: Transaction, account_id: int) -> tuple[_Label, Seen]:
         label = self._version(tx)  # first: what changes in between is newer than its label
-        return label, look(tx, account_id, self.public, self.shared)
+        return label, look(tx, account_id, self.public, self.shared, self.within)
 
     def _settle(self, label: _Label, asked_at: float) -> None:
         if self._label is None or (label != self._label and label[:2] >= self._label[:2]):
@@ -191,10 +205,12 @@ async def _look_at(session: Session) -> None:
         log.exception("sharing.failed")
 
 
-def look(tx: Transaction, account_id: int, public: str, shared: str) -> Seen:
-    """What an account sees of others, with the roots of these names ("": not at all)."""
+def look(tx: Transaction, account_id: int, public: str, shared: str, within: str = "server") -> Seen:
+    """What an account sees of others, with the roots of these names ("": not at all). ``within``: who ``anyone`` is in
+    folders of people."""
     identifiers = identifiers_of(tx, account_id)
-    grants = acl.grants_in(tx, identifiers, account_id)
+    strangers = _strangers(tx, account_id) if within == "domain" else None
+    grants = acl.grants_in(tx, identifiers, account_id, strangers)
     addresses = {owner: owner_address(tx, owner) for owner in {grant.owner for grant in grants.values()}}
     by_name: dict[str, Grant] = {}
     by_id: dict[int, Grant] = {}
@@ -205,6 +221,19 @@ def look(tx: Transaction, account_id: int, public: str, shared: str) -> Seen:
             by_id[number] = grant
     owners = {address: owner for owner, address in addresses.items() if address}
     return Seen(by_name, by_id, owners)
+
+
+def _strangers(tx: Transaction, account_id: int) -> Callable[[int], bool]:
+    """Whether an owner is of another domain than this account."""
+    domains: dict[int, int | None] = {}
+
+    def domain(number: int) -> int | None:
+        if number not in domains:
+            rows: list[Any] = tx.execute(SELECT_ACCOUNT_BY_ID, {"of_id": number})
+            domains[number] = int(rows[0][1]) if rows else None
+        return domains[number]
+
+    return lambda owner: owner != acl.PUBLIC and domain(owner) != domain(account_id)
 
 
 def owner_address(tx: Transaction, owner: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posthouse.access.imap.acl import administered, identifier_key
+from posthouse.access.imap.acl import administered, identifier_key, tell
 from posthouse.access.imap.contract import ImapSession
 from posthouse.database.contract import Transaction
 from posthouse.store import acl
@@ -18,8 +18,10 @@ async def run(session: ImapSession, command: Command) -> None:
 
     def op(tx: Transaction) -> None:
         key = identifier_key(tx, arguments.identifier)
-        if key is not None:
+        before = dict(acl.entries_in(tx, mailbox.id)).get(key or "", "")
+        if key is not None and before:
             acl.set_entry(tx, mailbox.id, key, "", sharing.feed)
+            tell(tx, sharing, session.user, mailbox, key, before, "")
 
     await sharing.database.run(op)
     session.ok(command, "DELETEACL completed")

@@ -14,7 +14,9 @@ async def run(session: ImapSession, command: Command) -> None:
     arguments = command.arguments
     assert isinstance(arguments, Acl)
     found = await administered(session, arguments.mailbox)
-    key = await found.sharing.database.read(identifier_key, arguments.identifier)
+    key = await found.sharing.database.read(
+        identifier_key, arguments.identifier, found.sharing.reach(session.user)
+    )
     if key is None:
         raise No("Nobody is called so here", b"NONEXISTENT")
     if key == acl.of_account(found.place.mailbox.account_id):

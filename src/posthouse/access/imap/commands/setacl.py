@@ -16,7 +16,7 @@ async def run(session: ImapSession, command: Command) -> None:
     mailbox, sharing = found.place.mailbox, found.sharing
 
     def op(tx: Transaction) -> None:
-        change_entry(tx, sharing, mailbox.id, mailbox.account_id, arguments.identifier, arguments.rights)
+        change_entry(tx, sharing, session.user, mailbox, arguments.identifier, arguments.rights)
 
     await sharing.database.run(op)
     session.ok(command, "SETACL completed")
