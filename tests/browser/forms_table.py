@@ -78,7 +78,7 @@ def account(name: str, part: str = "") -> str:
 def forms(server: RunningServer, spare: int) -> list[Form]:
     """The table, for this server; ``spare`` is a port that nobody uses."""
     place = Path(server.folder) / "backups"
-    return [*PEOPLE, *LETTING_IN, *_machine(server, place, spare), *OWN, *ANYBODY]
+    return [*PEOPLE, *LISTS, *LETTING_IN, *_machine(server, place, spare), *OWN, *ANYBODY]
 
 
 def _wording(
@@ -518,6 +518,175 @@ PEOPLE = [
         "/me/addresses/change",
         bad=(({"masked": f"none@{DOMAIN}", "action": "off"}, "no masked address"),),
         note="test_people",
+    ),
+]
+
+_LINE = "empty words script unicode negative"
+"""One line about a list or a group."""
+_NEWS, _STAFF = f"/admin/lists/news@{DOMAIN}", f"/admin/groups/staff@{DOMAIN}"
+
+
+def _made(kind: str, name: str) -> tuple[tuple[str, Fields], ...]:
+    """The form that makes a list or a group first."""
+    field = "address" if kind == "lists" else "name"
+    return ((f"/admin/{kind}", {field: f"{name}@{DOMAIN}"}),)
+
+
+LISTS = [
+    Form(
+        "/admin/lists",
+        {"address": f"crowd@{DOMAIN}", "name": "Crowd", "mode": "public"},
+        {"address": "", "name": _LINE},
+        bad=(({"address": f"info@{DOMAIN}"}, "already"),),
+        effect=("/admin/lists", f"crowd@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/lists/{address:path}",
+        {
+            "active": "on",
+            "name": "Talk",
+            "description": "Of this and that",
+            "mode": "public",
+            "moderation": "none",
+            "joining": "closed",
+            "tag": "Talk",
+            "replies": "list",
+            "max_size": "0",
+            "owners": ADMIN,
+            "moderators": "",
+            "senders": "",
+        },
+        {
+            "name": _LINE,
+            "description": _LINE,
+            "tag": _LINE,
+            "max_size": "",
+            "owners": "empty",
+            "moderators": "empty",
+            "senders": "empty",
+        },
+        bad=(({"mode": "nonsense"}, ""),),
+        at=f"/admin/lists/talk@{DOMAIN}",
+        gone=GONE_NAME,
+        before=_made("lists", "talk"),
+        effect=(f"/admin/lists/talk@{DOMAIN}", "Of this and that"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/join",
+        {"member": "joined@there.example"},
+        {"member": ""},
+        at=f"{_NEWS}/join",
+        gone=GONE_NAME,
+        effect=(_NEWS, "joined@there.example"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/import",
+        {"text": "address\nmany@there.example"},
+        {"text": "empty"},
+        at=f"{_NEWS}/import",
+        gone=GONE_NAME,
+        effect=(_NEWS, "many@there.example"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/leave",
+        {"member": "left@there.example"},
+        bad=(({"member": "nobody@there.example"}, "not on list"),),
+        at=f"{_NEWS}/leave",
+        gone=GONE_NAME,
+        before=((f"{_NEWS}/join", {"member": "left@there.example"}),),
+        not_there=(_NEWS, "left@there.example"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/switch",
+        {"member": "away@there.example", "active": "no"},
+        bad=(({"member": "nobody@there.example"}, "not on list"),),
+        at=f"{_NEWS}/switch",
+        gone=GONE_NAME,
+        before=((f"{_NEWS}/join", {"member": "away@there.example"}),),
+        effect=(_NEWS, "suspended"),
+    ),
+    *(
+        Form(
+            f"{path}/{{address:path}}/{word}",
+            {"post": "1", "reason": "Please write to the board"},
+            bad=(({"post": "999999"}, "waits"), ({"post": "x"}, "waits")),
+            at=f"{path}/news@{DOMAIN}/{word}",
+            gone=GONE_NAME,
+            note="test_lists_whole.py",
+        )
+        for path in ("/admin/lists", "/me/lists")
+        for word in ("approve", "reject")
+    ),
+    Form(
+        "/admin/lists/{address:path}/remove",
+        at=f"/admin/lists/over@{DOMAIN}/remove",
+        gone=GONE_NAME,
+        before=_made("lists", "over"),
+        not_there=("/admin/lists", f"/admin/lists/over@{DOMAIN}"),
+    ),
+    Form(
+        "/me/lists/quit",
+        {"address": f"news@{DOMAIN}"},
+        bad=(({"address": f"nowhere@{DOMAIN}"}, ""),),
+        note="test_list_pages.py",
+    ),
+    Form(
+        "/me/lists/{address:path}/join",
+        {"member": "asked@there.example"},
+        {"member": ""},
+        at=f"/me/lists/news@{DOMAIN}/join",
+        gone=GONE_NAME,
+        effect=(f"/me/lists/news@{DOMAIN}", "asked@there.example"),
+    ),
+    Form(
+        "/me/lists/{address:path}/leave",
+        {"member": "tired@there.example"},
+        bad=(({"member": "nobody@there.example"}, ""),),
+        at=f"/me/lists/news@{DOMAIN}/leave",
+        gone=GONE_NAME,
+        before=((f"/me/lists/news@{DOMAIN}/join", {"member": "tired@there.example"}),),
+        not_there=(f"/me/lists/news@{DOMAIN}", "tired@there.example"),
+    ),
+    Form(
+        "/admin/groups",
+        {"name": f"crew@{DOMAIN}", "description": "Everybody on board"},
+        {"name": "words negative", "description": _LINE},
+        bad=(({"name": "crew@nowhere.example"}, "not in a domain"),),
+        effect=("/admin/groups", f"crew@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/change",
+        {"new_name": f"night-crew@{DOMAIN}", "description": "Those awake"},
+        {"new_name": "", "description": _LINE},
+        bad=(({"new_name": f"staff@{DOMAIN}"}, "exists"),),
+        at=f"/admin/groups/day-crew@{DOMAIN}/change",
+        gone=GONE_NAME,
+        before=_made("groups", "day-crew"),
+        effect=(f"/admin/groups/night-crew@{DOMAIN}", "Those awake"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/join",
+        {"member": f"person25@{DOMAIN}"},
+        {"member": ""},
+        at=f"{_STAFF}/join",
+        gone=GONE_NAME,
+        effect=(_STAFF, f"person25@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/leave",
+        {"member": f"person26@{DOMAIN}"},
+        bad=(({"member": f"person27@{DOMAIN}"}, "not in group"),),
+        at=f"{_STAFF}/leave",
+        gone=GONE_NAME,
+        before=((f"{_STAFF}/join", {"member": f"person26@{DOMAIN}"}),),
+        not_there=(_STAFF, f"person26@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/remove",
+        at=f"/admin/groups/over@{DOMAIN}/remove",
+        gone=GONE_NAME,
+        before=_made("groups", "over"),
+        not_there=("/admin/groups", f"/admin/groups/over@{DOMAIN}"),
     ),
 ]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
 from time import monotonic, time
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
@@ -54,6 +54,17 @@ Acted = Callable[[Account, Account, str, str], Awaitable[None]]
 signs in, for nothing of it would be written down."""
 
 
+class Guard(Protocol):
+    """Stands beside every sign-in. Both are called in the event loop, and may not wait."""
+
+    def failed(self, login: str, peer: str, protocol: str, reason: str) -> None:
+        """A sign-in failed."""
+
+    def refused(self, account: Account, peer: str, protocol: str) -> str:
+        """Why somebody who proved who they are may not come in now, in words for the log; "" when they may. It is
+        answered like a wrong password."""
+
+
 class DirectoryService:
     """Look-ups from a cache, sign-ins with equal cost and growing delays. ``close`` it at the end."""
 
@@ -78,6 +89,8 @@ class DirectoryService:
         self.acted: Acted | None = None
         """Writes the audit line of an administrator who signs in for somebody, once the worker can."""
         self._secret = b""
+        self.guard: Guard | None = None
+        """Counts what fails, and may refuse even the right password."""
         self.devices: Devices | None = None
         """Where sign-ins of mail programs are noted, once the worker has such a place."""
         self.app_uses: dict[int, tuple[float, str]] = {}
@@ -294,6 +307,8 @@ class DirectoryService:
         if not problem and app is not None:
             of_app = replace(account, protocols=app.protocols, networks=app.networks)
             problem = refused(of_app, protocol, peer).replace("account", "app password")
+        if not problem and self.guard is not None:
+            problem = self.guard.refused(account, peer, protocol)
         if problem:
             return self._refuse(key, peer, protocol, problem)
         if app is not None and len(self.app_uses) < MOST_USES:
@@ -308,6 +323,8 @@ class DirectoryService:
     def _refuse(self, key: str, peer: str, protocol: str, reason: str, text: str = "") -> SignIn:
         counters.signin_failures[protocol] += 1
         delay = self._failures.failed(key, peer=peer, protocol=protocol, reason=reason)
+        if self.guard is not None:
+            self.guard.failed(key, peer, protocol, reason)
         return SignIn(None, reason, delay, text=text)
 
     async def _shared_secret(self) -> bytes:

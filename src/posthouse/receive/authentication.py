@@ -65,6 +65,7 @@ def offered(session: Session) -> list[str]:
 def auth(session: Session, argument: str) -> None:
     """AUTH."""
     if not allowed(session):
+        session.guessed()
         raise Refusal(502, "5.5.1", "Command not implemented")
     if session.account_id is not None:
         raise Refusal(503, "5.5.1", "You have signed in already")

@@ -64,6 +64,8 @@ def mail(session: Session, argument: str) -> None:
         raise sign_in_first(session)
     if settings[smtp.MAX_TRANSACTIONS] and session.transactions >= settings[smtp.MAX_TRANSACTIONS]:
         raise Refusal(421, "4.7.0", "Too many messages over one connection, closing", close=True)
+    if session.too_many_messages():
+        raise Refusal(450, "4.7.1", "Too many messages from your address, please try again in a minute")
     if parsed.size > settings[smtp.MAX_MESSAGE_SIZE]:
         raise too_large(settings[smtp.MAX_MESSAGE_SIZE])
     known = session.account_id is not None

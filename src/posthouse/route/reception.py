@@ -14,6 +14,7 @@ from posthouse.directory import sending
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal, our_fault
+from posthouse.net.ranges import USUAL, Range
 from posthouse.observe.log import logger
 from posthouse.route.lists import ListGate
 from posthouse.route.resolve import OWN_NAMES, Destination, Router
@@ -21,11 +22,13 @@ from posthouse.route.shared_senders import SharedSenders
 from posthouse.route.space import Space
 from posthouse.route.ways import RouteWays
 from posthouse.settings import route as settings_route
+from posthouse.settings import smtp as settings_smtp
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Appender
 
 _log = logger("route")
 
+_WHERE = {True: "local", False: "outside"}
 
 Rights = Callable[[int], Awaitable[tuple[str, ...]]]
 """The patterns of addresses that an account may send as besides its own. Raises DatabaseUnavailable."""
@@ -52,6 +55,8 @@ class ReceptionDesk:
         self._shared = SharedSenders(router, database)
         self._settings = settings
         self._space = space if space is not None else Space(database, appender)
+        self.permits: Callable[[str], Range] = lambda address: USUAL
+        """What an address may do (``net.ranges``)."""
 
     async def recipient(
         self, address: Address, origin: Origin, size: int, sender: Address | None = None
@@ -59,12 +64,17 @@ class ReceptionDesk:
         """Return when the recipient may be accepted; raise Refusal otherwise. ``sender`` None is the null
         reverse-path."""
         try:
-            await self._check_sender(origin, sender)
             refusal = await self._space.refusal_to_send(origin.account_id, size)
             if refusal is not None:
                 raise refusal
             destination = await self._router.resolve(address)
+            # Who leads nowhere is told so first; some still have a route.
+            nowhere = destination.kind in ("unknown", "disabled", "loop")
+            if not nowhere:
+                await self._check_range(address, destination, origin, sender)
             if await self._reaches_any(address, destination, origin, sender, size):
+                if nowhere:
+                    await self._check_range(address, destination, origin, sender)
                 return
         except DatabaseUnavailable as problem:
             raise our_fault(str(problem)) from problem
@@ -106,12 +116,41 @@ class ReceptionDesk:
         trusted = self._settings.now[settings_route.RELAY_NETWORKS]
         return origin.account_id is not None or settings_route.within(origin.address, trusted)
 
-    async def _check_sender(self, origin: Origin, sender: Address | None) -> None:
-        """Strangers that send as one of us have to sign in, where that is wanted."""
-        if not self._settings.now[settings_route.OWN_SENDERS] or self._is_known(origin):
+    async def _check_range(
+        self, address: Address, destination: Destination, origin: Origin, sender: Address | None
+    ) -> None:
+        """Whether the peer's range lets mail go in this direction, and only for those who signed in. Raises
+        Refusal."""
+        permits = self.permits(origin.address)
+        sender_local = await self._ways.treats_as_local(sender)
+        recipient_local = await self._is_ours(address, destination, origin, sender)
+        if not permits.delivers(sender_local, recipient_local):
+            which = f"from {_WHERE[sender_local]} to {_WHERE[recipient_local]} addresses"
+            raise Refusal(550, "5.7.1", f"Your address may not send mail {which} here")
+        if self._is_known(origin):
             return
-        if await self._ways.treats_as_local(sender):
+        now = self._settings.now
+        own = sender_local and now[settings_route.OWN_SENDERS]
+        if not own and not permits.wants_sign_in(sender_local, recipient_local):
+            return
+        if recipient_local and sender_local:
             raise Refusal(530, "5.7.0", "Sign in to send with an address of this server")
+        if recipient_local or now[settings_smtp.AUTH_ON_MX]:
+            raise Refusal(530, "5.7.0", "Sign in first to send this mail")
+        raise Refusal(550, "5.7.1", "Relaying denied: this server takes mail for its own domains only")
+
+    async def _is_ours(
+        self, address: Address, destination: Destination, origin: Origin, sender: Address | None
+    ) -> bool:
+        """Whether a recipient counts as local: in a domain of ours wherever it leads from there, or of a route that
+        treats it so."""
+        if destination.kind != "foreign":
+            return True
+        onward = destination.onward(address)
+        if onward is None:
+            return False
+        route = await self._ways.route(onward, sender, origin.account_id, local=False)
+        return route is not None and route.for_strangers
 
     async def _reaches_any(
         self, address: Address, destination: Destination, origin: Origin, sender: Address | None, size: int
@@ -153,14 +192,7 @@ class ReceptionDesk:
         onward = destination.onward(address)
         if onward is None:
             return False
-        account_id = origin.account_id
-        if destination.kind == "foreign" and not self._is_known(origin):
-            route = await self._ways.route(onward, sender, account_id, local=False)
-            if route is None or not route.for_strangers:
-                raise Refusal(
-                    550, "5.7.1", "Relaying denied: this server takes mail for its own domains only"
-                )
-        way = await self._ways.way(onward, sender, account_id)
+        way = await self._ways.way(onward, sender, origin.account_id)
         if not isinstance(way, Refusal):
             return True
         if destination.kind == "unknown":

@@ -55,6 +55,7 @@ from posthouse.route.shared_senders import SharedSenders
 from posthouse.route.space import Space
 from posthouse.server import (
     sending,
+    with_autoban,
     with_backup,
     with_bans,
     with_certificates,
@@ -69,6 +70,7 @@ from posthouse.server import (
     with_oauth,
     with_observation,
     with_probation,
+    with_ranges,
     with_reports,
     with_routes,
     with_senders,
@@ -108,6 +110,8 @@ ATTACHMENTS = (
     with_certificates.attach,
     with_signing.attach,
     with_bans.attach,
+    with_ranges.attach,
+    with_autoban.attach,
     with_listeners.attach,
     with_probation.attach,
     with_backup.attach,
@@ -175,7 +179,15 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         stack.callback(space.close)
         index = SearchIndex(Path(config.data) / "search", database, bodies, settings)
         store = MailStore(
-            database, bodies, durability, feed, settings, quota_limit=quota, rooms=space, side=side, index=index
+            database,
+            bodies,
+            durability,
+            feed,
+            settings,
+            quota_limit=quota,
+            rooms=space,
+            side=side,
+            index=index,
         )
         stack.push_async_callback(store.close)
 
@@ -202,7 +214,13 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             )
         )
         reception = ReceptionDesk(
-            out.router, database, store.appender, out.ways, settings, rights=directory.sender_rights, space=space
+            out.router,
+            database,
+            store.appender,
+            out.ways,
+            settings,
+            rights=directory.sender_rights,
+            space=space,
         )
         senders = SendingDesk(database, feed, settings)
         stack.callback(senders.close)
@@ -284,7 +302,10 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             "pop3": lambda: Pop3Session(store, directory, settings),
         }
         limits = ConnectionLimits(
-            settings, files=share.files, changed=member.count if member is not None else None
+            settings,
+            files=share.files,
+            changed=member.count if member is not None else None,
+            workers=share.workers,
         )
         if member is not None:
             member.others = limits.others

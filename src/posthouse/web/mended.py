@@ -17,6 +17,7 @@ _PAGES = {
     "backup": "/admin/backup",
     "backup-place": "/admin/backup",
     "bans": "/admin/bans",
+    "ranges": "/admin/ranges",
     "listeners": "/admin/listeners",
     "ports-taken": "/admin/listeners",
     "webhook": "/admin/webhooks",

@@ -41,6 +41,9 @@ class Book:
 
 
 class NoWays:
+    async def treats_as_local(self, sender: Address | None) -> bool:
+        return False
+
     async def way(self, recipient: Address, sender: Address | None, account_id: int | None) -> Refusal:
         return Refusal(550, "5.1.1", "No such user here")
 

@@ -1,4 +1,4 @@
-"""What the household keeps: more about domains, accounts, aliases; lists, groups, shared folders, ways in."""
+"""What the household keeps: more about domains, accounts, aliases; lists, groups, sharing, ways in."""
 
 from __future__ import annotations
 
@@ -95,6 +95,14 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_table(
+        "auto_bans",
+        sa.Column("network", schema.ascii_text(50), autoincrement=False, nullable=False),
+        sa.Column("times", schema.small(), nullable=False),
+        sa.Column("until", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("network", name=op.f("pk_auto_bans")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "auto_replies",
         sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("active", schema.small(), nullable=False),
@@ -119,6 +127,7 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_index("ix_auto_reply_senders_replied_at", "auto_reply_senders", ["replied_at"], unique=False)
+    op.add_column("bans", sa.Column("kind", schema.ascii_text(20), server_default="", nullable=False))
     op.create_table(
         "client_certificates",
         sa.Column("id", schema.ident(), nullable=False),
@@ -226,8 +235,6 @@ def upgrade() -> None:
         sa.Column("connections", schema.big(), nullable=False),
         sa.Column("connection_rate", schema.big(), nullable=False),
         sa.Column("message_rate", schema.big(), nullable=False),
-        sa.Column("connect_countries", schema.text(), nullable=False),
-        sa.Column("sign_in_countries", schema.text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_ip_ranges")),
         **schema.OPTIONS,
     )
