@@ -216,6 +216,8 @@ def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -
     autoreply.forget_account(tx, account.id)
     archives.forget(tx, "account", account.id)
     groups.forget_account(tx, account.id)
+    for key in (account.address, *addresses.names_of(tx, account.id)):
+        lists.forget_address(tx, key)
     addresses.forget_account(tx, account.id)
     masked.forget_account(tx, account.id)
     sending.forget_account(tx, account.id)

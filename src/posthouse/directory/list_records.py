@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, select, union_all, update
 
 from posthouse.database import schema
+from posthouse.directory.address_records import account_addresses, masked_addresses
 from posthouse.directory.records import accounts
 from posthouse.directory.removed_records import removed_accounts
 
@@ -102,7 +103,14 @@ SELECT_LISTS_OF_MEMBER = (
 )
 DELETE_MEMBERS_WITH = delete(list_members).where(_M.kind == ADDRESS, _M.address == bindparam("address"))
 DELETE_PEOPLE_WITH = delete(list_people).where(_P.address == bindparam("address"))
-SELECT_REMOVED = select(removed_accounts.c.address)
+SELECT_REMOVED = union_all(
+    select(removed_accounts.c.address),
+    *(
+        select(table.c.address).where(table.c.account_id.in_(select(removed_accounts.c.account_id)))
+        for table in (account_addresses, masked_addresses)
+    ),
+)
+"""Addresses of accounts that are removed and may come back."""
 INSERT_PERSON = insert(list_people).values(
     list_id=bindparam("list_id"), role=bindparam("role"), address=bindparam("address")
 )

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory import admin, quotas, records
+from posthouse.directory import admin, lists, quotas, records
 from posthouse.directory import removed_records as rows
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import domain_name, own_address
+from posthouse.directory.rows import account_of
 from posthouse.directory.versions import DIRECTORY, bump
 
 MARK = "!"
@@ -100,13 +101,18 @@ def begin_purge(tx: Transaction, account_id: int) -> None:
 
 def end_purge(tx: Transaction, account_id: int, *, feed: Feed | None = None) -> None:
     """Remove an account, put away or not, for good; its mail is gone already. Harmless when it is not there."""
+    gone = tx.execute(rows.SELECT_ACCOUNT_BY_ID, {"of_id": account_id})
     tx.execute(rows.DELETE_ACCOUNT, {"of_id": account_id})
-    if tx.execute(records.SELECT_ACCOUNT_BY_ID, {"of_id": account_id}):
+    present = tx.execute(records.SELECT_ACCOUNT_BY_ID, {"of_id": account_id})
+    if present:
+        was = _account(gone[0]).address if gone else account_of(present[0]).address
         # Under a name that is an address and nobody's: what removes accounts asks for one.
         address = f"{account_id}@removed.invalid"
         tx.change(rows.SET_ACCOUNT, {"of_id": account_id, "to_address": address, "to_active": 0})
         quotas.forget_account(tx, account_id)
         admin.remove_account(tx, address, feed=feed)
+        if not tx.execute(records.SELECT_ACCOUNT, {"address": was}):  # (a merged backup made it anew)
+            lists.forget_address(tx, was)
 
 
 def put_away_domain(
