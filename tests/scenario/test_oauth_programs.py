@@ -132,11 +132,19 @@ class Program:
 
 
 @pytest.fixture(scope="module")
-def program(server: RunningServer) -> Program:
+def program(server: RunningServer) -> Iterator[Program]:
     made = Program(server)
     assert made.register().status_code == 201
     made.sign_in()
-    return made
+    yield made
+    made.web.close()
+
+
+def test_mail_programs_find_it(program: Program) -> None:
+    """In the answer to Thunderbird's question, beside passwords."""
+    xml = program.web.get("/mail/config-v1.1.xml", params={"emailaddress": ANNA}).text
+    assert f"<tokenURL>{program.metadata['token_endpoint']}</tokenURL>" in xml
+    assert xml.index("password-cleartext") < xml.index("<authentication>OAuth2<")
 
 
 def test_the_whole_way_and_every_protocol(program: Program) -> None:
@@ -241,8 +249,8 @@ def test_the_page_refuses_what_it_must(program: Program) -> None:
     assert unasked.status_code == 403
     policy = program.web.get("/oauth/authorize", params=program.query()).headers["content-security-policy"]
     assert "form-action 'self' http://127.0.0.1:51234;" in policy
-    stranger = httpx2.Client(base_url=program.web.base_url, verify=False)
-    answer = stranger.get("/oauth/authorize", params=program.query())
+    with httpx2.Client(base_url=program.web.base_url, verify=False) as stranger:
+        answer = stranger.get("/oauth/authorize", params=program.query())
     assert answer.headers["location"].startswith("/sign-in?next=/oauth/authorize%3F")
 
 
@@ -284,12 +292,13 @@ def test_registration_is_bounded(program: Program) -> None:
     statuses = [other.register(f"Bird {count}").status_code for count in range(11)]
     assert statuses[-1] == 429
     program.server.command("setting", "set", "oauth.registration", "false")
-    assert "registration_endpoint" not in Program(program.server).metadata
+    assert "registration_endpoint" not in other.web.get("/.well-known/oauth-authorization-server").json()
     assert other.register().status_code == 403
     shown = program.server.command("oauth", "client", "add", "Bird", "--redirect-uri", BACK).stdout
     other.client_id = shown.split()[-1]
     other.sign_in()
     assert other.imap(other.tokens()["access_token"]) == b"OK"
+    other.web.close()
 
 
 def test_switched_off_nothing_is_offered(program: Program) -> None:

@@ -91,6 +91,7 @@ from posthouse.client.generated.events import (
     EventsWatched,
 )
 from posthouse.client.generated.groups import Groups, GroupsCalls, GroupView
+from posthouse.client.generated.ip_ranges import IpRange, IpRangesCalls, Permitted, RangeList
 from posthouse.client.generated.journals import Journal, Journals, JournalsCalls
 from posthouse.client.generated.listeners import Listeners, ListenersCalls, ListenersChanged, ListenerView
 from posthouse.client.generated.lists import (
@@ -141,6 +142,14 @@ from posthouse.client.generated.messages import (
     StillOwed,
     Trace,
     Traces,
+)
+from posthouse.client.generated.oauth import (
+    OauthCalls,
+    OAuthClient,
+    OAuthClients,
+    OAuthGrant,
+    OAuthGrants,
+    OAuthState,
 )
 from posthouse.client.generated.probation import Probation, ProbationCalls, Probations
 from posthouse.client.generated.queue import (
@@ -241,6 +250,14 @@ from posthouse.client.generated.sharing import (
     SharedWithAll,
     SharingCalls,
 )
+from posthouse.client.generated.sign_in_sources import (
+    AccountSource,
+    SignInSourcesCalls,
+    SourceList,
+    SourceSynced,
+    SourceTried,
+    SourceView,
+)
 from posthouse.client.generated.suppressions import Suppression, SuppressionList, SuppressionsCalls
 from posthouse.client.generated.tls_to_other_servers import (
     TlsDemand,
@@ -269,6 +286,7 @@ from posthouse.client.generated.webhooks import (
 __all__ = [
     "Account",
     "AccountLimits",
+    "AccountSource",
     "Accounts",
     "Advice",
     "Alias",
@@ -361,6 +379,7 @@ __all__ = [
     "Imported",
     "ImportedAliases",
     "ImportedMembers",
+    "IpRange",
     "Journal",
     "Journals",
     "KeyView",
@@ -391,6 +410,11 @@ __all__ = [
     "Members",
     "MessageView",
     "Metrics",
+    "OAuthClient",
+    "OAuthClients",
+    "OAuthGrant",
+    "OAuthGrants",
+    "OAuthState",
     "OpenSession",
     "Outward",
     "OutwardStep",
@@ -401,6 +425,7 @@ __all__ = [
     "PasswordChanged",
     "Paused",
     "PausedDestination",
+    "Permitted",
     "PersonalProfile",
     "Point",
     "Post",
@@ -414,6 +439,7 @@ __all__ = [
     "Proposal",
     "ProviderForm",
     "QueueCounts",
+    "RangeList",
     "ReasonLine",
     "ReasonList",
     "ReceivedBounce",
@@ -452,6 +478,10 @@ __all__ = [
     "ShownAutoReply",
     "ShownSignature",
     "SignedOut",
+    "SourceList",
+    "SourceSynced",
+    "SourceTried",
+    "SourceView",
     "Status",
     "Step",
     "StillOwed",
@@ -512,12 +542,14 @@ class Calls(
     DomainsCalls,
     EventsCalls,
     GroupsCalls,
+    IpRangesCalls,
     JournalsCalls,
     ListenersCalls,
     ListsCalls,
     LogCalls,
     MeCalls,
     MessagesCalls,
+    OauthCalls,
     ProbationCalls,
     QueueCalls,
     QuotasCalls,
@@ -528,6 +560,7 @@ class Calls(
     SetUpCalls,
     SettingsCalls,
     SharingCalls,
+    SignInSourcesCalls,
     SuppressionsCalls,
     TlsToOtherServersCalls,
     TokensCalls,
