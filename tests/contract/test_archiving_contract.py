@@ -53,7 +53,9 @@ class World:
         view = await self.parts.store.examine(found.id)
         names: Counter[str] = Counter()
         for message in view.messages(range(1, found.uidnext)):
-            names[(await self.parts.store.content(message)).split(b"Subject: ")[1].split(b"\r")[0].decode()] += 1
+            names[
+                (await self.parts.store.content(message)).split(b"Subject: ")[1].split(b"\r")[0].decode()
+            ] += 1
         view.close()
         return names
 

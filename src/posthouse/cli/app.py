@@ -30,8 +30,8 @@ from posthouse.cli.commands.domain import domain
 from posthouse.cli.commands.event import event
 from posthouse.cli.commands.folder import folder, shared_mailbox
 from posthouse.cli.commands.group import group as account_group
-from posthouse.cli.commands.list import list_ as mailing_list
 from posthouse.cli.commands.ip_range import ip_range
+from posthouse.cli.commands.list import list_ as mailing_list
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message

@@ -17,6 +17,7 @@ from posthouse.directory.rows import account_of
 
 MOST_OF_ACCOUNT = 20
 
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A certificate registered with an account."""

@@ -62,7 +62,8 @@ SELECT_SIGNING = (
         _K.state == "active",
         or_(
             domains.c.name == bindparam("name"),
-            domains.c.id == select(names.c.domain_id).where(names.c.name == bindparam("name")).scalar_subquery(),
+            domains.c.id
+            == select(names.c.domain_id).where(names.c.name == bindparam("name")).scalar_subquery(),
         ),
     )
     .order_by(_K.algorithm.desc(), _K.id)

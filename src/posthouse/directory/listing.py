@@ -36,7 +36,11 @@ class Listing:
     """The statements of one list: with and without a scope and a search, each built once."""
 
     def __init__(
-        self, columns: tuple[Column[Any], ...], key: Column[Any], scope: Column[Any], *only: ColumnElement[bool]
+        self,
+        columns: tuple[Column[Any], ...],
+        key: Column[Any],
+        scope: Column[Any],
+        *only: ColumnElement[bool],
     ) -> None:
         self._pages: dict[tuple[bool, bool], Select[Any]] = {}
         self._counts: dict[tuple[bool, bool], Select[Any]] = {}
@@ -64,7 +68,10 @@ class Listing:
 
 
 _DOMAINS = Listing(
-    (domains.c.id, domains.c.name, domains.c.active), domains.c.name, domains.c.id, domains.c.name.not_like("!%")
+    (domains.c.id, domains.c.name, domains.c.active),
+    domains.c.name,
+    domains.c.id,
+    domains.c.name.not_like("!%"),
 )
 _ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id, *removed_records.PRESENT)
 _ALIASES = Listing(alias_records.COLUMNS, aliases.c.address, aliases.c.domain_id)

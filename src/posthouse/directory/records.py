@@ -193,12 +193,15 @@ COUNT_WITHOUT_SCRAM = select(func.count()).where(
 SELECT_WITHOUT_SCRAM = (
     select(accounts.c.address, accounts.c.password_hash, accounts.c.source)
     .where(
-        or_(accounts.c.scram_stored_key == "", accounts.c.source != ""), accounts.c.address > bindparam("after")
+        or_(accounts.c.scram_stored_key == "", accounts.c.source != ""),
+        accounts.c.address > bindparam("after"),
     )
     .order_by(accounts.c.address)
     .limit(bindparam("count"))
 )
-SET_SOURCE = update(accounts).where(accounts.c.id == bindparam("of_id")).values(source=bindparam("new_source"))
+SET_SOURCE = (
+    update(accounts).where(accounts.c.id == bindparam("of_id")).values(source=bindparam("new_source"))
+)
 SET_APP_PASSWORDS_ONLY = (
     update(accounts).where(accounts.c.id == bindparam("of_id")).values(app_passwords_only=bindparam("only"))
 )

@@ -125,6 +125,7 @@ __all__ = [
     "queues_steer",
     "queues_summaries",
     "quotas",
+    "ranges",
     "removed",
     "roles",
     "routes",

@@ -49,7 +49,9 @@ class Beginnings(Callers):
         reason = refused(account, visitor.face, visitor.peer) if how != "link" else ""
         if reason:
             self._count(visitor.peer)
-            log.warning("identity.refused", account=account.address, peer=visitor.peer, how=how, reason=reason)
+            log.warning(
+                "identity.refused", account=account.address, peer=visitor.peer, how=how, reason=reason
+            )
             return Step("refused", WRONG)
         secret, now = secrets.token_urlsafe(32), self._clock()
         session_id = await self._database.run(

@@ -86,7 +86,15 @@ def read_kept(tx: Transaction) -> Kept:
     sending = tuple(Advice(*trouble) for trouble in warnings_sending.troubles(tx, time.time()))
     doors = tuple(Advice(*trouble) for trouble in ranges.troubles(tx)) + _auto_bans(tx)
     return Kept(
-        administrators, view.oldest(tx), backup_at, failing, keys, _downgraded(tx), _braked(tx), sending, doors
+        administrators,
+        view.oldest(tx),
+        backup_at,
+        failing,
+        keys,
+        _downgraded(tx),
+        _braked(tx),
+        sending,
+        doors,
     )
 
 
@@ -95,7 +103,9 @@ def _auto_bans(tx: Transaction) -> tuple[Advice, ...]:
     if count < MANY_AUTO_BANS:
         return ()
     what = f"{count} addresses are banned because sign-ins failed: somebody is guessing passwords."
-    return (Advice("bans.automatic", what, "See whose passwords they try on the page Bans; let them be strong."),)
+    return (
+        Advice("bans.automatic", what, "See whose passwords they try on the page Bans; let them be strong."),
+    )
 
 
 def _braked(tx: Transaction) -> tuple[Advice, ...]:

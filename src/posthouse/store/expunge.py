@@ -22,7 +22,13 @@ _UID = 0xFFFFFFFF
 
 
 def expunge_in(
-    tx: Transaction, mailbox_id: int, uids: Sequence[int], mask: int, feed: Feed, side: SideRecord | None, keep: int = 0
+    tx: Transaction,
+    mailbox_id: int,
+    uids: Sequence[int],
+    mask: int,
+    feed: Feed,
+    side: SideRecord | None,
+    keep: int = 0,
 ) -> list[int]:
     """Expunge those of at most CHUNK UIDs that carry a flag of ``mask`` (0: all of them). They
     are kept to be restored, as deleted at ``keep`` (seconds since 1970; 0: not kept)."""
