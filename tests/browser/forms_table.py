@@ -78,7 +78,7 @@ def account(name: str, part: str = "") -> str:
 def forms(server: RunningServer, spare: int) -> list[Form]:
     """The table, for this server; ``spare`` is a port that nobody uses."""
     place = Path(server.folder) / "backups"
-    return [*PEOPLE, *LISTS, *LETTING_IN, *_machine(server, place, spare), *OWN, *ANYBODY]
+    return [*PEOPLE, *LISTS, *LETTING_IN, *_machine(server, place, spare), *_sources(), *OWN, *ANYBODY]
 
 
 def _wording(
@@ -1465,5 +1465,56 @@ def _queue() -> list[Form]:
             {"destination": "stopped.example"},
             bad=(({"destination": ""}, "No destination"),),
             not_there=("/admin/queue/destinations", "stopped.example"),
+        ),
+    ]
+
+
+def _sources() -> list[Form]:
+    here, unix = "/admin/sign-in-sources", "/admin/sign-in-sources/unix"
+    numbers = {"cache_hours": "0", "timeout": "5", "connections": "8"}
+    pam = {"active": "on", "service": "posthouse", **numbers}
+    return [
+        Form(
+            here + "/new/{kind}",
+            {"name": "pam2", **pam},
+            bad=(
+                ({"name": "No Name", **pam}, "no name"),
+                ({"name": "pam3", **pam, "timeout": "soon"}, "cannot be read"),
+                ({"name": "pam3", **pam, "service": "../x"}, "no PAM service"),
+            ),
+            at=here + "/new/pam",
+            effect=(here, "pam2"),
+        ),
+        Form(
+            here + "/{name}",
+            {**pam, "service": "mail-users"},
+            bad=(({**pam, "connections": "0"}, "out of range"),),
+            at=unix,
+            effect=(unix, "mail-users"),
+        ),
+        Form(
+            here + "/{name}/test",
+            {"address": ADMIN, "password": "wrong"},
+            bad=(({"address": "nobody", "password": "x"}, "address"),),
+            at=unix + "/test",
+            note="test_ldap_sign_in",
+        ),
+        Form(
+            here + "/{name}/assign",
+            bad=(({"account": f"none@{DOMAIN}"}, "no account"),),
+            at=unix + "/assign",
+            note="test_ldap_sign_in",
+        ),
+        Form(
+            here + "/{name}/sync",
+            bad=(({}, "cannot be synchronised"),),
+            at=unix + "/sync",
+            note="test_ldap_sign_in",
+        ),
+        Form(
+            here + "/{name}/remove",
+            before=((here + "/new/pam", {"name": "goes", **pam}),),
+            at=here + "/goes/remove",
+            not_there=(here, ">goes<"),
         ),
     ]

@@ -146,6 +146,7 @@ def of_domain(domain: SambaDomain, **changed: object) -> SourceConfig:
     return check(SourceConfig("ad", "ldap", True, details, PASSWORD))
 
 
+@pytest.mark.timeout(400)  # making a domain takes long on a busy machine
 @pytest.mark.needs("samba", "samba-tool", "unshare", "ip")
 async def test_active_directory(domain: SambaDomain) -> None:
     source = LdapSource(of_domain(domain))
@@ -164,6 +165,7 @@ async def test_active_directory(domain: SambaDomain) -> None:
     assert (await short.check(ANNA, PASSWORD)).answer == "accept"
 
 
+@pytest.mark.timeout(400)  # making a domain takes long on a busy machine
 @pytest.mark.needs("samba", "samba-tool", "unshare", "ip")
 async def test_active_directory_tells_who_there_is(domain: SambaDomain) -> None:
     everybody = f"CN=Everybody,CN=Users,{domain.base}"

@@ -134,6 +134,9 @@ class Sources:
 async def _asked(
     source: Source, login: str, account: Account | None, password: str, peer: str, protocol: str
 ) -> Verdict:
+    await asyncio.sleep(
+        0
+    )  # on Python 3.11 there is no task before the first wait (``net.eager``), and timeouts want one
     try:
         async with asyncio.timeout(VERDICT_SECONDS):
             return await source.verify(login, account, password, peer, protocol)
