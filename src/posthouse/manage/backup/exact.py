@@ -58,6 +58,7 @@ LAST = (
     "queue_messages",
     "queue_recipients",
     "domains",
+    "domain_names",
     "dkim_keys",
     "accounts",
     "aliases",
