@@ -50,6 +50,7 @@ from posthouse.route.ways import RouteWays
 from posthouse.settings.config import Config
 
 EXAMPLES = int(os.environ.get("HOUSEHOLDS", "150"))
+pytestmark = pytest.mark.timeout(max(300, EXAMPLES))
 STRANGER = Origin("t", "ESMTP", FAR, "192.0.2.1", 4711)
 SENDER = parse_address(f"stranger@{FAR}")
 LARGE = 5000
