@@ -30,7 +30,7 @@ SAMPLES = {
     "token.list": ({"address": "{address}"}, "each"),
     "token.remove": ({"id": 1}, "each"),
     "app_password.add": ({"name": "phone", "address": "{address}"}, "each"),
-    "app_password.list": ({"address": "{address}"}, "each"),
+    "app_password.list": ({}, "each"),
     "app_password.remove": ({"id": 1}, "each"),
     "client_certificate.add": ({"name": "laptop", "certificate": "", "address": "{address}"}, "each"),
     "oauth.client_add": ({"name": "mail program", "redirect_uris": ["http://127.0.0.1/"]}, "server"),
@@ -39,6 +39,6 @@ SAMPLES = {
     "oauth.grant_list": ({"address": "{address}"}, "each"),
     "oauth.grant_remove": ({"id": 1}, "each"),
     "oauth.show": ({}, "server"),
-    "client_certificate.list": ({"address": "{address}"}, "each"),
+    "client_certificate.list": ({}, "each"),
     "client_certificate.remove": ({"id": 1}, "each"),
 }
