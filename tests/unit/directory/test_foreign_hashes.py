@@ -53,7 +53,7 @@ async def service(sqlite_database: Database) -> AsyncIterator[DirectoryService]:
     made.close()
 
 
-@pytest.mark.parametrize(("kind", "text"), HASHES)
+@pytest.mark.parametrize(("kind", "text"), HASHES, ids=range(len(HASHES)))
 async def test_an_imported_hash_signs_in_once_and_is_ours_then(
     service: DirectoryService, sqlite_database: Database, kind: str, text: str
 ) -> None:
