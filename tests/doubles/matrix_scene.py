@@ -123,11 +123,15 @@ class Matrix:
         """A session: signed in on the submission port, or as a stranger on port 25."""
         port = self.server.submission if login else self.server.smtp
         client = smtplib.SMTP("127.0.0.1", port, "far.test", 30, (source, 0))
-        client.ehlo()
-        if login:
-            client.starttls()
+        try:
             client.ehlo()
-            client.login(login, PASSWORD)
+            if login:
+                client.starttls()
+                client.ehlo()
+                client.login(login, PASSWORD)
+        except BaseException:
+            client.close()
+            raise
         return client
 
 
