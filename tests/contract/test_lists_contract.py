@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import pytest_asyncio
-from people import people
+from people import credentials, people
 
 from posthouse.database.contract import Database, Transaction
-from posthouse.directory import admin, groups, lists
+from posthouse.directory import admin, groups, lists, removed
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.lists import MailingList
 from posthouse.directory.lookup import find_target
@@ -37,6 +37,24 @@ async def test_everybody_is_on_it_once(database: Database, team: MailingList) ->
     assert found["zoe@far.test"] == "Zoe@far.test"
     for key, there in (("bob@ours.test", True), ("zoe@far.test", True), ("carl@far.test", False)):
         assert await database.read(lists.is_reader, team.id, key) is there
+
+
+async def test_people_of_a_removed_domain_get_nothing_by_their_group(
+    database: Database, team: MailingList
+) -> None:
+    """Their mail would leave for whoever has the domain now."""
+
+    def op(tx: Transaction) -> None:
+        admin.add_domain(tx, "theirs.test")
+        admin.add_account(tx, "carl@theirs.test", credentials())
+        groups.add_member(tx, "staff", "carl@theirs.test")
+
+    await database.run(op)
+    assert "carl@theirs.test" in await database.read(lists.readers, team.id)
+    await database.run(removed.put_away_domain, "theirs.test", "admin", 1000.0, everything=True)
+    assert "carl@theirs.test" not in await database.read(lists.readers, team.id)
+    await database.run(removed.restore_domain, "theirs.test")
+    assert "carl@theirs.test" in await database.read(lists.readers, team.id)
 
 
 async def test_the_address_leads_to_the_list(database: Database, team: MailingList) -> None:

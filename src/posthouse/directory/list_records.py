@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, inser
 from posthouse.database import schema
 from posthouse.directory.address_records import account_addresses, masked_addresses
 from posthouse.directory.records import accounts
-from posthouse.directory.removed_records import removed_accounts
+from posthouse.directory.removed_records import PRESENT, removed_accounts
 
 ADDRESS, GROUP = "address", "group"
 """What a member of a list is."""
@@ -135,7 +135,7 @@ SELECT_GROUPS = select(_M.address).where(_OF, _M.kind == GROUP)
 SELECT_HOLDERS = select(_M.list_id).where(_M.kind == ADDRESS, _M.address == bindparam("of_address"))
 SELECT_ACCOUNT_ID = select(accounts.c.id).where(accounts.c.address == bindparam("address"))
 SELECT_ADDRESSES = select(accounts.c.address).where(
-    accounts.c.id.in_(bindparam("ids", expanding=True)), accounts.c.active == 1
+    accounts.c.id.in_(bindparam("ids", expanding=True)), accounts.c.active == 1, *PRESENT
 )
 INSERT_MEMBER = insert(list_members).values(
     {column.name: bindparam(column.name) for column in _M if column.name != "id"}
