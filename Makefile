@@ -5,6 +5,7 @@
 # make fuzz    100,000 hostile inputs to a running server (INPUTS=...)
 # make crash   200 kills under load (KILLS=...)
 # make crash-out the same while mail leaves for other servers
+# make households  20,000 random sequences of administration beside a plain model (HOUSEHOLDS=...)
 # make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
 # make docs    the settings page of the manual and the client's calls, from the declarations
 # make package a Debian package in dist/
@@ -12,7 +13,7 @@
 # make lock    new lock files
 # make clean   removes what the above made, but not data/
 
-.PHONY: translations serve demo test check lint lock package fuzz crash crash-out bench docs clean help
+.PHONY: translations serve demo test check lint lock package fuzz crash crash-out households bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -24,6 +25,7 @@ PYTEST ?= -q
 DATA ?= data
 INPUTS ?= 100000
 KILLS ?= 200
+HOUSEHOLDS ?= 20000
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -59,6 +61,9 @@ crash: .venv-oldest/installed
 
 crash-out: .venv-oldest/installed
 	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/crash/out_campaign.py --kills $(KILLS)
+
+households: .venv-oldest/installed
+	@HOUSEHOLDS=$(HOUSEHOLDS) .venv-oldest/bin/python -m pytest -q tests/unit/manage/test_random_households.py
 
 bench: .venv-oldest/installed
 	@.venv-oldest/bin/python -m bench $(BENCH)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trustme
 from running import PASSWORD, RunningServer
 
 from house import ADMIN, DOMAIN
@@ -35,8 +36,12 @@ ODD = {
 FREE = "empty words script unicode negative lines"
 """A note for people takes nearly everything."""
 
+_NAME = "empty words script negative lines"
+"""A person's name has no characters that nobody sees."""
+
 Fields = dict[str, str]
 NO_CONTACT = {"hosts": "mail.posthouse.test", "needs_terms": "1", "agreed": "on", "contact": "no address"}
+CLIENT_CERTIFICATE = trustme.CA().issue_cert("person@client.example").cert_chain_pems[0].bytes().decode()
 GONE_NUMBER = ("999999", "99999999999999999999999999")
 GONE_NAME = ("nobody@nowhere.example", "%3Cscript%3E", "%00%07", "x" * 3000, "..%2F..%2Fetc")
 
@@ -73,16 +78,142 @@ def account(name: str, part: str = "") -> str:
 def forms(server: RunningServer, spare: int) -> list[Form]:
     """The table, for this server; ``spare`` is a port that nobody uses."""
     place = Path(server.folder) / "backups"
-    return [*PEOPLE, *LETTING_IN, *_machine(server, place, spare), *OWN, *ANYBODY]
+    return [*PEOPLE, *LISTS, *LETTING_IN, *_machine(server, place, spare), *_sources(), *OWN, *ANYBODY]
+
+
+def _wording(
+    path: str, at: str, shown: str, gone: tuple[str, ...], who: str = ADMIN, *, reply: bool = True
+) -> list[Form]:
+    """Signature, automatic reply and archive rule of somebody."""
+    nothing = "empty words script unicode negative lines long"
+    rule = {"mail": "sent", "action": "copy", "folder": "Old/%YEAR%", "days": "44"}
+    away = {"subject": "Away", "plain": "Back on Monday", "days": "3", "audience": "domain"}
+    found = [
+        Form(
+            f"{path}/signature",
+            {"plain": "Kind regards", "replies": "on"},
+            {"plain": "empty words script unicode negative control lines", "html": nothing + " control"},
+            at=f"{at}/signature",
+            gone=gone,
+            effect=(shown, "Kind regards"),
+            who=who,
+        ),
+        Form(
+            f"{path}/archive",
+            rule,
+            {"folder": "words script unicode negative", "days": ""},
+            bad=(({"days": "99999999"}, "days"),),
+            at=f"{at}/archive",
+            gone=gone,
+            effect=(shown, "Old/%YEAR%"),
+            who=who,
+        ),
+        Form(
+            f"{path}/archive/clear",
+            at=f"{at}/archive/clear",
+            gone=gone,
+            before=((f"{at}/archive", {**rule, "folder": "Gone/%YEAR%"}),),
+            not_there=(shown, "Gone/%YEAR%"),
+            who=who,
+        ),
+    ]
+    if reply:
+        found += [
+            Form(
+                f"{path}/auto-reply",
+                away,
+                {
+                    "subject": FREE + " control",
+                    "plain": "words script unicode negative control lines",
+                    "html": nothing + " control",
+                    "begin": "empty",
+                    "end": "empty",
+                    "days": "",
+                },
+                bad=(({"begin": "2026-12-24", "end": "2026-12-01"}, "end"),),
+                at=f"{at}/auto-reply",
+                gone=gone,
+                effect=(shown, "Back on Monday"),
+                who=who,
+            ),
+            Form(
+                f"{path}/auto-reply/clear",
+                at=f"{at}/auto-reply/clear",
+                gone=gone,
+                before=((f"{at}/auto-reply", {**away, "plain": "Gone fishing"}),),
+                not_there=(shown, "Gone fishing"),
+                who=who,
+            ),
+        ]
+    return found
 
 
 PEOPLE = [
     Form(
         "/admin/domains",
-        {"name": "new.example"},
-        {"name": ""},
+        {"name": "new.example", "template": ""},
+        {"name": "", "template": "empty"},
         bad=(({"name": DOMAIN}, "exists"),),
         effect=("/admin/domains", "new.example"),
+    ),
+    Form(
+        "/admin/domains/{name}/settings",
+        {"active": "on", "plus": "-", "max_accounts": "500", "language": "de"},
+        {
+            "catch_all": "empty",
+            "postmaster": "empty",
+            "max_size": "empty",
+            "max_message": "empty",
+            "max_account": "empty",
+            "max_accounts": "empty",
+            "max_aliases": "empty",
+            "max_lists": "empty",
+            "quota": "empty",
+            "language": "empty",
+            "time_zone": "empty",
+        },
+        bad=(
+            ({"active": "on", "plus": "a"}, "cannot stand"),
+            ({"active": "on", "max_lists": "two"}, "no number"),
+        ),
+        at="/admin/domains/set.example/settings",
+        gone=tuple(f"/admin/domains/{name}/settings" for name in ("nowhere.example", "%00%07")),
+        before=(("/admin/domains", {"name": "set.example"}),),
+        effect=("/admin/domains/set.example/settings", "500"),
+    ),
+    Form(
+        "/admin/domains/{name}/settings/names",
+        {"other": "other-name.example"},
+        {"other": ""},
+        bad=(({"other": DOMAIN}, "exists"),),
+        at="/admin/domains/named.example/settings/names",
+        before=(("/admin/domains", {"name": "named.example"}),),
+        effect=("/admin/domains/named.example/settings", "other-name.example"),
+    ),
+    Form(
+        "/admin/domains/{name}/settings/names/remove",
+        {"other": "lost-name.example"},
+        {"other": ""},
+        at="/admin/domains/unnamed.example/settings/names/remove",
+        before=(
+            ("/admin/domains", {"name": "unnamed.example"}),
+            ("/admin/domains/unnamed.example/settings/names", {"other": "lost-name.example"}),
+        ),
+        not_there=("/admin/domains/unnamed.example/settings", "lost-name.example"),
+    ),
+    Form(
+        "/admin/domain-templates",
+        {"template": "Small office", "domain": DOMAIN},
+        {"template": "words unicode script negative lines", "domain": ""},
+        bad=(({"template": "a/b", "domain": DOMAIN}, "no name for a template"),),
+        effect=("/admin/domain-templates", "Small office"),
+    ),
+    Form(
+        "/admin/domain-templates/remove",
+        {"template": "To be removed"},
+        {"template": "lines"},
+        before=(("/admin/domain-templates", {"template": "To be removed", "domain": DOMAIN}),),
+        not_there=("/admin/domain-templates", "To be removed"),
     ),
     Form(
         "/admin/domains/{name}/remove",
@@ -158,6 +289,81 @@ PEOPLE = [
         gone=tuple(f"{account('person14', '/sessions')}/{each}" for each in GONE_NUMBER),
         note="test_browsers_are_signed_out",
     ),
+    *_wording(
+        "/admin/accounts/{address:path}", account("person16"), account("person16", "/absence"), GONE_NAME
+    ),
+    *_wording(
+        "/admin/domains/{name}",
+        f"/admin/domains/{DOMAIN}",
+        f"/admin/domains/{DOMAIN}/signature",
+        GONE_NAME,
+        reply=False,
+    ),
+    *_wording("/me", "/me", "/me/absence", (), who=f"person22@{DOMAIN}"),
+    Form(
+        "/admin/journal",
+        {"of": DOMAIN, "address": "journal@there.example", "mail": "incoming", "form": "copy"},
+        {"of": "empty", "address": ""},
+        bad=(({"of": "nowhere.example"}, "not ours"),),
+        effect=("/admin/journal", "journal@there.example"),
+    ),
+    Form(
+        "/admin/journal/remove",
+        {"of": "server"},
+        before=(("/admin/journal", {"address": "gone@there.example"}),),
+        bad=(({"of": "nowhere.example"}, "not ours"),),
+        not_there=("/admin/journal", "gone@there.example"),
+    ),
+    Form(
+        "/admin/shared",
+        {"address": f"orders@{DOMAIN}", "members": f"person22@{DOMAIN}", "send": "as"},
+        {"address": "", "members": "empty"},
+        effect=("/admin/shared", f"orders@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/shared/mailbox/{address:path}",
+        {"own_marks": "on"},
+        at=f"/admin/shared/mailbox/desk@{DOMAIN}",
+        gone=GONE_NAME,
+        note="test_shared_pages.py",
+    ),
+    Form(
+        "/admin/shared/mailbox/{address:path}/member",
+        {"who": f"person23@{DOMAIN}", "rights": "letters", "letters": "lrs", "send": "behalf"},
+        {"who": "", "letters": "empty long"},
+        at=f"/admin/shared/mailbox/desk@{DOMAIN}/member",
+        gone=GONE_NAME,
+        effect=(f"/admin/shared/mailbox/desk@{DOMAIN}", f"person23@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/shared/public",
+        {"name": "Minutes"},
+        {"name": "words script unicode negative"},
+        bad=(({"name": "News"}, "exist"),),
+        effect=("/admin/shared", "Minutes"),
+    ),
+    Form(
+        "/admin/shared/folder/{name:path}/rights",
+        {"who": f"person24@{DOMAIN}", "rights": "letters", "letters": "lrs"},
+        {"who": "", "letters": "empty long"},
+        at="/admin/shared/folder/News/rights",
+        gone=GONE_NAME,
+        effect=("/admin/shared/folder/News", f"person24@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/shared/folder/{name:path}/marks",
+        {"own": "on"},
+        at="/admin/shared/folder/News/marks",
+        gone=GONE_NAME,
+        note="test_shared_pages.py",
+    ),
+    Form(
+        "/admin/shared/folder/{name:path}/remove",
+        at="/admin/shared/folder/Old/remove",
+        gone=GONE_NAME,
+        before=(("/admin/shared/public", {"name": "Old"}),),
+        not_there=("/admin/shared", "/admin/shared/folder/Old"),
+    ),
     Form(
         "/admin/accounts/{address:path}/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
@@ -187,11 +393,11 @@ PEOPLE = [
     ),
     Form(
         "/admin/aliases",
-        {"address": f"sales@{DOMAIN}", "target": ADMIN},
-        {"address": "", "target": ""},
+        {"address": f"sales@{DOMAIN}", "targets": f"{ADMIN}\nelsewhere@there.invalid"},
+        {"address": "", "targets": "", "note": FREE},
         bad=(
             ({"address": f"info@{DOMAIN}"}, "already"),
-            ({"address": f"sales@{DOMAIN}", "target": f"sales@{DOMAIN}"}, ""),
+            ({"address": f"sales@{DOMAIN}", "targets": f"sales@{DOMAIN}"}, ""),
         ),
         effect=("/admin/aliases", f"sales@{DOMAIN}"),
     ),
@@ -199,12 +405,318 @@ PEOPLE = [
         "/admin/aliases/{address:path}/remove",
         at=f"/admin/aliases/old@{DOMAIN}/remove",
         gone=GONE_NAME,
-        before=(("/admin/aliases", {"address": f"old@{DOMAIN}", "target": ADMIN}),),
-        not_there=("/admin/aliases", f"old@{DOMAIN}/remove"),
+        before=(("/admin/aliases", {"address": f"old@{DOMAIN}", "targets": ADMIN}),),
+        not_there=("/admin/aliases", f"old@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/aliases/{address:path}/change",
+        {"targets": ADMIN, "note": "for newcomers"},
+        {"targets": "", "note": FREE},
+        bad=(({"targets": f"turn@{DOMAIN}"}, "leads to itself"),),
+        at=f"/admin/aliases/turn@{DOMAIN}/change",
+        gone=GONE_NAME,
+        before=(("/admin/aliases", {"address": f"turn@{DOMAIN}", "targets": ADMIN}),),
+        effect=(f"/admin/aliases/turn@{DOMAIN}", "for newcomers"),
+    ),
+    Form(
+        "/admin/aliases-import",
+        {"text": f"address,targets\nbrought@{DOMAIN},{ADMIN}"},
+        {"text": ""},
+        effect=("/admin/aliases?search=brought", f"brought@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/person",
+        {"first_name": "Anna", "display_name": "Anna of the office", "language": "de", "time_zone": "UTC"},
+        {
+            "first_name": _NAME,
+            "last_name": _NAME,
+            "display_name": _NAME,
+            "language": "empty",
+            "time_zone": "empty",
+            "note": FREE,
+        },
+        at=account("person14", "/person"),
+        gone=GONE_NAME,
+        effect=(account("person14"), "Anna of the office"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/limits",
+        {"protocols": "imap", "networks": "192.0.2.0/24", "max_message": "20M"},
+        {"networks": "empty", "max_message": "empty"},
+        bad=(({"protocols": "telnet"}, "no way to sign in"), ({"protocols": ""}, "No way to sign in")),
+        at=account("person14", "/limits"),
+        gone=GONE_NAME,
+        effect=(account("person14"), "192.0.2.0/24"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/addresses",
+        {"further": f"also14@{DOMAIN}", "signin": "on"},
+        {"further": ""},
+        bad=(({"further": f"info@{DOMAIN}"}, "already"),),
+        at=account("person14", "/addresses"),
+        gone=GONE_NAME,
+        effect=(account("person14"), f"also14@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/addresses-remove",
+        {"further": f"gone14@{DOMAIN}"},
+        at=account("person14", "/addresses-remove"),
+        before=((account("person14", "/addresses"), {"further": f"gone14@{DOMAIN}"}),),
+        not_there=(account("person14"), f"gone14@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/rename",
+        {"new": f"renamed18@{DOMAIN}"},
+        {"new": ""},
+        bad=(({"new": f"info@{DOMAIN}"}, "already"),),
+        at=account("person18", "/rename"),
+        gone=GONE_NAME,
+        effect=("/admin/accounts?search=renamed18", f"renamed18@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/masked",
+        bad=(({"masked": f"none@{DOMAIN}", "action": "off"}, "no masked address"),),
+        at=account("person14", "/masked"),
+        gone=GONE_NAME,
+        note="test_people",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/sign-out",
+        at=account("person14", "/sign-out"),
+        gone=GONE_NAME,
+        effect=(account("person14"), ""),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/empty",
+        {"confirm": f"person17@{DOMAIN}"},
+        {"confirm": ""},
+        bad=(({"confirm": ADMIN}, "not the address"),),
+        at=account("person17", "/empty"),
+        gone=GONE_NAME,
+        effect=(account("person17"), ""),
+    ),
+    Form(
+        "/me/profile",
+        {"display_name": "Head of everything"},
+        {
+            "first_name": _NAME,
+            "last_name": _NAME,
+            "display_name": _NAME,
+            "language": "empty",
+            "time_zone": "empty",
+        },
+        effect=("/me/profile", "Head of everything"),
+    ),
+    Form(
+        "/me/addresses",
+        {"prefix": "shop", "note": "for the shop", "expires": "2099-12-31", "most": "3"},
+        {"prefix": "empty", "note": FREE, "expires": "empty", "most": "empty"},
+        bad=(({"expires": "2001-01-01"}, "over"),),
+        effect=("/me/addresses", "for the shop"),
+    ),
+    Form(
+        "/me/addresses/change",
+        bad=(({"masked": f"none@{DOMAIN}", "action": "off"}, "no masked address"),),
+        note="test_people",
+    ),
+]
+
+_LINE = "empty words script unicode negative"
+"""One line about a list or a group."""
+_NEWS, _STAFF = f"/admin/lists/news@{DOMAIN}", f"/admin/groups/staff@{DOMAIN}"
+
+
+def _made(kind: str, name: str) -> tuple[tuple[str, Fields], ...]:
+    """The form that makes a list or a group first."""
+    field = "address" if kind == "lists" else "name"
+    return ((f"/admin/{kind}", {field: f"{name}@{DOMAIN}"}),)
+
+
+LISTS = [
+    Form(
+        "/admin/lists",
+        {"address": f"crowd@{DOMAIN}", "name": "Crowd", "mode": "public"},
+        {"address": "", "name": _LINE},
+        bad=(({"address": f"info@{DOMAIN}"}, "already"),),
+        effect=("/admin/lists", f"crowd@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/lists/{address:path}",
+        {
+            "active": "on",
+            "name": "Talk",
+            "description": "Of this and that",
+            "mode": "public",
+            "moderation": "none",
+            "joining": "closed",
+            "tag": "Talk",
+            "replies": "list",
+            "max_size": "0",
+            "owners": ADMIN,
+            "moderators": "",
+            "senders": "",
+        },
+        {
+            "name": _LINE,
+            "description": _LINE,
+            "tag": _LINE,
+            "max_size": "",
+            "owners": "empty",
+            "moderators": "empty",
+            "senders": "empty",
+        },
+        bad=(({"mode": "nonsense"}, ""),),
+        at=f"/admin/lists/talk@{DOMAIN}",
+        gone=GONE_NAME,
+        before=_made("lists", "talk"),
+        effect=(f"/admin/lists/talk@{DOMAIN}", "Of this and that"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/join",
+        {"member": "joined@there.example"},
+        {"member": ""},
+        at=f"{_NEWS}/join",
+        gone=GONE_NAME,
+        effect=(_NEWS, "joined@there.example"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/import",
+        {"text": "address\nmany@there.example"},
+        {"text": "empty"},
+        at=f"{_NEWS}/import",
+        gone=GONE_NAME,
+        effect=(_NEWS, "many@there.example"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/leave",
+        {"member": "left@there.example"},
+        bad=(({"member": "nobody@there.example"}, "not on list"),),
+        at=f"{_NEWS}/leave",
+        gone=GONE_NAME,
+        before=((f"{_NEWS}/join", {"member": "left@there.example"}),),
+        not_there=(_NEWS, "left@there.example"),
+    ),
+    Form(
+        "/admin/lists/{address:path}/switch",
+        {"member": "away@there.example", "active": "no"},
+        bad=(({"member": "nobody@there.example"}, "not on list"),),
+        at=f"{_NEWS}/switch",
+        gone=GONE_NAME,
+        before=((f"{_NEWS}/join", {"member": "away@there.example"}),),
+        effect=(_NEWS, "suspended"),
+    ),
+    *(
+        Form(
+            f"{path}/{{address:path}}/{word}",
+            {"post": "1", "reason": "Please write to the board"},
+            bad=(({"post": "999999"}, "waits"), ({"post": "x"}, "waits")),
+            at=f"{path}/news@{DOMAIN}/{word}",
+            gone=GONE_NAME,
+            note="test_lists_whole.py",
+        )
+        for path in ("/admin/lists", "/me/lists")
+        for word in ("approve", "reject")
+    ),
+    Form(
+        "/admin/lists/{address:path}/remove",
+        at=f"/admin/lists/over@{DOMAIN}/remove",
+        gone=GONE_NAME,
+        before=_made("lists", "over"),
+        not_there=("/admin/lists", f"/admin/lists/over@{DOMAIN}"),
+    ),
+    Form(
+        "/me/lists/quit",
+        {"address": f"news@{DOMAIN}"},
+        bad=(({"address": f"nowhere@{DOMAIN}"}, ""),),
+        note="test_list_pages.py",
+    ),
+    Form(
+        "/me/lists/{address:path}/join",
+        {"member": "asked@there.example"},
+        {"member": ""},
+        at=f"/me/lists/news@{DOMAIN}/join",
+        gone=GONE_NAME,
+        effect=(f"/me/lists/news@{DOMAIN}", "asked@there.example"),
+    ),
+    Form(
+        "/me/lists/{address:path}/leave",
+        {"member": "tired@there.example"},
+        bad=(({"member": "nobody@there.example"}, ""),),
+        at=f"/me/lists/news@{DOMAIN}/leave",
+        gone=GONE_NAME,
+        before=((f"/me/lists/news@{DOMAIN}/join", {"member": "tired@there.example"}),),
+        not_there=(f"/me/lists/news@{DOMAIN}", "tired@there.example"),
+    ),
+    Form(
+        "/admin/groups",
+        {"name": f"crew@{DOMAIN}", "description": "Everybody on board"},
+        {"name": "words negative", "description": _LINE},
+        bad=(({"name": "crew@nowhere.example"}, "not in a domain"),),
+        effect=("/admin/groups", f"crew@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/change",
+        {"new_name": f"night-crew@{DOMAIN}", "description": "Those awake"},
+        {"new_name": "", "description": _LINE},
+        bad=(({"new_name": f"staff@{DOMAIN}"}, "exists"),),
+        at=f"/admin/groups/day-crew@{DOMAIN}/change",
+        gone=GONE_NAME,
+        before=_made("groups", "day-crew"),
+        effect=(f"/admin/groups/night-crew@{DOMAIN}", "Those awake"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/join",
+        {"member": f"person25@{DOMAIN}"},
+        {"member": ""},
+        at=f"{_STAFF}/join",
+        gone=GONE_NAME,
+        effect=(_STAFF, f"person25@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/leave",
+        {"member": f"person26@{DOMAIN}"},
+        bad=(({"member": f"person27@{DOMAIN}"}, "not in group"),),
+        at=f"{_STAFF}/leave",
+        gone=GONE_NAME,
+        before=((f"{_STAFF}/join", {"member": f"person26@{DOMAIN}"}),),
+        not_there=(_STAFF, f"person26@{DOMAIN}"),
+    ),
+    Form(
+        "/admin/groups/{name:path}/remove",
+        at=f"/admin/groups/over@{DOMAIN}/remove",
+        gone=GONE_NAME,
+        before=_made("groups", "over"),
+        not_there=("/admin/groups", f"/admin/groups/over@{DOMAIN}"),
     ),
 ]
 
 LETTING_IN = [
+    Form(
+        "/admin/ranges",
+        {
+            "name": "Office",
+            "addresses": "198.51.100.0/24",
+            "priority": "40",
+            "duration": "2h",
+            "connections": "5",
+            "connection_rate": "60",
+            "message_rate": "30",
+            "rule-smtp": "on",
+        },
+        {"name": FREE, "addresses": "", "connections": "empty"},
+        bad=(
+            ({"name": "Bad", "addresses": "999.0.2.1"}, ""),
+            ({"name": "Bad", "addresses": "192.0.2.1", "priority": "-1"}, ""),
+        ),
+        effect=("/admin/ranges", "198.51.100.0/24"),
+    ),
+    Form(
+        "/admin/ranges/remove",
+        {"name": "Gone soon"},
+        {"name": ""},
+        before=(("/admin/ranges", {"name": "Gone soon", "addresses": "203.0.113.0/24"}),),
+        not_there=("/admin/ranges", 'value="Gone soon"'),
+    ),
     Form(
         "/admin/bans",
         {"network": "192.0.2.0/24", "reason": "tries passwords", "duration": "2h"},
@@ -218,6 +730,33 @@ LETTING_IN = [
         {"network": ""},
         before=(("/admin/bans", {"network": "198.51.100.0/24"}),),
         not_there=("/admin/bans", 'value="198.51.100.0/24"'),
+    ),
+    Form(
+        "/admin/removed/restore",
+        bad=(({"kind": "account", "name": f"nobody@{DOMAIN}"}, ""), ({"kind": "domain", "name": "x"}, "")),
+        note="test_keeping_uses.py",
+    ),
+    Form(
+        "/admin/removed/purge",
+        bad=(({"kind": "account", "name": f"nobody@{DOMAIN}"}, ""), ({"kind": "domain", "name": "x"}, "")),
+        note="test_keeping_uses.py",
+    ),
+    Form(
+        "/admin/removed/mail",
+        {"address": f"anna@{DOMAIN}", "hours": "24"},
+        {"address": "", "hours": FREE + " empty long control"},
+        bad=(({"address": "no address"}, ""),),
+    ),
+    Form(
+        "/admin/removed/mail/purge",
+        {"address": f"anna@{DOMAIN}"},
+        bad=(({"address": "no address"}, ""),),
+    ),
+    Form(
+        "/admin/removed/limit",
+        {"address": f"anna@{DOMAIN}", "messages": "1000"},
+        {"address": "", "messages": ""},
+        bad=(({"address": f"anna@{DOMAIN}", "messages": "-1"}, ""),),
     ),
     Form(
         "/admin/suppressions",
@@ -681,6 +1220,43 @@ OWN = [
         note="test_scheduled_page.py",
     ),
     Form(
+        "/me/deleted/restore",
+        {"everything": "yes"},
+        bad=(({"message": "no id"}, ""), ({"folder": "999999"}, "")),
+        who=PERSON,
+        note="test_keeping_uses.py",
+    ),
+    Form(
+        "/me/deleted/purge",
+        {"everything": "yes"},
+        bad=(({"message": "-1"}, ""),),
+        who=PERSON,
+        note="test_keeping_uses.py",
+    ),
+    Form(
+        "/me/sharing",
+        {"name": "Drafts", "who": f"person22@{DOMAIN}", "rights": "letters", "letters": "lrs"},
+        {"who": "", "letters": "empty long"},
+        bad=(({"name": "Nowhere"}, "no folder"), ({"who": PERSON}, "owner")),
+        effect=("/me/sharing", f"person22@{DOMAIN}"),
+        who=PERSON,
+    ),
+    Form(
+        "/me/sharing/marks",
+        {"name": "INBOX", "own": "yes"},
+        bad=(({"name": "Nowhere"}, "no folder"),),
+        effect=("/me/sharing", "Saved"),
+        who=PERSON,
+        note="test_shared_pages.py",
+    ),
+    Form(
+        "/me/sharing/leave",
+        {"name": "Public/News"},
+        bad=(({"name": "Public/Nowhere"}, "Nobody shares"),),
+        who=f"person23@{DOMAIN}",
+        not_there=("/me/sharing", "Public/News"),
+    ),
+    Form(
         "/me/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
         {"targets": ""},
@@ -693,6 +1269,94 @@ OWN = [
         who=f"person23@{DOMAIN}",
         before=(("/me/forward", {"targets": "gone@there.example", "active": "on"}),),
         not_there=("/me/forward", "gone@there.example"),
+    ),
+    Form(
+        "/me/let-in/{id:int}/remove",
+        gone=tuple(f"/me/let-in/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/oauth/authorize",
+        bad=(({"client_id": "nobody"}, "cannot be let in"),),
+        who=PERSON,
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/device",
+        bad=(
+            ({"user_code": "BCDF-GHJK"}, "No program waits"),
+            ({"user_code": "x" * 5000}, "No program waits"),
+        ),
+        who=PERSON,
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/programs/{id:int}/remove",
+        gone=tuple(f"{account('person11', '/programs')}/{each}/remove" for each in GONE_NUMBER),
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/admin/oauth/clients",
+        {"name": "A mail program", "redirect_uris": "https://localhost"},
+        {"name": "words script unicode negative", "redirect_uris": "empty"},
+        bad=(
+            ({"redirect_uris": "http://elsewhere.example/"}, "https"),
+            ({"redirect_uris": "javascript:x"}, "scheme"),
+        ),
+        effect=("/admin/oauth", "A mail program"),
+    ),
+    Form(
+        "/admin/oauth/clients/{id:int}/remove",
+        gone=tuple(f"/admin/oauth/clients/{each}/remove" for each in GONE_NUMBER),
+        note="test_oauth_browser.py",
+    ),
+    Form(
+        "/me/app-passwords/add",
+        {"name": "A phone", "protocols": "imap", "days": "7", "networks": "192.0.2.0/24"},
+        {"name": "words script unicode negative", "days": "empty", "networks": "empty"},
+        bad=(({"days": "99999"}, ""), ({"networks": "nowhere"}, "")),
+        effect=("/me/app-passwords", "A phone"),
+        who=PERSON,
+    ),
+    Form(
+        "/me/app-passwords/{id:int}/remove",
+        gone=tuple(f"/me/app-passwords/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_stories.py",
+    ),
+    Form(
+        "/me/app-passwords/certificate",
+        {"name": "A laptop", "certificate": CLIENT_CERTIFICATE},
+        {"name": "words script unicode negative", "certificate": ""},
+        effect=("/me/app-passwords", "A laptop"),
+        who=PERSON,
+    ),
+    Form(
+        "/me/app-passwords/certificates/{id:int}/remove",
+        gone=tuple(f"/me/app-passwords/certificates/{each}/remove" for each in GONE_NUMBER),
+        who=PERSON,
+        note="test_stories.py",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/app-passwords",
+        {"name": "A tablet", "protocols": "imap", "days": "", "networks": ""},
+        {"name": "words script unicode negative", "days": "empty", "networks": "empty"},
+        at=account("person11", "/app-passwords"),
+        gone=GONE_NAME,
+        effect=(account("person11", "/app-passwords"), "A tablet"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/app-passwords/only",
+        {"only": "1"},
+        at=account("person11", "/app-passwords/only"),
+        gone=GONE_NAME,
+        effect=("/admin/audit", "account.app_passwords_only"),
+    ),
+    Form(
+        "/admin/accounts/{address:path}/app-passwords/{id:int}/remove",
+        gone=tuple(f"{account('person11', '/app-passwords')}/{each}/remove" for each in GONE_NUMBER),
+        note="test_stories.py",
     ),
     Form(
         "/me/tokens/add",
@@ -801,5 +1465,56 @@ def _queue() -> list[Form]:
             {"destination": "stopped.example"},
             bad=(({"destination": ""}, "No destination"),),
             not_there=("/admin/queue/destinations", "stopped.example"),
+        ),
+    ]
+
+
+def _sources() -> list[Form]:
+    here, unix = "/admin/sign-in-sources", "/admin/sign-in-sources/unix"
+    numbers = {"cache_hours": "0", "timeout": "5", "connections": "8"}
+    pam = {"active": "on", "service": "posthouse", **numbers}
+    return [
+        Form(
+            here + "/new/{kind}",
+            {"name": "pam2", **pam},
+            bad=(
+                ({"name": "No Name", **pam}, "no name"),
+                ({"name": "pam3", **pam, "timeout": "soon"}, "cannot be read"),
+                ({"name": "pam3", **pam, "service": "../x"}, "no PAM service"),
+            ),
+            at=here + "/new/pam",
+            effect=(here, "pam2"),
+        ),
+        Form(
+            here + "/{name}",
+            {**pam, "service": "mail-users"},
+            bad=(({**pam, "connections": "0"}, "out of range"),),
+            at=unix,
+            effect=(unix, "mail-users"),
+        ),
+        Form(
+            here + "/{name}/test",
+            {"address": ADMIN, "password": "wrong"},
+            bad=(({"address": "nobody", "password": "x"}, "address"),),
+            at=unix + "/test",
+            note="test_ldap_sign_in",
+        ),
+        Form(
+            here + "/{name}/assign",
+            bad=(({"account": f"none@{DOMAIN}"}, "no account"),),
+            at=unix + "/assign",
+            note="test_ldap_sign_in",
+        ),
+        Form(
+            here + "/{name}/sync",
+            bad=(({}, "cannot be synchronised"),),
+            at=unix + "/sync",
+            note="test_ldap_sign_in",
+        ),
+        Form(
+            here + "/{name}/remove",
+            before=((here + "/new/pam", {"name": "goes", **pam}),),
+            at=here + "/goes/remove",
+            not_there=(here, ">goes<"),
         ),
     ]

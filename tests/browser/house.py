@@ -54,10 +54,19 @@ def _move_in(server: RunningServer, folder: Path) -> None:
     server.command("account", "role", ADMIN, "server", "--now")
     server.command("account", "role", DOMAIN_ADMIN, "domain", DOMAIN, "--now")
     server.command("alias", "add", f"info@{DOMAIN}", ADMIN)
+    owners = [word for address in PEOPLE.values() for word in ("--owner", address)]
+    server.command("list", "add", f"news@{DOMAIN}", "--name", HOSTILE, "--mode", "public", *owners)
+    server.command("list", "join", f"news@{DOMAIN}", USER)
+    server.command("group", "add", f"staff@{DOMAIN}")
+    server.command("group", "join", f"staff@{DOMAIN}", USER)
+    server.command("shared-mailbox", "add", f"desk@{DOMAIN}", "--member", ADMIN)
+    server.command("folder", "add", "News")
+    server.command("folder", "acl", "News", "anyone", "read")
     # Nobody outside is asked: the name leads nowhere.
     server.command("webhook", "add", "https://receiver.invalid/hook", "--kind", "message.received")
     listed = ("--only-listed", "--description", "A partner's own server")
     server.command("route", "add", "partner.invalid", "--target", "mx.partner.invalid", *listed)
+    server.command("source", "add", "pam", "unix")
     server.command("route", "allow", "1", "somebody@partner.invalid")
     with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
         smtp.sendmail(f"ulla@{DOMAIN}", [ADMIN], MESSAGE.replace("\n", "\r\n").encode())

@@ -231,7 +231,7 @@ def test_certificates(visit: Open, server: RunningServer) -> None:
     page.goto("/admin/certificates")
     seen(watched, "admin-certificates-filled")
     page.locator("tbody a", has_text=LONG[:20]).click()
-    page.get_by_role("link", name="Remove").click()
+    page.locator("main").get_by_role("link", name="Remove").click()
     page.wait_for_url("**/remove")
     press(page, "Remove the certificate")
     assert "removed" in good(page)
@@ -400,7 +400,7 @@ def test_backup(visit: Open, server: RunningServer, tmp_path_factory: pytest.Tem
 
     page.goto(f"/admin/backup/{backup}/verify/events")  # of work that has ended: ends at once
 
-    server.command("account", "remove", f"person42@{DOMAIN}", "--yes")
+    server.command("account", "remove", f"person42@{DOMAIN}", "--purge", "--yes")
     page.goto(f"/admin/backup/restore?id={backup}&account=person42@{DOMAIN}")
     assert page.input_value("#f-scope") == "account"
     press(page, "See what would change")

@@ -44,7 +44,7 @@ def test_domain_account_alias(visit: Open, server: RunningServer) -> None:
 
     page.goto("/admin/aliases")
     page.fill("#f-address", "office@new.test")
-    page.fill("#f-target", "nina@new.test")
+    page.fill("#f-targets", "nina@new.test")
     page.get_by_role("button", name="Add").click()
     page.wait_for_selector(".notice.good")
     page.goto("/admin/aliases/office@new.test/remove")

@@ -21,6 +21,7 @@ from posthouse.deliver.acceptance import AcceptanceDesk
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.local import LocalDelivery
 from posthouse.deliver.settlement import SettlementDesk
+from posthouse.directory import admin
 from posthouse.directory.contract import Account
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
@@ -237,3 +238,31 @@ async def test_mail_for_later_is_shown_and_taken_back(scene: Scene) -> None:
     assert [line.trace for line in await scene.database.read(view.list_queue)] == ["trace2", "trace3"]
     story = [entry.text for entry in await scene.database.read(traces.read, "trace1")]
     assert "<x@far.test> taken back by its sender" in story
+
+
+async def test_an_alias_of_several_leads_to_each_of_them_once(scene: Scene) -> None:
+    """Mailboxes get one copy however many ways lead there, what leaves is queued; all in one unit."""
+    targets = ["alice@ours.test", "sales@ours.test", "bob@ours.test", "x@far.test"]
+    await scene.database.run(admin.add_alias, "all@ours.test", targets)
+    summaries = await scene.accept(1, "all@ours.test", "alice@ours.test")
+    assert summaries == ["delivered to mailbox"] * 2
+    assert await scene.counts() == {"alice": (1, 2), "bob": (1, 2)}
+    leases = await scene.database.run(scene.queue.lease, 2000.0, 10, 60.0, "test")
+    assert [(each.recipient.recipient, each.recipient.destination) for each in leases] == [
+        ("x@far.test", "mx:far.test")
+    ]
+
+
+async def test_a_copy_of_several_that_has_to_wait_reaches_its_own_mailbox(scene: Scene) -> None:
+    """The queue's row names the alias; it is delivered to the account it was promised to, and to nobody else."""
+    await scene.database.run(admin.add_alias, "all@ours.test", ["alice@ours.test", "bob@ours.test"])
+    scene.appender.reluctant = True
+    await scene.accept(1, "all@ours.test")
+    assert await scene.counts() == {"bob": (1, 2)}
+    task = asyncio.create_task(scene.worker.run())
+    async with asyncio.timeout(10):
+        while await scene.database.read(view.list_queue):
+            await asyncio.sleep(0.02)
+    scene.worker.stop()
+    await task
+    assert await scene.counts() == {"alice": (1, 2), "bob": (1, 2)}

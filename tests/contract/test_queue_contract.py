@@ -155,9 +155,9 @@ async def test_a_settle_that_is_rolled_back_leaves_the_row_leased(
 
 
 async def test_retry_and_hold(database: Database, feed: LocalFeed) -> None:
-    """A retried row is due later with its reason; a held one is not due until somebody says so."""
+    """A retried row is due later with its reason; a held one is not due at all."""
     queue = QueueService(CurrentSettings(), feed)
-    queue_id = await _put(database, queue, "alice")
+    await _put(database, queue, "alice")
     (lease,) = await _lease(database, queue)
     assert await database.run(queue.retry, lease, NOW + 300, "mailbox away ✉")
     assert await _lease(database, queue, NOW + 299) == []
@@ -166,10 +166,6 @@ async def test_retry_and_hold(database: Database, feed: LocalFeed) -> None:
     assert await database.run(queue.hold, lease, "given up")
     assert await _lease(database, queue, NOW + 10**9) == []
     assert await database.read(queue.next_due) is None
-    assert await database.run(view.try_again, queue_id, NOW + 400, feed=feed) == 1
-    (lease,) = await _lease(database, queue, NOW + 400)
-    assert lease.attempts == 3
-    assert await database.run(view.try_again, queue_id, NOW + 401) == 0  # it is being tried
 
 
 async def test_a_worker_that_comes_back_frees_its_own_leases_only(

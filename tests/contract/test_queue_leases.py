@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from posthouse.cluster.local import LocalFeed
-from posthouse.database.contract import Database
+from posthouse.database.contract import Database, Transaction
 from posthouse.queue import destinations, lookout
 from posthouse.queue.contract import HOLD_ROUTE, Lease, QueuedMessage, QueuedRecipient
 from posthouse.queue.service import QueueService
@@ -241,3 +243,61 @@ async def test_a_lease_is_renewed_by_who_holds_it(database: Database, queue: Que
     assert await database.run(queue.lease, NOW + 650, 9, 60.0, "there/1", destination="mx:one.test") != []
     assert await database.run(queue.settle, first, "done")
     assert await database.run(queue.renew, [first, second], NOW + 800.0) == 0
+
+
+class Granted:
+    """Room with a scheduler (``queue.contract.Grant``)."""
+
+    def __init__(self) -> None:
+        self.owner, self.until = "here/1", NOW + 60
+        self.begun: list[Lease] = []
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        self.begun += leases
+
+
+async def test_rows_are_put_as_leased_where_there_is_room(database: Database, queue: QueueService) -> None:
+    """The leases are as good as any: nobody else gets the rows, they are settled, freed or run out."""
+    grant = Granted()
+    message = QueuedMessage("t", "ab" * 32, 1, "a@here.test", 1000.0, priority=2)
+    rows = [
+        QueuedRecipient(f"{name}@x.test", f"mx:{place}.test", orcpt="rfc822;o", reason="r")
+        for name, place in (("a", "one"), ("b", "two"), ("c", "one"), ("d", "one"))
+    ]
+    queue_id = await database.run(queue.put, message, rows, grants={"mx:one.test": grant})
+    assert _names(grant.begun) == ["a", "c", "d"]
+    assert await _lease(database, queue, "mx:one.test", 9) == []
+    assert _names(await _lease(database, queue, "mx:two.test", 9)) == ["b"]
+    settled, failed, left = grant.begun
+    assert (settled.message_id, settled.message, settled.attempts) == (queue_id, message, 1)
+    assert await database.run(queue.settle, settled, "delivered")
+    assert await database.run(queue.fail, failed, "refused")
+    assert not await database.run(queue.settle, failed, "twice")
+    assert await database.run(queue.free, "here/1", NOW) == 2  # the other destination's, too
+    (again,) = await _lease(database, queue, "mx:one.test", 9)
+    assert again.recipient == left.recipient
+    assert (again.id, again.message, again.attempts) == (left.id, left.message, 2)
+    assert again.expires_at == left.expires_at
+
+
+async def test_what_is_put_as_leased_begins_only_when_it_is_durable(
+    database: Database, queue: QueueService
+) -> None:
+    """Not where the unit fails, and not where the destination, or everything, is paused or known to be down."""
+    grant = Granted()
+    message = QueuedMessage("t", "ab" * 32, 1, "a@here.test", 1000.0)
+    row = [QueuedRecipient("a@x.test", "mx:one.test")]
+
+    def breaks(tx: Transaction) -> None:
+        queue.put(tx, message, row, grants={"mx:one.test": grant})
+        raise RuntimeError("disk gone")
+
+    with pytest.raises(RuntimeError):
+        await database.run(breaks)
+    await database.run(destinations.note_down, "mx:one.test", NOW, "away", first=60.0, most=600.0)
+    await database.run(queue.put, message, row, grants={"mx:one.test": grant})
+    await database.run(destinations.note_well, "mx:one.test", NOW)
+    await database.run(destinations.pause, destinations.EVERYTHING, "admin", NOW)
+    await database.run(queue.put, message, row, grants={"mx:one.test": grant})
+    assert grant.begun == []
+    assert len(await _lease(database, queue, "mx:one.test", 9)) == 2

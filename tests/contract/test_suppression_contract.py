@@ -7,7 +7,7 @@ from notice_parts import NO_USER, desk, queued, told_of
 from posthouse.database.contract import Database
 from posthouse.deliver.contract import NoticeKind
 from posthouse.deliver.dsn import verp
-from posthouse.deliver.dsn.bounces import Bounces, bounces_of, causes_since, remove_old
+from posthouse.deliver.dsn.bounces import Bounces, Wanted, causes_since, page, remove_old
 from posthouse.deliver.results import Said
 from posthouse.directory import suppression
 from posthouse.directory.suppression import Failure, Suppression, Suppressions
@@ -182,7 +182,16 @@ async def test_bounces_are_kept_once_and_count_where_they_are_certain(database: 
         (taken,) = await bounces.take(BOUNCE + b"%d\r\n" % number, lists)
         assert (taken.about.recipient, taken.certain) == ("other@there.test", False)
     assert await check(database, "other@there.test") == ""
-    kept = await database.read(bounces_of, "lists@here.test")
+    rows, total = await database.scan(page, Wanted(sender="lists@here.test"))
+    kept = [bounce for _, _, bounce in rows]
+    assert total == 7
+    assert [row[0] for row in rows] == sorted((row[0] for row in rows), reverse=True)
+    older, total = await database.scan(page, Wanted(search="SAID no", cause="no-mailbox"), 5, rows[1][0])
+    assert (len(older), total) == (0, 0)
+    older, total = await database.scan(page, Wanted(search="There.test", cause="no-mailbox"), 3, rows[1][0])
+    assert ([row[0] for row in older], total) == ([row[0] for row in rows[2:5]], 7)
+    for nothing in (Wanted(cause="spam"), Wanted(since=NOW + 1), Wanted(sender="bert@here.test")):
+        assert await database.scan(page, nothing) == ([], 0)
     assert len(kept) == 7
     assert {each.about.message_id for each in kept} == {"<one@here.test>"}
     assert sum(each.certain for each in kept) == 2

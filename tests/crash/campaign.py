@@ -35,8 +35,14 @@ ACCOUNTS = [f"crash{number}@posthouse.test" for number in range(4)]
 EXPUNGED = ACCOUNTS[1]
 """The account whose mail is expunged now and then, so that bodies are removed."""
 CHECK_EVERY = 12
-SETTINGS = {"store.removal_wait": "1", "store.removal_interval": "1", "queue.lease_time": "5"}
-"""Short times, so that removal and lease expiry happen within a round."""
+SETTINGS = {
+    "store.removal_wait": "1",
+    "store.removal_interval": "1",
+    "store.undelete_days": "0",
+    "queue.lease_time": "5",
+}
+"""Short times, so that removal and lease expiry happen within a round; what is expunged is not kept, so that bodies are
+removed (``test_kill_keeping`` is about those that are kept)."""
 REACH = {"body": (20, 150), "unit": (15, 60), "accept": (20, 150), "append": (3, 20), "queue": (1, 5)}
 """How often a step is passed before the kill, so that it comes with the load at its height."""
 LIFE = 8.0

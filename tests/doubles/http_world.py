@@ -19,7 +19,7 @@ from http_client import Answer, ask
 
 from posthouse.api import app as api
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin, browser_sessions, tokens
+from posthouse.directory import admin, browser_sessions, groups, lists, tokens
 from posthouse.directory.browser_sessions import digest
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.roles import set_role
@@ -235,6 +235,10 @@ async def _furnish(world: World) -> None:
             world.ids[address] = account.id
         admin.add_alias(tx, "info@own.example", ANNA)
         admin.add_alias(tx, "info@other.example", BERT)
+        news = lists.add(tx, "news@own.example", {"mode": "public"})
+        lists.add_members(tx, news, ["zoe@far.example", ANNA])
+        lists.set_people(tx, news.id, "owner", [ANNA])
+        groups.add(tx, "staff@own.example")
 
     await world.context.database.run(op)
     callers = world.callers

@@ -12,7 +12,9 @@ from posthouse.access.imap.contract import BadCommand, BadSequence, No
 from posthouse.access.imap.flags import flag_bytes
 from posthouse.access.imap.sequence import by_number, by_uid
 from posthouse.access.imap.table import TABLE
+from posthouse.directory.contract import Account
 from posthouse.settings.contract import CurrentSettings
+from posthouse.store.acl import ALL
 from posthouse.store.contract import Facts, Message, NewMessage, StoreRefusal
 from posthouse.store.facts import compute
 from posthouse.wire.imap.reader import Reader
@@ -113,6 +115,9 @@ class RecordedSession:
         self.drains = 0
         self.directory: Any = None
         self.account: Any = None
+        self.sharing: Any = None
+        self.place: Any = None
+        self.rights = ALL
         self.reselect()
 
     def reselect(self) -> None:
@@ -139,7 +144,7 @@ class RecordedSession:
 
     @property
     def user(self) -> Any:
-        return self.account
+        return self.account or Account(1, 1, "anna@example.org", 0)
 
     @property
     def selected(self) -> Any:

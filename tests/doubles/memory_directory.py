@@ -17,6 +17,7 @@ class MemoryDirectory:
         self.accounts = {
             address: Account(number, 1, address, 0) for number, address in enumerate(passwords, 1)
         }
+        self.tokens: dict[str, Account] = {}
         self.down = False
         self.delay = 0.0
 
@@ -35,6 +36,28 @@ class MemoryDirectory:
         server = hmac.digest(salted, b"Server Key", "sha256")
         keys = ScramKeys(salt, 4096, hashlib.sha256(client).digest(), server)
         return self.accounts.get(login), keys
+
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        raise NotImplementedError
+
+    def scram_announced(self) -> bool:
+        return True
+
+    def tokens_taken(self) -> bool:
+        return bool(self.tokens)
+
+    async def sign_in_token(
+        self, kind: str, token: str, login_hint: str, *, peer: str, protocol: str
+    ) -> tuple[SignIn, bytes]:
+        account = self.tokens.get(token)
+        if account is None or (login_hint and login_hint != account.address):
+            return SignIn(None, "bad token"), b'{"status":"invalid_token"}'
+        return SignIn(account), b""
+
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn:
+        return SignIn(None, "no certificates here")
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from posthouse.database.contract import Transaction
 from posthouse.store.contract import (
     DELETED,
     SEEN,
@@ -253,17 +254,19 @@ class MemoryStore:
             if name not in self.names.setdefault(account_id, {}):
                 await self.create(account_id, name, use)
 
-    async def select(self, mailbox_id: int) -> tuple[MemoryView, int]:
+    async def select(self, mailbox_id: int, reader: int = 0) -> tuple[MemoryView, int]:
         self._check("select")
         box = self._box(mailbox_id)
         first, box.row.recent_from = box.row.recent_from, box.row.uidnext
         return MemoryView(box), first
 
-    async def examine(self, mailbox_id: int) -> MemoryView:
+    async def examine(self, mailbox_id: int, reader: int = 0) -> MemoryView:
         return MemoryView(self._box(mailbox_id))
 
     # messages
-    async def append(self, mailbox_id: int, messages: Sequence[NewMessage]) -> list[Appended]:
+    async def append(
+        self, mailbox_id: int, messages: Sequence[NewMessage], reader: int = 0
+    ) -> list[Appended]:
         self._check("append")
         box = self._box(mailbox_id)
         used = sum(b.row.size for b in self.boxes.values() if b.row.account_id == box.row.account_id)
@@ -302,7 +305,12 @@ class MemoryStore:
         self._put(self._named(account_id, name), content, NewMessage(Given("", len(content))))
 
     async def flags(
-        self, mailbox_id: int, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+        self,
+        mailbox_id: int,
+        uids: Sequence[int],
+        change: FlagChange,
+        unchanged_since: int | None = None,
+        reader: int = 0,
     ) -> FlagOutcome:
         self._check("flags")
         box = self._box(mailbox_id)
@@ -335,7 +343,17 @@ class MemoryStore:
         box.messages[old.uid] = new
         return new
 
-    async def copy(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
+    async def copy(
+        self,
+        source_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        reader: int = 0,
+        mask: int = 63,
+        *,
+        also: Callable[[Transaction], None] | None = None,
+    ) -> CopyOutcome:
+        assert also is None, "there are no units here"
         source, target = self._box(source_id), self._box(target_id)
         there = [uid for uid in uids if uid in source.messages]
         made = []
@@ -348,7 +366,9 @@ class MemoryStore:
         target.changed()
         return CopyOutcome(target.row.uidvalidity, tuple(there), tuple(made), source.row.highest_modseq)
 
-    async def move(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
+    async def move(
+        self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63
+    ) -> CopyOutcome:
         outcome = await self.copy(source_id, uids, target_id)
         self._remove(self._box(source_id), outcome.source_uids)
         return outcome

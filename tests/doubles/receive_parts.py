@@ -153,6 +153,9 @@ class MemoryReception:
         if address.local.lower() not in ("anna", "bert", "postmaster", "ünna"):
             raise Refusal(550, "5.1.1", "No such user")
 
+    async def may_send_for(self, account_id: int, address: Address) -> bool:
+        return False
+
     async def may_send_as(self, account_id: int, address: Address) -> bool:
         return address.key in ("anna@example.org", "sales@example.org")
 
@@ -167,6 +170,7 @@ class MemoryDirectory:
     delay: float = 0.0
     temporary: bool = False
     tries: list[tuple[str, bool, str, str]] = field(default_factory=list)
+    tokens: dict[str, Account] = field(default_factory=dict)
 
     def _result(self, login: str, ok: bool, peer: str, protocol: str) -> SignIn:
         self.tries.append((login, ok, peer, protocol))
@@ -185,6 +189,28 @@ class MemoryDirectory:
         stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
         keys = ScramKeys(SALT, 4096, stored, hmac.digest(salted, b"Server Key", "sha256"))
         return (Account(7, 1, login, 0) if known else None), keys
+
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        raise NotImplementedError
+
+    def scram_announced(self) -> bool:
+        return True
+
+    def tokens_taken(self) -> bool:
+        return bool(self.tokens)
+
+    async def sign_in_token(
+        self, kind: str, token: str, login_hint: str, *, peer: str, protocol: str
+    ) -> tuple[SignIn, bytes]:
+        account = self.tokens.get(token)
+        if account is None or (login_hint and login_hint != account.address):
+            return SignIn(None, "bad token"), b'{"status":"invalid_token"}'
+        return SignIn(account), b""
+
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn:
+        return SignIn(None, "no certificates here")
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass

@@ -24,10 +24,10 @@ from sqlalchemy import (
 from posthouse.database import migrations, schema
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
-NUMBER = "0003"
-TARGET = VERSIONS / f"{NUMBER}_sending.py"
+NUMBER = "0004"
+TARGET = VERSIONS / f"{NUMBER}_household.py"
 
-HEADER = '''"""What sending keeps: routes, keys, policies, limits, and more about each queued message."""
+HEADER = '''"""What the household keeps: more about domains, accounts, aliases; lists, groups, sharing, ways in."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from alembic import op
 
 from posthouse.database import schema
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables of sending, and add to those of the queue."""
+    """Make the tables of the household, and add to those of the directory."""
 '''
 
 

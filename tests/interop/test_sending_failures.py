@@ -20,7 +20,7 @@ pytestmark = [
 FIRST, SECOND = 3.0, 3600.0
 SAID = {"soft": "450 4.3.0", "quit": "closed the connection", "busy": "421 4.0.0"}
 STATUS = {"soft": "4.3.0", "quit": "4.4.2", "busy": "4.0.0"}
-NAMED = {"connect": "GREETING", "end": "."}
+NAMED = {"connect": "GREETING", "end": "end of DATA"}
 
 
 @dataclass(frozen=True, slots=True)

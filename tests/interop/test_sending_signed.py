@@ -135,3 +135,19 @@ def test_a_bounce_of_our_own_mail(world: MailWorld) -> None:
     submit(world.here, "to somebody late", "late@postfix.test")
     report = arrived(world.here, ANNA, b"multipart/report", b"to somebody late")
     assert b"Reporting-MTA: dns; mx.postfix.test" in report
+
+
+def test_what_is_signed_is_the_message_with_the_words_below_it(world: MailWorld) -> None:
+    """The signature of the sender is put below before the message is signed (DKIM), at the outside both are there."""
+    assert world.postfix
+    world.here.command("account", "signature", "set", ANNA, "--text", "Anna, of the post office")
+    try:
+        submit(world.here, "with words below", "user@postfix.test")
+        message = at_postfix(world, "user@postfix.test", "with words below")
+    finally:
+        world.here.command("account", "signature", "set", ANNA, "--text", "")
+    assert b"Anna, of the post office" in message
+    keys = Keys(world)
+    assert verified(message, 0, keys)
+    assert verified(message, 1, keys)
+    assert not verified(message.replace(b"of the post office", b"of the Post office"), 0, keys)

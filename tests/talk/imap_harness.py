@@ -1,7 +1,8 @@
 """An IMAP server for conversations: anna@example.org (password secret) and bert@example.org (hidden).
 
 ``given:`` lines: ``setting NAME VALUE``; ``quota BYTES`` (for everyone); ``message MAILBOX SUBJECT`` (in
-anna's mailbox, which is made if need be). ``do:`` lines: ``deliver MAILBOX SUBJECT`` (to anna), ``shutdown``.
+anna's mailbox, which is made if need be); ``share RIGHTS IDENTIFIER NAME`` (a public folder) and ``share own-seen
+NAME``. ``do:`` lines: ``share`` as before; ``deliver MAILBOX SUBJECT`` (to anna), ``shutdown``.
 """
 
 from __future__ import annotations
@@ -13,15 +14,22 @@ from pathlib import Path
 
 import trustme
 from memory_directory import MemoryDirectory
+from sqlalchemy import insert
 
+from posthouse.access.imap.acl import identifier_key
 from posthouse.access.imap.service import ImapService
+from posthouse.access.imap.sharing import Sharing
 from posthouse.bodies.files import FileBodies
 from posthouse.bodies.plain import PlainDurability
 from posthouse.cluster.local import LocalFeed
+from posthouse.database.contract import Transaction
 from posthouse.database.open import open_database
+from posthouse.directory.records import INSERT_DOMAIN, accounts
 from posthouse.net.door import Door
 from posthouse.settings.contract import CurrentSettings, Settings, declared
+from posthouse.store import acl
 from posthouse.store.contract import NewMessage
+from posthouse.store.seen import set_own_seen
 from posthouse.store.service import MailStore
 
 PASSWORDS = {"anna@example.org": "secret", "bert@example.org": "hidden"}
@@ -56,32 +64,62 @@ class ImapHarness:
         """Open the store and carry out the ``given:`` lines."""
         settings = CurrentSettings()
         self.database = await open_database(self._database_url, threads=2, upgrade=False)
+        self.feed = LocalFeed()
         self.bodies = FileBodies(self._folder)
         self.durability = PlainDurability(self.database, self.bodies)
         self.store = MailStore(
-            self.database, self.bodies, self.durability, LocalFeed(), settings, quota_limit=self._quota_limit
+            self.database, self.bodies, self.durability, self.feed, settings, quota_limit=self._quota_limit
         )
+        await self.database.run(self._accounts)
         for account in self.directory.accounts.values():
             await self.store.provision(account.id)
         for line in self._given:
             await self._prepare(line)
         settings.now = Settings(self.values)
+        self.sharing = Sharing(self.database, self.feed, settings)
         self.service = ImapService(
             store=self.store,
             directory=self.directory,
             spool=self.bodies.spool,
             settings=settings,
             hostname="mail.example.org",
+            sharing=self.sharing,
         )
 
     async def close(self) -> None:
         """Close everything; no half-received message may be left."""
+        await self.sharing.close()
         await self.store.close()
         await self.durability.close()
         left = list(self.bodies.temporary.iterdir())
         self.bodies.close()
         await self.database.close()
         assert not left
+
+    def _accounts(self, tx: Transaction) -> None:
+        """The rows rights refer to, with the ids the directory has in memory."""
+        domain = tx.insert(INSERT_DOMAIN, {"name": "example.org", "created_at": 0.0})
+        texts = ("password_hash", "scram_salt", "scram_stored_key", "scram_server_key")
+        row = {"domain_id": domain, "quota": 0, "active": 1, "created_at": 0.0, "scram_iterations": 0}
+        for address, account in self.directory.accounts.items():
+            values = {"id": account.id, "address": address, **row, **dict.fromkeys(texts, "")}
+            tx.execute(insert(accounts).values(values))
+
+    async def _share(self, text: str) -> None:
+        """``RIGHTS IDENTIFIER NAME``: on a public folder, made where it is missing; ``own-seen NAME``."""
+        word, identifier, *rest = text.split(" ", 2)
+        name = rest[0] if rest else identifier
+        box = await self.store.find(acl.PUBLIC, name) or await self.store.create(acl.PUBLIC, name)
+
+        def op(tx: Transaction) -> None:
+            if word == "own-seen":
+                set_own_seen(tx, box.id, True, self.feed)
+                return
+            key = identifier_key(tx, identifier)
+            assert key is not None
+            acl.set_entry(tx, box.id, key, "" if word == "none" else word, self.feed)
+
+        await self.database.run(op)
 
     async def _quota_limit(self, account_id: int) -> int:
         return self.limit
@@ -93,6 +131,8 @@ class ImapHarness:
             self.values[name] = declared()[name].type(value)
         elif word == "quota":
             self.limit = int(rest)
+        elif word == "share":
+            await self._share(rest)
         elif word == "message":
             await self._deliver(rest)
         else:
@@ -138,6 +178,8 @@ class ImapHarness:
         word, _, rest = text.partition(" ")
         if word == "deliver":
             await self._deliver(rest)
+        elif word == "share":
+            await self._share(rest)
         elif word == "shutdown":
             for door in self.doors:
                 for session in list(door.sessions):

@@ -11,24 +11,35 @@ import msgspec
 
 from posthouse import __version__
 from posthouse.cli.commands import account_forward as _forward  # noqa: F401 - more commands of `account`
+from posthouse.cli.commands import account_people as _people  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
+from posthouse.cli.commands.app_password import app_password, client_certificate
 from posthouse.cli.commands.audit import audit
 from posthouse.cli.commands.backup import backup
 from posthouse.cli.commands.ban import ban
+from posthouse.cli.commands.bounce import bounce
 from posthouse.cli.commands.certificate import certificate
 from posthouse.cli.commands.completion import completion
+from posthouse.cli.commands.deleted import deleted
 from posthouse.cli.commands.dkim import dkim
 from posthouse.cli.commands.dns import client, dns
 from posthouse.cli.commands.domain import domain
 from posthouse.cli.commands.event import event
+from posthouse.cli.commands.folder import folder, shared_mailbox
+from posthouse.cli.commands.group import group as account_group
+from posthouse.cli.commands.ip_range import ip_range
+from posthouse.cli.commands.list import list_ as mailing_list
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
+from posthouse.cli.commands.oauth import oauth
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
+from posthouse.cli.commands.quota import quota
+from posthouse.cli.commands.removed import removed
 from posthouse.cli.commands.route import route
 from posthouse.cli.commands.sending import send_as, sending
 from posthouse.cli.commands.sendmail import sendmail
@@ -36,10 +47,12 @@ from posthouse.cli.commands.serve import ServeRunner
 from posthouse.cli.commands.session import session as sessions
 from posthouse.cli.commands.setting import setting
 from posthouse.cli.commands.setup import setup
+from posthouse.cli.commands.source import source
 from posthouse.cli.commands.suppression import suppression
 from posthouse.cli.commands.tls import tls
 from posthouse.cli.commands.token import token
 from posthouse.cli.commands.webhook import webhook
+from posthouse.cli.commands.wording import journal
 from posthouse.cli.errors import CommandError
 from posthouse.cli.session import Session
 
@@ -53,22 +66,34 @@ def cli() -> None:
     """
 
 
-for _group in (domain, account, alias, queue, message, setting, audit, certificate, demo.demo):
+for _group in (domain, account, alias, mailing_list, account_group, queue, message, setting, audit):
     cli.add_command(_group)
-for _group in (ban, listener, probation):
+cli.add_command(certificate)
+cli.add_command(demo.demo)
+for _group in (ban, ip_range, listener, probation):
     cli.add_command(_group)
 for _group in (setup, dns, dkim, client):
+    cli.add_command(_group)
+for _group in (deleted, removed, quota):
     cli.add_command(_group)
 diagnose.add_to(cli)
 cli.add_command(completion)
 cli.add_command(sendmail)
 cli.add_command(token)
+cli.add_command(source)
+cli.add_command(app_password)
+cli.add_command(client_certificate)
+cli.add_command(oauth)
 cli.add_command(suppression)
+cli.add_command(bounce)
 cli.add_command(sending)
 account.add_command(send_as)
 cli.add_command(tls)
+cli.add_command(folder)
+cli.add_command(shared_mailbox)
 cli.add_command(event)
 cli.add_command(webhook)
+cli.add_command(journal)
 cli.add_command(route)
 cli.add_command(backup)
 signin.add_to(cli)

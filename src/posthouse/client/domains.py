@@ -24,7 +24,7 @@ class Domain(Edited[api.Domain]):
         return f"<Domain {self.name or '(new)'}>"
 
     def _look(self) -> Tagged[api.Domain]:
-        return self._calls.domain_show(self._known().name)
+        return _brief(self._calls.domain_show(self._known().name))
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class Domain(Edited[api.Domain]):
         """Add the domain."""
         if self._seen is None:
             self._seen = self._once.run(
-                lambda key: self._calls.domain_add(name=self.name, idempotency_key=key)
+                lambda key: _in_brief(self._calls.domain_add(name=self.name, idempotency_key=key))
             )
             self._wanted.clear()
             for domains in self._added:
@@ -96,7 +96,7 @@ class Domains(Collection[Domain]):
         return ItemBy(self._find)
 
     def _find(self, name: str) -> Domain:
-        found = self._calls.domain_show(name)
+        found = _brief(self._calls.domain_show(name))
         domain = Domain(self._calls, found.value)
         domain._take(found)
         return domain
@@ -110,3 +110,12 @@ class Domains(Collection[Domain]):
     def search(self, text: str) -> Domains:
         """Those with this text in their name; the server searches."""
         return Domains(self._calls, text)
+
+
+def _in_brief(found: api.DomainDetails) -> api.Domain:
+    return api.Domain(name=found.name, accounts=found.accounts, aliases=found.aliases, active=found.active)
+
+
+def _brief(found: Tagged[api.DomainDetails]) -> Tagged[api.Domain]:
+    """As a list of domains shows it, with the version of all that holds in it."""
+    return Tagged(_in_brief(found.value), found.etag)

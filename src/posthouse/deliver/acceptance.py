@@ -9,19 +9,20 @@ reply leaves nothing, after it everything.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
-from posthouse.deliver.contract import Notices
+from posthouse.deliver.contract import Express, Notices, Room
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
-from posthouse.deliver.delivered import Written, notices_of
+from posthouse.deliver.delivered import Beside, Written, notices_of
 from posthouse.deliver.dsn.fields import shown_address
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.planning import ForwardSender, Planner
 from posthouse.deliver.told import private_of
-from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, queued_message
+from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, MaskedUsed, queued_message
+from posthouse.directory.forward_conditions import MailView
 from posthouse.mail.address import parse_address
 from posthouse.mail.envelope import Envelope, Origin
 from posthouse.mail.outcome import Outcome
@@ -32,8 +33,9 @@ from posthouse.queue.contract import Queue
 from posthouse.queue.refusals import Refusals
 from posthouse.route.contract import Ways
 from posthouse.route.forwarding import Forwarding
-from posthouse.route.quota import full
 from posthouse.route.resolve import Router
+from posthouse.route.shared_senders import SharedSenders
+from posthouse.route.space import Space
 from posthouse.settings.contract import CurrentSettings, Setting
 from posthouse.store.contract import Appender, Facts
 
@@ -42,6 +44,9 @@ _log = logger("deliver.acceptance")
 Arrived = Callable[[Envelope, str, int], None]
 """Told of an accepted message: its envelope, digest and size."""
 
+MOST_AT_ONCE = 50
+"""Recipients of a message that may go on at once without having waited in the queue."""
+
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -49,8 +54,11 @@ class AcceptanceDesk:
     """Accepts messages. ``free_space`` is the setting of how many bytes must stay free where bodies are kept,
     ``facts`` computes what a message looks like, ``clock`` tells seconds since 1970. ``ways`` says where mail leaves
     to, ``forward_sender`` with which sender it is sent on, ``forwarding`` where accounts send theirs on to, ``notices``
-    writes notices of what is delivered. ``arrived`` is told of each message that was accepted, once that is durable; it
-    must neither wait nor raise."""
+    writes notices of what is delivered. ``beside`` write what goes out beside a message (automatic
+    replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it
+    must neither wait nor raise. ``masked`` counts what masked addresses take.
+    ``express`` knows where mail may go on at once, ``shared`` which shared mailboxes keep what is sent in their
+    name."""
 
     def __init__(
         self,
@@ -71,12 +79,21 @@ class AcceptanceDesk:
         notices: Notices | None = None,
         forwarding: Forwarding | None = None,
         arrived: Arrived | None = None,
+        beside: Sequence[Beside] = (),
+        space: Space | None = None,
+        masked: MaskedUsed | None = None,
+        express: Express | None = None,
+        shared: SharedSenders | None = None,
     ) -> None:
         self._durability = durability
         self._database = database
         self._appender = appender
         self._planner = Planner(router, ways, forward_sender, forwarding)
         self._arrived = arrived
+        self._express = express
+        self._shared = shared
+        self.beside = tuple(beside)
+        self._space = space if space is not None else Space(database, appender)
         self._notices = notices
         self._bodies = bodies
         self._refusals = refusals
@@ -84,7 +101,7 @@ class AcceptanceDesk:
         self._settings = settings
         self._free_space = free_space
         self._clock = clock
-        self._unit = AcceptanceUnit(appender, queue, bodies)
+        self._unit = AcceptanceUnit(appender, queue, bodies, masked)
 
     def spool(self) -> Spool:
         """Begin a body. Raises Refusal when the disk is nearly full."""
@@ -108,17 +125,39 @@ class AcceptanceDesk:
         self._refusals.note(origin.trace, stage, text)
 
     async def _accept(self, envelope: Envelope, body: Body, per_recipient: bool) -> list[Outcome]:
-        plan = await self._planner.plan_for(envelope, self._clock())
-        for_us = bool(plan.copies or plan.forwards)  # what goes in circles comes back into its mailbox
+        too_large = await self._space.refusal_to_send(envelope.origin.account_id, body.size)
+        if too_large is not None:
+            raise too_large
+        view = self._view(envelope, body)
+        plan = await self._planner.plan_for(envelope, self._clock(), view)
+        await self._keep_sent(plan, view, body.size)
+        for_us = bool(
+            plan.copies or plan.forwards or plan.sent
+        )  # what goes in circles comes back into its mailbox
         facts = await facts_of(self._facts if for_us else glance, body)
         self._break_loops(plan, body, facts, per_recipient)
-        if per_recipient:
-            await self._check_room(plan, body.size)
+        await self._check_room(plan, body.size, per_recipient)
         if plan.pending:
             await self._commit(plan, body, facts)
             if self._arrived is not None:
                 self._arrived(plan.envelope, body.digest, body.size)
         return plan.outcomes()
+
+    async def _keep_sent(self, plan: Plan, view: MailView, size: int) -> None:
+        """Who writes in the name of a shared mailbox leaves a copy in its sent mail, while there is room for it."""
+        account_id = plan.envelope.origin.account_id
+        if self._shared is None or account_id is None:
+            return
+        for account in await self._shared.keeping(account_id, view.authors):
+            refusal = await self._space.refusal(account, size, whole=True)
+            if refusal is None:
+                plan.sent.append(Copy(account, []))
+            else:
+                _not_kept(plan, account.address, str(refusal))
+
+    def _view(self, envelope: Envelope, body: Body) -> MailView:
+        recipients = [str(each.address) for each in envelope.recipients]
+        return MailView(str(envelope.sender or ""), recipients, body.buffer, body.size, self._clock())
 
     def _break_loops(self, plan: Plan, body: Body, facts: Facts, per_recipient: bool) -> None:
         """Refuse what has been in the same mailbox too often. SMTP has one answer for all recipients: there
@@ -140,13 +179,16 @@ class AcceptanceDesk:
         elif len(circles) == len(plan.copies) and not plan.waiting and not plan.forwards:
             raise refusal
 
-    async def _check_room(self, plan: Plan, size: int) -> None:
+    async def _check_room(self, plan: Plan, size: int, per_recipient: bool) -> None:
+        """SMTP has one answer for all recipients: what is larger than one of them takes is refused for all, as nothing
+        that is accepted may come back. LMTP refuses for each."""
         for copy in list(plan.copies):
-            if copy.account.quota:
-                used = await self._database.read(self._appender.used_in, copy.account.id)
-                refusal = full(used, copy.account.quota, size)
-                if refusal is not None:
-                    plan.refuse(copy, refusal)
+            refusal = await self._space.refusal(copy.account, size, whole=per_recipient)
+            if refusal is None:
+                continue
+            if not per_recipient:
+                raise refusal
+            plan.refuse(copy, refusal)
 
     async def _commit(self, plan: Plan, body: Body, facts: Facts) -> None:
         """Run the unit. A mailbox that does not take its copy makes that recipient a queue row, never a
@@ -154,6 +196,7 @@ class AcceptanceDesk:
         private = private_of(self._settings.now, body, facts, plan.sender)
         while True:
             written = await self._write_notices(plan, body)
+            rooms = self._rooms(plan)
             try:
                 await self._durability.commit(
                     [body, *(each.body for each in written)],
@@ -164,6 +207,7 @@ class AcceptanceDesk:
                     self._clock(),
                     private,
                     written,
+                    rooms,
                 )
                 counters.delivered += len(plan.copies)
                 return
@@ -172,21 +216,51 @@ class AcceptanceDesk:
             except (DatabaseUnavailable, OSError):
                 raise
             except Exception as failure:
-                if not plan.copies:
+                if not plan.copies and not plan.sent:
                     raise
+                plan.sent.clear()
                 _log.exception("accept.express_failed", trace=plan.envelope.origin.trace)
                 for copy in list(plan.copies):
                     self._postpone(plan, copy, f"not delivered at once ({type(failure).__name__})")
             finally:
                 for each in written:
                     each.body.discard()
+                for room in rooms.values():
+                    room.release()
+
+    def _rooms(self, plan: Plan) -> dict[str, Room]:
+        """Room where destinations have some now. Many recipients wait for their turn."""
+        rooms: dict[str, Room] = {}
+        if self._express is None or not 0 < len(plan.waiting) <= MOST_AT_ONCE or plan.envelope.hold:
+            return rooms
+        if plan.envelope.terms.not_before:
+            return rooms
+        for name in {each.destination for each in plan.waiting}:
+            room = self._express.room(name, plan.sender)
+            if room is not None:
+                rooms[name] = room
+        return rooms
 
     async def _write_notices(self, plan: Plan, body: Body) -> list[Written]:
-        if self._notices is None or not plan.sender or not plan.copies:
-            return []
-        return await notices_of(self._notices, self._bodies, plan, queued_message(plan, body), body.buffer())
+        """All that goes out beside the message."""
+        message = queued_message(plan, body)
+        written: list[Written] = []
+        try:
+            for each in self.beside:
+                written += await each.write(plan, message, body)
+            if self._notices is not None and plan.sender and plan.copies:
+                written += await notices_of(self._notices, self._bodies, plan, message, body.buffer())
+        except BaseException:
+            for one in written:
+                one.body.discard()
+            raise
+        return written
 
     def _postpone(self, plan: Plan, copy: Copy, reason: str) -> None:
+        if copy in plan.sent:
+            plan.sent.remove(copy)
+            _not_kept(plan, copy.account.address, reason)
+            return
         _log.warning(
             "accept.postponed",
             trace=plan.envelope.origin.trace,
@@ -194,6 +268,10 @@ class AcceptanceDesk:
             reason=reason,
         )
         plan.postpone(copy, reason)
+
+
+def _not_kept(plan: Plan, address: str, reason: str) -> None:
+    _log.warning("accept.not_kept", trace=plan.envelope.origin.trace, account=address, reason=reason)
 
 
 def _passed(passes: dict[str, int], address: str) -> bool:

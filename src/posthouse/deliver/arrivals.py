@@ -115,7 +115,7 @@ class Arrivals:
             self._keys = [await self._database.run(own_secret, VERP)]
         for address in arrived.bounced:
             # Return addresses of forwarded mail (SRS) lead to somebody else: that bounce is theirs.
-            if (await self._router.resolve(address)).kind not in ("local", "outside"):
+            if not (await self._router.resolve(address)).reachable:
                 continue
             found = await asyncio.to_thread(self._bounces.read, body, address)
             if found:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, func, insert, select
+from typing import Any
+
+from sqlalchemy import Column, Index, bindparam, delete, func, insert, or_, select
 
 from posthouse.database import schema
 
@@ -31,9 +33,22 @@ _ALL = tuple(column for column in _B if column.name != "id")
 
 INSERT = insert(bounces).values({column.name: bindparam(column.name) for column in _ALL})
 SELECT_MARK = select(_B.id).where(_B.mark == bindparam("mark"))
-SELECT_OF = (
-    select(*_ALL).where(_B.sender == bindparam("sender")).order_by(_B.at.desc()).limit(bindparam("count"))
+
+_FOUND: tuple[Any, ...] = (
+    or_(
+        _B.sender.like(bindparam("pattern"), escape="!"),
+        _B.recipient.like(bindparam("pattern"), escape="!"),
+        func.lower(_B.said).like(bindparam("pattern"), escape="!"),
+    ),
+    _B.cause.like(bindparam("cause"), escape="!"),
+    _B.at >= bindparam("since"),
 )
+_BELOW = _B.id < bindparam("below")
+_OF = _B.sender == bindparam("sender")
+SELECT_PAGE = select(_B.id, *_ALL).where(_BELOW, *_FOUND).order_by(_B.id.desc()).limit(bindparam("count"))
+COUNT_FOUND = select(func.count()).select_from(bounces).where(*_FOUND)
+SELECT_PAGE_OF = SELECT_PAGE.where(_OF)
+COUNT_FOUND_OF = COUNT_FOUND.where(_OF)
 COUNT_CAUSES = (
     select(_B.cause, func.count()).where(_B.at >= bindparam("since")).group_by(_B.cause).order_by(_B.cause)
 )

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from posthouse.database.contract import Transaction
 from posthouse.deliver.results import Feedback, Result
 from posthouse.mail.mime import Buffer
-from posthouse.queue.contract import Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue.contract import Grant, Lease, QueuedMessage, QueuedRecipient
 
 
 def unnoticed() -> None:
@@ -83,6 +83,20 @@ class Notice:
     content: bytes
     message: QueuedMessage
     recipients: tuple[QueuedRecipient, ...]
+
+
+class Room(Grant, Protocol):
+    """A grant that is given back where nothing came of it."""
+
+    def release(self) -> None:
+        """The unit is over: nothing is kept for it any more, unless its rows were put. Event loop only."""
+
+
+class Express(Protocol):
+    """Where there is room for mail at once (deliver/express)."""
+
+    def room(self, destination: str, sender: str) -> Room | None:
+        """Keep room for a message of ``sender`` to a destination; None where it has to wait for its turn."""
 
 
 class Notices(Protocol):

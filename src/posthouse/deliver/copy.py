@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from posthouse.bodies.contract import Bodies, Body
+from posthouse.database.contract import Transaction
 from posthouse.directory.contract import Account
 from posthouse.mail.headers import get, header_end
 from posthouse.mail.mime import Buffer
 from posthouse.mail.threads import message_ids
-from posthouse.store.contract import Facts, NewMessage
+from posthouse.store.contract import Appender, Facts, NewMessage
 
 FactsOf = Callable[[Buffer], Facts]
 """Computes what a message looks like from its content."""
@@ -26,6 +27,9 @@ circles.
 One such line is ordinary: a message read here and redirected, or moved from another server, has it. A real
 circle adds one at every turn.
 """
+
+_NOT_BY_NAME = ("inbox", "sent", "drafts", "trash", "junk", "archive", "snoozed", "scheduled")
+"""Folders with a use of their own: nobody outside puts mail there by writing to an address."""
 
 _DELIVERED_TO = re.compile(rb"^delivered-to:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -48,6 +52,17 @@ class KeptBody:
         """Nothing: the kept file stays."""
 
 
+def folder_in(tx: Transaction, appender: Appender, account_id: int, wanted: str) -> int:
+    """The mailbox for an account's copy: the folder that a plus address names (as it is written there, or with a
+    capital letter first), where its owner has made one and it takes mail; else the Inbox."""
+    if wanted and wanted.lower() not in _NOT_BY_NAME:
+        for name in dict.fromkeys((wanted, wanted.capitalize())):
+            found = appender.mailbox_in(tx, account_id, name)
+            if found is not None:
+                return found
+    return appender.inbox_in(tx, account_id)
+
+
 async def facts_of(compute: FactsOf, body: Body) -> Facts:
     """The facts of a body, off the event loop when it is large."""
     if body.size <= IN_THREAD:
@@ -65,10 +80,19 @@ def glance(buffer: Buffer) -> Facts:
     return Facts(b"", b"", b"", b"", size, None, "", False, "", "", "", "", "", own_id)
 
 
-def new_copy(body: Body, facts: Facts, sender: str, account: Account, received_at: float) -> NewMessage:
+def new_copy(
+    body: Body,
+    facts: Facts,
+    sender: str,
+    account: Account,
+    received_at: float,
+    masked: Iterable[str] = (),
+) -> NewMessage:
     """An account's copy: RFC 5321 4.4 asks for Return-Path at final delivery; Delivered-To names the mailbox.
-    ``sender`` "" is the null reverse-path."""
-    prefix = f"Return-Path: <{sender}>\r\nDelivered-To: {account.address}\r\n".encode()
+    ``sender`` "" is the null reverse-path. X-Original-To tells the owner which ``masked`` address was written to."""
+    lines = [f"Return-Path: <{sender}>", f"Delivered-To: {account.address}"]
+    lines += [f"X-Original-To: {address}" for address in sorted(masked)]
+    prefix = "".join(f"{line}\r\n" for line in lines).encode()
     return NewMessage(body, prefix, internal_date=int(received_at), facts=facts)
 
 

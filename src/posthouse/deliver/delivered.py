@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from posthouse.bodies.contract import Bodies, Body
-from posthouse.database.contract import DatabaseUnavailable
+from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import Notice, Notices, Told
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.results import Result, Said
@@ -20,10 +22,21 @@ _SAID = Said(250, "2.1.5", "Delivered to the mailbox")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A notice whose content is spooled."""
+    """A notice (or whatever else goes out beside a message) whose content is spooled. Within the unit it is queued only
+    where ``claim`` is None or says so; ``note`` is for the trace then, "" for none."""
 
     notice: Notice
     body: Body
+    claim: Callable[[Transaction], bool] | None = None
+    note: str = ""
+
+
+class Beside(Protocol):
+    """Writes what goes out beside a message that is accepted."""
+
+    async def write(self, plan: Plan, message: QueuedMessage, body: Body) -> list[Written]:
+        """What is to be queued in the unit that accepts the message. The caller discards the bodies. Raises
+        DatabaseUnavailable."""
 
 
 async def notices_of(
@@ -47,7 +60,7 @@ async def notices_of(
     except Exception:
         log.exception("notice.failed", trace=message.trace)
         return []
-    return [] if notice is None else [Written(notice, _spooled(bodies, notice.content))]
+    return [] if notice is None else [Written(notice, spooled(bodies, notice.content))]
 
 
 def _result(plan: Plan, message: QueuedMessage, copy: Copy, place: int) -> Result:
@@ -59,7 +72,8 @@ def _result(plan: Plan, message: QueuedMessage, copy: Copy, place: int) -> Resul
     return Result(Lease(0, 0, message, row, 1, "", 0.0, 0.0), "delivered", replace(_SAID))
 
 
-def _spooled(bodies: Bodies, content: bytes) -> Body:
+def spooled(bodies: Bodies, content: bytes) -> Body:
+    """A content as a body that is not kept yet."""
     spool = bodies.spool()
     try:
         spool.write(content)

@@ -2,7 +2,8 @@
 
 Rows of one message and one destination go together. Destinations take turns, and within one the senders do
 (``queue.leasing``); how many messages are under way to each follows what it answers (``places``). Where something is
-due is known without reading through the queue (``lookout``), and what waits too long is somebody else's (``overdue``).
+due is known without reading through the queue (``lookout``). What was leased is delivered by ``under_way``, and what
+waits too long is ended by ``overdue``.
 
 There is no polling storm: while nothing is due, one row is read every few seconds.
 """
@@ -10,35 +11,31 @@ There is no polling storm: while nothing is due, one row is read every few secon
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import groupby
 from time import time
-from typing import Any
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Deliverer, Settlement
+from posthouse.deliver.express import ExpressLine
 from posthouse.deliver.lease_desk import Leased, LeaseDesk
 from posthouse.deliver.lookout import Lookout
-from posthouse.deliver.overdue import Overdue, ended, nothing_more
+from posthouse.deliver.overdue import Overdue
 from posthouse.deliver.places import Place, Places
-from posthouse.deliver.results import Feedback, Result, Said
+from posthouse.deliver.under_way import PAUSE, UnderWay
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
 from posthouse.queue import destinations
-from posthouse.queue.contract import Lease, Queue
+from posthouse.queue.contract import Queue
 from posthouse.queue.service import TOPIC
-from posthouse.settings import queue as settings_queue
 from posthouse.settings.contract import CurrentSettings
 
 log = logger("deliver.dispatch")
 
 MESSAGES = 20
 """Messages leased by one unit."""
-
-PAUSE = 5.0
-"""Seconds to wait when the database cannot be reached."""
 
 OVERTAKEN = 0.5
 """Seconds to wait when another worker was faster."""
@@ -84,13 +81,29 @@ class Dispatcher:
             owner=self._owner,
             clock=clock,
         )
-        self._awake = asyncio.Event()
+        self._under_way = UnderWay(
+            database=database,
+            queue=queue,
+            deliverers=self._deliverers,
+            settlement=settlement,
+            settings=settings,
+            places=self._places,
+            desk=self._desk,
+            overdue=self._overdue,
+            clock=clock,
+        )
         self._stopping = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._running = 0
-        """Messages under way to other servers, and room kept for those that are being leased."""
-        self._unproven = 0
-        """Those among them that go to destinations that took none recently."""
+        self.express = ExpressLine(
+            places=self._places,
+            desk=self._desk,
+            owner=self._owner,
+            clock=clock,
+            free=lambda: self._under_way.running < self._desk.limits().at_once,
+            count=partial(self._under_way.keep, unproven=False),
+            begin=self._under_way.handed_over,
+            left=self._under_way.left,
+        )
+        """Where mail that is just being accepted may go at once."""
 
     async def run(self) -> None:
         """Work until ``stop``; then what was leased is finished first, as far as that takes a few seconds. Cancelling
@@ -100,21 +113,23 @@ class Dispatcher:
         overdue: asyncio.Task[None] | None = None
         try:
             await self._free()
+            self.express.open = not self._stopping
             overdue = asyncio.create_task(self._overdue.run())
             while not self._stopping:
-                self._awake.clear()
+                self._under_way.awake.clear()
                 try:
                     wait = await self._round()
                 except DatabaseUnavailable as problem:
                     log.warning("queue.unavailable", reason=str(problem))
                     wait = PAUSE
                 await self._sleep(wait)
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            if self._under_way.tasks:
+                await asyncio.wait(self._under_way.tasks, timeout=STOP_SECONDS)
         finally:
+            self.express.open = False
             for end in unsubscribe:
                 end()
-            tasks = [*self._tasks, *([overdue] if overdue is not None else [])]
+            tasks = [*self._under_way.tasks, *([overdue] if overdue is not None else [])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -122,7 +137,8 @@ class Dispatcher:
     def stop(self) -> None:
         """Lease nothing more, finish what is leased, then end ``run``."""
         self._stopping = True
-        self._awake.set()
+        self.express.open = False
+        self._under_way.awake.set()
 
     # ------------------------------------------------------------------ who is next
 
@@ -137,8 +153,8 @@ class Dispatcher:
         """Begin to lease for those whose turn it is, as long as there is room."""
         limits, now = self._desk.limits(), self._clock()
         while not self._stopping:
-            free = limits.at_once - self._running
-            free_others = min(limits.at_once // 2 - self._unproven, free)
+            free = limits.at_once - self._under_way.running
+            free_others = min(limits.at_once // 2 - self._under_way.unproven, free)
             place = self._places.next(now, proven=free > 0, others=free_others > 0)
             if place is None:
                 return
@@ -155,13 +171,8 @@ class Dispatcher:
                     self._places.schedule(place, now + OVERTAKEN)
                 continue
             place.taking, place.more = True, False
-            self._keep(kept, unproven)
-            self._begin(self._serve(place, count, kept, unproven))
-
-    def _keep(self, count: int, unproven: bool) -> None:
-        self._running += count
-        if unproven:
-            self._unproven += count
+            self._under_way.keep(kept, unproven)
+            self._under_way.begin(self._serve(place, count, kept, unproven))
 
     async def _serve(self, place: Place, count: int, kept: int, unproven: bool) -> None:
         """Lease up to ``count`` messages for a destination and begin to deliver them."""
@@ -176,12 +187,12 @@ class Dispatcher:
                 begun += 1
                 # The room that was kept goes over to the delivery.
                 remote = begun <= kept
-                self._deliver_soon(place, list(group), unproven if remote else None)
+                self._under_way.deliver_soon(place, list(group), unproven if remote else None)
         except DatabaseUnavailable as problem:
             log.warning("queue.unavailable", reason=str(problem))
         finally:
             place.taking = False
-            self._keep(min(begun - kept, 0), unproven)
+            self._under_way.keep(min(begun - kept, 0), unproven)
         place.began(begun, limits, self._clock())
         self._plan(place, found)
 
@@ -199,11 +210,11 @@ class Dispatcher:
             place.failures = found.failures
             due_now = found.next_due is not None and found.next_due <= now
             if more or (due_now and found.leases):
-                self._again(place)
+                self._under_way.again(place)
                 return
             if due_now and not place.running:
                 self._places.schedule(place, now + OVERTAKEN)
-                self._awake.set()
+                self._under_way.awake.set()
                 return
             if due_now:
                 place.more = True  # its senders have as much under way as they may
@@ -213,134 +224,7 @@ class Dispatcher:
                 return
         self._places.forget(place)
 
-    def _again(self, place: Place) -> None:
-        """There is more for it now: serve it as soon as there is room."""
-        if place.room(self._desk.limits()) > 0:
-            self._places.schedule(place, self._clock())
-            self._awake.set()
-        else:
-            place.more = True
-
-    # ------------------------------------------------------------------ one message
-
-    def _deliver_soon(self, place: Place, leases: list[Lease], unproven: bool | None) -> None:
-        place.running += 1
-        place.senders[leases[0].message.sender] += 1
-        self._begin(self._deliver(place, leases, unproven))
-
-    async def _deliver(self, place: Place, leases: list[Lease], unproven: bool | None) -> None:
-        """Deliver rows of one message; then its destination has room for another."""
-        feedback, began, left = Feedback(), self._clock(), False
-
-        def leave() -> None:
-            """Its room is free again."""
-            nonlocal left
-            if left:
-                return
-            left = True
-            place.running -= 1
-            sender = leases[0].message.sender
-            place.senders[sender] -= 1
-            if place.senders[sender] <= 0:
-                del place.senders[sender]
-            if unproven is not None:
-                self._keep(-1, unproven)
-
-        def answered() -> None:
-            """Lease the next one while this one is written down: both share a commit. Not where it was down."""
-            if place.failures:
-                return
-            leave()
-            if place.more and not place.taking:
-                place.more = False
-                self._again(place)
-
-        try:
-            feedback = await self._attempt(place, leases, answered)
-            await self._heed(place, feedback, began)
-        except DatabaseUnavailable as problem:
-            # The rows stay leased; when the lease runs out, they are due again.
-            log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
-        finally:
-            leave()
-        await self._finished(place)
-
-    async def _attempt(self, place: Place, leases: list[Lease], answered: Callable[[], None]) -> Feedback:
-        now = self._clock()
-        over = [each for each in leases if nothing_more(each, now)]
-        if over:
-            await self._overdue.settle(ended(over), end=True)
-            leases = [each for each in leases if each not in over]
-            if not leases:
-                return Feedback()
-        try:
-            return await self._deliverers[place.name.partition(":")[0]].deliver(leases, answered)
-        except DatabaseUnavailable:
-            raise
-        except Exception as failure:
-            log.exception("dispatch.broke", destination=place.name, trace=leases[0].message.trace)
-            said = Said(0, "4.3.0", f"internal error ({type(failure).__name__})")
-            await self._settlement.settle([Result(each, "deferred", said) for each in leases])
-            return Feedback()
-
-    async def _heed(self, place: Place, feedback: Feedback, began: float) -> None:
-        """Learn from the attempt, and remember for all workers what concerns them."""
-        if place.local:
-            return
-        now, known_down = self._clock(), place.failures > 0
-        if place.heed(feedback, began, now, self._desk.limits()):
-            reason = str(feedback.said) if feedback.said is not None else "it cannot be reached"
-            place.rest_until = now + PAUSE  # others that were under way find out the same meanwhile
-            state = await self._database.run(
-                partial(
-                    destinations.note_down,
-                    first=float(self._settings.now[settings_queue.DOWN_FIRST]),
-                    most=float(self._settings.now[settings_queue.DOWN_MOST]),
-                    retry_after=feedback.retry_after,
-                ),
-                place.name,
-                now,
-                reason,
-            )
-            place.failures, place.rest_until = state.failures, state.down_until
-            log.warning("destination.down", destination=place.name, reason=reason, failures=state.failures)
-        elif feedback.well and known_down:
-            place.failures, place.rest_until = 0, 0.0
-            if await self._database.run(destinations.note_well, place.name, now):
-                log.info("destination.works", destination=place.name)
-
-    async def _finished(self, place: Place) -> None:
-        """A delivery ended: see to it that the destination goes on being served."""
-        if place.more and not place.taking:
-            place.more = False
-            self._again(place)
-        elif not (place.running or place.taking or place.ready):
-            # What was deferred is due at a time nobody has told us; what is planned may be the end of its lease.
-            planned = place.at
-            try:
-                due = await self._database.read(partial(self._queue.next_due, destination=place.name))
-            except DatabaseUnavailable:
-                due = self._clock() + PAUSE
-            if place.running or place.taking or place.ready or place.at != planned:
-                pass  # it was taken up meanwhile
-            elif due is None:
-                self._places.forget(place)
-            else:
-                self._places.schedule(place, due)
-        self._awake.set()
-
     # ------------------------------------------------------------------ running
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("dispatch.broke", exc_info=error)
-        self._awake.set()
 
     async def _free(self) -> None:
         try:
@@ -357,11 +241,11 @@ class Dispatcher:
             await asyncio.sleep(0)  # everybody else gets a turn
             return
         try:
-            await asyncio.wait_for(self._awake.wait(), seconds)
+            await asyncio.wait_for(self._under_way.awake.wait(), seconds)
         except TimeoutError:
             pass
 
     def _notice(self, topic: str, key: int, version: int) -> None:
         if self._lookout.notice(topic, version):
             self._overdue.look()
-        self._awake.set()
+        self._under_way.awake.set()

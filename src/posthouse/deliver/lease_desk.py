@@ -55,6 +55,12 @@ class LeaseDesk:
             self._limits = now, limits
         return limits
 
+    def seconds(self, *, local: bool) -> float:
+        """How long a lease lasts."""
+        return float(
+            self._settings.now[settings_queue.LEASE_TIME if local else settings_queue.REMOTE_LEASE_TIME]
+        )
+
     def lease(self, tx: Transaction, name: str, count: int, busy: Mapping[str, int]) -> Leased:
         """The unit that leases up to ``count`` messages, unless the destination is paused or to be left alone;
         ``busy``: messages under way there by sender."""
@@ -66,12 +72,11 @@ class LeaseDesk:
         if state.down_until > now:
             return Leased(down_until=state.down_until, failures=state.failures)
         local = name == LOCAL
-        setting = settings_queue.LEASE_TIME if local else settings_queue.REMOTE_LEASE_TIME
         leases = self._queue.lease(
             tx,
             now,
             ROWS,
-            float(self._settings.now[setting]),
+            self.seconds(local=local),
             self._owner,
             destination=name,
             most=1 if state.failures else count,

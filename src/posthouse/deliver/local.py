@@ -9,10 +9,13 @@ from time import time
 from posthouse.bodies.contract import Bodies, BodyMissing, Durability
 from posthouse.cluster import events
 from posthouse.database.contract import DatabaseUnavailable, Transaction
+from posthouse.deliver.autoreply import AutoReplies
 from posthouse.deliver.contract import Settlement, unnoticed
-from posthouse.deliver.copy import FactsOf, KeptBody, facts_of, new_copy
+from posthouse.deliver.copy import FactsOf, KeptBody, facts_of, folder_in, new_copy
+from posthouse.deliver.delivered import Written
 from posthouse.deliver.results import Feedback, Result, Said, State
 from posthouse.deliver.told import private_of, received
+from posthouse.deliver.unit import put_beside
 from posthouse.directory.contract import Account
 from posthouse.directory.lookup import account_exists
 from posthouse.mail.address import Address, parse_address
@@ -58,6 +61,7 @@ class LocalDelivery:
         bodies: Bodies,
         facts: FactsOf,
         settings: CurrentSettings | None = None,
+        replies: AutoReplies | None = None,
     ) -> None:
         self._durability = durability
         self._appender = appender
@@ -67,6 +71,7 @@ class LocalDelivery:
         self._bodies = bodies
         self._facts = facts
         self._settings = settings or CurrentSettings()
+        self.replies = replies
 
     async def deliver(self, leases: Sequence[Lease], answered: Callable[[], None] = unnoticed) -> Feedback:
         """Deliver and settle each row. Raises DatabaseUnavailable; what it could not settle stays leased."""
@@ -111,33 +116,60 @@ class LocalDelivery:
 
     async def _deliver(self, lease: Lease) -> None:
         """Append and settle as one unit. Raises Deferred, LeaseLost or DatabaseUnavailable."""
-        account = await self._account(lease)
+        account, folder = await self._account(lease)
         body = KeptBody(self._bodies, lease.message.body, lease.message.size)
         try:
             facts = await facts_of(self._facts, body)
             new = new_copy(body, facts, lease.message.sender, account, lease.message.received_at)
             private = private_of(self._settings.now, body, facts, lease.message.sender)
-            await self._durability.commit([], self._unit, lease, account, new, private)
+            replies = await self.replies.replies([account], lease.message, body) if self.replies else []
+            try:
+                await self._durability.commit(
+                    [each.body for each in replies], self._unit, lease, account, folder, new, private, replies
+                )
+            finally:
+                for each in replies:
+                    each.body.discard()
         except BodyMissing as missing:
             raise Deferred("its content is missing", "4.3.0") from missing
         except StoreRefusal as refusal:
             raise Deferred(f"the mailbox does not take it: {refusal}", "4.2.0") from refusal
 
-    async def _account(self, lease: Lease) -> Account:
-        """Where the recipient leads today: aliases and accounts may have changed since it was accepted."""
+    async def _account(self, lease: Lease) -> tuple[Account, str]:
+        """The account that was found when the message was accepted, with the folder its address names; else where the
+        recipient leads today: aliases and accounts may have changed since."""
+        promised = lease.recipient.account_id
         destination = await self._router.resolve(_address(lease.recipient.recipient))
-        if destination.kind != "local" or destination.account is None:
+        found = [place for place in destination.places if place.kind == "local" and place.account is not None]
+        for place in found:
+            if place.account is not None and place.account.id == promised:
+                return place.account, place.folder
+        # In rows of what is ours (a forward, a notice) it is another account's: that of who sends it on.
+        kept = await self._router.account(promised) if promised and not lease.message.kind else None
+        if kept is not None:
+            return kept, ""
+        if len(found) != 1 or found[0].account is None:
             raise Deferred(f"the address leads to no mailbox ({destination.kind})", "4.1.1")
-        return destination.account
+        return found[0].account, found[0].folder
 
     def _unit(
-        self, tx: Transaction, lease: Lease, account: Account, new: NewMessage, private: dict[str, str]
+        self,
+        tx: Transaction,
+        lease: Lease,
+        account: Account,
+        folder: str,
+        new: NewMessage,
+        private: dict[str, str],
+        replies: Sequence[Written] = (),
     ) -> None:
         if not account_exists(tx, account.id):
             raise Deferred("the account was removed meanwhile", "4.1.1")
-        mailbox_id = self._appender.inbox_in(tx, account.id)
+        mailbox_id = folder_in(tx, self._appender, account.id, folder)
         (appended,) = self._appender.append_in(tx, mailbox_id, [new])
-        note = f"delivered to INBOX of {account.address} as UID {appended.uid}"
+        place = f"INBOX, or the folder {folder}," if folder else "INBOX"
+        note = f"delivered to {place} of {account.address} as UID {appended.uid}"
+        for reply in put_beside(tx, self._queue, self._bodies, replies):
+            note = f"{note}; {reply}"
         message = lease.message
         told = received(
             account.address, message.trace, appended.message_id, appended.uid, message.size, private

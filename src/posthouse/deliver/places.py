@@ -83,6 +83,22 @@ class Place:
             return min(1, max(window - self.running, 0))
         return max(int(min(self.window, limits.most)) - self.running, 0)
 
+    def at_once(self, sender: str, now: float, limits: Limits) -> bool:
+        """Whether a new message may go there without waiting for its turn: it works, and nothing is due before it."""
+        if self.taking or self.ready or self.more or (self.at is not None and self.at <= now):
+            return False
+        if self.rest_until > now or limits.rates.get(self.name, limits.rate) or not self.proven(now):
+            return False
+        most = limits.sender
+        return self.room(limits) > 0 and not (most and self.senders[sender] >= most)
+
+    def leave(self, sender: str) -> None:
+        """The room of a message of this sender is free again."""
+        self.running -= 1
+        self.senders[sender] -= 1
+        if self.senders[sender] <= 0:
+            del self.senders[sender]
+
     def began(self, count: int, limits: Limits, now: float) -> None:
         """So many messages were just leased: a rate says when the next may be."""
         rate = limits.rates.get(self.name, limits.rate)
@@ -172,6 +188,12 @@ class Places:
         heapq.heappush(self._heap, (at, self._count, place.name))
         if len(self._heap) > 2 * MOST_PLACES + 100:
             self._tidy()
+
+    def take(self, place: Place, sender: str) -> None:
+        """A message of this sender is under way there."""
+        self._idle.pop(place.name, None)
+        place.running += 1
+        place.senders[sender] += 1
 
     def forget(self, place: Place) -> None:
         """Nothing is due there for now: remember only how it is, as long as there is room."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from posthouse.directory.contract import Account
+from posthouse.directory.forward_conditions import MailView
 from posthouse.mail.envelope import Envelope, Recipient
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal
@@ -19,10 +20,17 @@ message never holds the writer for long."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
-    """One mailbox's copy, with every recipient (by its place in the envelope) that leads there."""
+    """One account's copy, with every recipient (by its place in the envelope) that leads there, and the folders that
+    these name ("" for one that names none)."""
 
     account: Account
     places: list[int]
+    folders: set[str] = field(default_factory=set)
+
+    @property
+    def folder(self) -> str:
+        """The folder all of them name, "" where they do not agree: then it is the Inbox."""
+        return next(iter(self.folders)) if len(self.folders) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +76,11 @@ class Plan:
     refusals: dict[int, Refusal] = field(default_factory=dict)
     queue_id: int = 0
     forward_ids: dict[tuple[str, int], int] = field(default_factory=dict)
+    mail: MailView | None = None
+    masked: dict[int, set[str]] = field(default_factory=dict)
+    """By account id the masked addresses by which it is written to."""
+    sent: list[Copy] = field(default_factory=list)
+    """Copies for the sent mail of shared mailboxes in whose name it is written."""
 
     @property
     def sender(self) -> str:

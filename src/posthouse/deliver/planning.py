@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from posthouse.deliver import plan as plans
 from posthouse.deliver.plan import Copy, Forward, Plan, Waiting
 from posthouse.directory.contract import Account
+from posthouse.directory.forward_conditions import MailView
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Envelope
-from posthouse.queue.contract import LOCAL, MX
+from posthouse.queue.contract import LIST, LOCAL, MX
 from posthouse.route.contract import Way, Ways
 from posthouse.route.forwarding import Forwarding, Onward
 from posthouse.route.resolve import Destination, Router
@@ -17,6 +19,18 @@ from posthouse.route.resolve import Destination, Router
 ForwardSender = Callable[[str, str], Awaitable[str]]
 """From the sender of a message ("" for the null path, which stays) and the address of ours that forwards it to the
 sender with which it is sent on. Raises DatabaseUnavailable."""
+
+
+_NOWHERE = "the address led nowhere when the message was accepted ({})"
+
+
+@dataclass(slots=True)
+class _Known:
+    """Where the recipients so far lead: two that lead to one place share it."""
+
+    copies: dict[int, Copy] = field(default_factory=dict)
+    forwards: dict[tuple[str, int], Forward] = field(default_factory=dict)
+    lists: dict[int, Waiting] = field(default_factory=dict)
 
 
 class Planner:
@@ -35,41 +49,61 @@ class Planner:
         self._forward_sender = forward_sender
         self._forwarding = forwarding
 
-    async def plan_for(self, envelope: Envelope, now: float) -> Plan:
+    async def plan_for(self, envelope: Envelope, now: float, mail: MailView | None = None) -> Plan:
         """Resolve every recipient. Several that lead to one mailbox share a copy. One that no longer leads anywhere (it
         did at RCPT) waits in the queue. Raises DatabaseUnavailable."""
-        plan = Plan(envelope)
-        by_account: dict[int, Copy] = {}
-        by_target: dict[tuple[str, int], Forward] = {}
+        plan = Plan(envelope, mail=mail)
+        known = _Known()
         for place, recipient in enumerate(envelope.recipients):
             destination = await self._router.resolve(recipient.address)
-            account = destination.account
-            if destination.kind == "local" and account is not None:
-                await self._local(plan, place, account, by_account, by_target)
-            elif destination.kind in ("outside", "return") and self._ways is not None:
-                await self._forward(plan, place, destination, by_target)
+            if destination.kind == "several":
+                await self._several(plan, place, destination, known)
             else:
-                plan.waiting.append(await self._onward(plan, place, destination))
-        self._deliver(plan, by_account, now)
+                await self._lead(plan, place, destination, known)
+        self._deliver(plan, known.copies, now)
         return plan
 
-    async def _local(
-        self,
-        plan: Plan,
-        place: int,
-        account: Account,
-        by_account: dict[int, Copy],
-        by_target: dict[tuple[str, int], Forward],
-    ) -> None:
+    async def _several(self, plan: Plan, place: int, destination: Destination, known: _Known) -> None:
+        """A recipient that leads to several places: to each of them that mail gets to."""
+        ends = [branch for branch in destination.branches if branch.reachable]
+        routed = [branch for branch in destination.branches if branch.kind == "unknown" and branch.target]
+        for branch in ends:
+            await self._lead(plan, place, branch, known)
+        for branch in routed:
+            # Nobody of ours; yet a route may be for it, as it is for a recipient that leads there alone.
+            waiting = await self._onward(plan, place, branch)
+            if waiting.destination != LOCAL:
+                await self._forward(plan, place, branch, known.forwards)
+                ends.append(branch)
+        if not ends:
+            plan.waiting.append(Waiting([place], None, _NOWHERE.format("several")))
+
+    async def _lead(self, plan: Plan, place: int, destination: Destination, known: _Known) -> None:
+        """A recipient that leads to one place."""
+        account = destination.account
+        if destination.kind == "local" and account is not None:
+            if destination.masked:
+                plan.masked.setdefault(account.id, set()).add(destination.masked)
+            await self._local(plan, place, account, destination.folder, known)
+        elif destination.kind == "list":
+            _to_list(plan, place, destination.list_id, known)
+        elif destination.kind in ("outside", "return") and self._ways is not None:
+            await self._forward(plan, place, destination, known.forwards)
+        else:
+            plan.waiting.append(await self._onward(plan, place, destination))
+
+    async def _local(self, plan: Plan, place: int, account: Account, folder: str, known: _Known) -> None:
         """A recipient with a mailbox here, which may be forwarded."""
         if self._forwarding is None or self._ways is None:
-            _copy(by_account, account, place)
+            _copy(known.copies, account, place, folder)
             return
-        spread = await self._forwarding.spread(account)
+        spread = await self._forwarding.spread(account, plan.mail)
         for mailbox in spread.mailboxes:
-            _copy(by_account, mailbox, place)
+            _copy(known.copies, mailbox, place, folder if mailbox.id == account.id else "")
+        for list_id in spread.lists:
+            _to_list(plan, place, list_id, known)
         for onward in spread.onward:
-            await self._send_on(plan, place, onward, by_target, kept=bool(spread.mailboxes))
+            await self._send_on(plan, place, onward, known.forwards, kept=bool(spread.mailboxes))
 
     async def _send_on(
         self,
@@ -114,7 +148,7 @@ class Planner:
         """A recipient without a mailbox here."""
         address = plan.recipient(place).address
         onward = destination.onward(address)
-        reason = f"the address led nowhere when the message was accepted ({destination.kind})"
+        reason = _NOWHERE.format(destination.kind)
         if self._ways is None or onward is None:
             return Waiting([place], destination.account, reason)
         way, refused = await self._way(onward, plan)
@@ -133,7 +167,8 @@ class Planner:
             return
         known = by_target.get((onward.key, 0))
         if known is not None:
-            known.places.append(place)
+            if place not in known.places:
+                known.places.append(place)
             return
         via = destination.via[-1] if destination.via else str(address)
         sender = await self._sender(plan, via)
@@ -153,7 +188,17 @@ class Planner:
         return (f"{MX}{onward.domain}" if onward.domain else LOCAL), str(way)
 
 
-def _copy(by_account: dict[int, Copy], account: Account, place: int) -> None:
-    places = by_account.setdefault(account.id, Copy(account, [])).places
-    if place not in places:
-        places.append(place)
+def _copy(copies: dict[int, Copy], account: Account, place: int, folder: str) -> None:
+    copy = copies.setdefault(account.id, Copy(account, []))
+    copy.folders.add(folder)
+    if place not in copy.places:
+        copy.places.append(place)
+
+
+def _to_list(plan: Plan, place: int, list_id: int, known: _Known) -> None:
+    waiting = known.lists.get(list_id)
+    if waiting is None:
+        waiting = known.lists[list_id] = Waiting([], None, "", f"{LIST}{list_id}")
+        plan.waiting.append(waiting)
+    if place not in waiting.places:
+        waiting.places.append(place)

@@ -33,8 +33,12 @@ class Said:
     def __str__(self) -> str:
         who = f"{self.remote}[{self.address}]" if self.address else self.remote
         words = " ".join(filter(None, (str(self.code) if self.code else "", self.status, self.text)))
+        taken = self.stage == "." and 200 <= self.code < 300  # what else would it be said to
+        stage = "end of DATA" if self.stage == "." else self.stage
         return " ".join(
-            filter(None, (f"{who} said:" if who else "", words, f"(to {self.stage})" if self.stage else ""))
+            filter(
+                None, (f"{who} said:" if who else "", words, f"(to {stage})" if stage and not taken else "")
+            )
         )
 
 
@@ -54,10 +58,12 @@ class Result:
 class Feedback:
     """What an attempt tells of its destination. ``well``: it took mail or refused it for reasons of the mail itself.
     ``slow``: it asked for less (4xx to connection, greeting or MAIL, 421). ``down``: it could not be reached at all;
-    ``said`` then says why. ``retry_after``: seconds to leave it alone, 0.0 for our own rule."""
+    ``said`` then says why. ``retry_after``: seconds to leave it alone, 0.0 for our own rule. ``waits`` False: none of
+    the rows is left in the queue."""
 
     well: bool = False
     slow: bool = False
     down: bool = False
     said: Said | None = None
     retry_after: float = 0.0
+    waits: bool = True

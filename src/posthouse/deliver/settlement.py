@@ -13,12 +13,13 @@ from time import time
 from posthouse.bodies.contract import Bodies, Body, BodyMissing, Durability
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import ForwardOwners, Kept, Notice, NoticeKind, Notices, Told
+from posthouse.deliver.delivered import spooled
 from posthouse.deliver.results import Result, Said
 from posthouse.mail.mime import Buffer
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.observe.steps import step
-from posthouse.queue.contract import EVENTS, HOLD_ADMIN, LOCAL, Lease, Queue
+from posthouse.queue.contract import EVENTS, HOLD_ADMIN, JOURNAL, LOCAL, Lease, Queue
 from posthouse.queue.schedule import expired, next_attempt
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.sending import DELAY_NOTICE
@@ -119,11 +120,13 @@ class SettlementDesk:
             if result.state == "delivered"
             else "relayed"
         )
+        if end == "failed" and lease.message.kind == JOURNAL:
+            return Decision(result, end, None, held=True)  # whoever keeps a journal wants it whole
         return Decision(result, end, end if self._notices.wanted(result, end) else None)
 
     async def _for_owner(self, decision: Decision) -> Decision:
         """What an account forwards: its owner gets what failed. Raises DatabaseUnavailable."""
-        if self._owners is None:
+        if self._owners is None or decision.held:
             return decision
         if decision.end == "failed":
             kept = await self._owners.keep(decision.result)
@@ -171,7 +174,7 @@ class SettlementDesk:
         try:
             for decision in settled:
                 if decision.kept is not None and (word := decision.kept.notice) is not None:
-                    written.append(Written(word, self._spooled(word.content), decision.kept))
+                    written.append(Written(word, spooled(self._bodies, word.content), decision.kept))
             for (_, kind), group in groups.items():
                 try:
                     notices = await self._compose(group, kind)
@@ -179,7 +182,7 @@ class SettlementDesk:
                     settled += [replace(each, tell=None, held=each.end == "failed") for each in group]
                     continue
                 for notice in notices:
-                    written.append(Written(notice, self._spooled(notice.content)))
+                    written.append(Written(notice, spooled(self._bodies, notice.content)))
                 settled += group
         except BaseException:
             for each in written:
@@ -207,15 +210,6 @@ class SettlementDesk:
             return self._bodies.read(digest)
         except BodyMissing:
             return None
-
-    def _spooled(self, content: bytes) -> Body:
-        spool = self._bodies.spool()
-        try:
-            spool.write(content)
-            return spool.finish()
-        except BaseException:
-            spool.discard()
-            raise
 
     # ------------------------------------------------------------------ the unit
 
@@ -251,7 +245,8 @@ class SettlementDesk:
         result = decision.result
         lease, said = result.lease, result.said
         if decision.held:
-            reason = f"{said}; its sender could not be told (the log says why)"
+            why = "its sender could not be told (the log says why)"
+            reason = f"{said}; {'it is a copy for the journal' if lease.message.kind == JOURNAL else why}"
             return self._queue.hold(tx, lease, reason, HOLD_ADMIN)
         match decision.end:
             case "failed":

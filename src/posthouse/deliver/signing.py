@@ -7,7 +7,7 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
 from posthouse.cluster.contract import Feed
@@ -28,7 +28,7 @@ from posthouse.origin.dkim import SigningKey
 from posthouse.origin.fields import HeaderTooLong
 from posthouse.origin.keys import BadKey, read_key
 from posthouse.origin.signature import KeyAnswer
-from posthouse.queue.contract import FORWARD, NOTICE, REPORT, Lease, QueuedMessage
+from posthouse.queue.contract import FORWARD, LISTED, NOTICE, REPORT, Lease, QueuedMessage
 from posthouse.settings import dkim as settings_dkim
 from posthouse.settings import smtp as settings_smtp
 from posthouse.settings.contract import CurrentSettings
@@ -40,6 +40,9 @@ IN_THREAD = 128 * 1024
 
 MAX_KEYS = 2000
 """Private keys kept ready for use."""
+
+MAX_HASHES = 500
+"""Hashes of bodies kept while lists send them."""
 
 _COMMENT = re.compile(r"\([^()]*\)")
 
@@ -53,10 +56,15 @@ class Asks(Protocol):
         """The records of this type under a name."""
 
 
+Listed = Callable[[Lease], Awaitable[bytes]]
+"""The lines of one member before a message of a distribution list. Raises DatabaseUnavailable."""
+
+
 class MailSigner:
     """Signs by the domain of From, with every active key of it, what our people have submitted and what we write
     ourselves; seals what is forwarded. Mail of strangers that only passes through is never signed, whatever its From
-    says. ``hostname`` is our name of now. See :class:`posthouse.deliver.remote.contract.Signer`."""
+    says. ``hostname`` is our name of now. What a list sends carries ``listed`` lines, is signed by the list's domain
+    and sealed. See :class:`posthouse.deliver.remote.contract.Signer`."""
 
     def __init__(
         self,
@@ -66,14 +74,17 @@ class MailSigner:
         settings: CurrentSettings,
         resolver: Asks,
         hostname: Callable[[], str],
+        listed: Listed | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cache = VersionedCache(database, feed)
         self._settings = settings
         self._resolver = resolver
         self._hostname = hostname
+        self._listed = listed
         self._clock = clock
         self._ready: OrderedDict[str, SigningKey] = OrderedDict()
+        self._hashes: OrderedDict[str, bytes] = OrderedDict()
 
     def close(self) -> None:
         """Stop listening to the feed."""
@@ -82,12 +93,43 @@ class MailSigner:
     async def sign(self, lease: Lease, body: Buffer) -> bytes:
         """See :class:`posthouse.deliver.remote.contract.Signer`."""
         before = await self._passed(lease)
+        if lease.message.kind == LISTED:
+            return before + await self._of_list(lease, body)
         return before + await self._sealed_or_signed(lease, body)
+
+    async def _of_list(self, lease: Lease, body: Buffer) -> bytes:
+        """What stands before mail of a list: the seal covers the signature, the signature the member's lines."""
+        lines = await self._listed(lease) if self._listed is not None else b""
+        if not self._settings.now[settings_dkim.SIGN]:
+            return lines
+        try:
+            keys = await self._keys(_domain(lease.message.sender.rpartition("@")[2]))
+            hashed = await self._hashed(lease.message.body, body)
+            if keys:
+                lines = dkim.sign(body, keys, self._clock(), lines, hashed) + lines
+            return await self._sealed(lease, body, lines, hashed) + lines
+        except HeaderTooLong as error:
+            log.warning("signing.left_out", trace=lease.message.trace, reason=str(error))
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("signing.failed", trace=lease.message.trace)
+        return lines
+
+    async def _hashed(self, digest: str, body: Buffer) -> bytes:
+        """The hash of a body that goes to many, each with lines of their own: it is read once for all of them."""
+        found = self._hashes.get(digest)
+        if found is None:
+            found = await _worked(body, lambda: dkim.hash_of(body))
+            self._hashes[digest] = found
+            while len(self._hashes) > MAX_HASHES:
+                self._hashes.popitem(last=False)
+        return found
 
     async def _passed(self, lease: Lease) -> bytes:
         """The mailbox that a forwarded message went through: should it come back, it stays there."""
         account_id = lease.recipient.account_id
-        if lease.message.kind != FORWARD or account_id is None:
+        if lease.message.kind not in (FORWARD, LISTED) or account_id is None:
             return b""
         account = await self._cache.get(("dkim-account", account_id), find_account, account_id)
         if account is None:
@@ -162,7 +204,8 @@ class MailSigner:
 
     # ------------------------------------------------------------------ ARC
 
-    async def _sealed(self, lease: Lease, body: Buffer) -> bytes:
+    async def _sealed(self, lease: Lease, body: Buffer, prefix: bytes = b"", hashed: bytes = b"") -> bytes:
+        """A seal over ``prefix`` and the message. The chain is judged as it came, without the prefix."""
         key = await self._sealing_key(lease)
         if key is None:
             return b""
@@ -178,7 +221,7 @@ class MailSigner:
         results = own_results(body, service) or "none"
         if chain.state != "none":
             results = f"arc={chain.state}" if results == "none" else f"{results}; arc={chain.state}"
-        return await _worked(body, lambda: arc.seal(body, key, chain, service, results, now))
+        return await _worked(body, lambda: arc.seal(body, key, chain, service, results, now, prefix, hashed))
 
     async def _sealing_key(self, lease: Lease) -> SigningKey | None:
         """An RSA key (RFC 8617 knows no other) of the domain that forwards: that of the sender we forward with, of

@@ -10,7 +10,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     or_,
     select,
     update,
@@ -93,9 +92,6 @@ SELECT_RESULTS = (
 )
 DELETE_RESULTS = delete(tls_results).where(_R.day == bindparam("of_day"), _R.domain == bindparam("of_domain"))
 
-INSERT_REPORT = insert(tls_reports).values(
-    {each.name: bindparam(each.name) for each in _T if each.name != "id"}
-)
 SELECT_KNOWN = select(_T.id).where(_T.digest == bindparam("of_digest"))
 COUNT_SINCE = select(func.count()).select_from(tls_reports).where(_T.received_at > bindparam("since"))
 _FOUND = or_(

@@ -5,21 +5,25 @@ It may run more than once and leaves nothing behind but rows and the plan's ``qu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from posthouse.bodies.contract import Bodies, Body
 from posthouse.cluster import events
 from posthouse.database.contract import Transaction
-from posthouse.deliver.copy import new_copy
+from posthouse.deliver.copy import folder_in, new_copy
 from posthouse.deliver.delivered import Written
 from posthouse.deliver.plan import Copy, Forward, Plan
 from posthouse.deliver.told import received
 from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
-from posthouse.queue.contract import FORWARD, Queue, QueuedMessage
+from posthouse.queue.contract import FORWARD, Grant, Queue, QueuedMessage
 from posthouse.queue.traces import TraceRow
 from posthouse.store.contract import Appender, Facts, StoreRefusal
+from posthouse.store.sent import keep_in, sent_folder_in
+
+MaskedUsed = Callable[[Transaction, set[str], float], None]
+"""Notes that a message was accepted for each of some masked addresses, at a moment (``directory.masked.used``)."""
 
 
 class AppendFailed(Exception):
@@ -35,7 +39,10 @@ class AppendFailed(Exception):
 class AcceptanceUnit:
     """The op that accepts one message."""
 
-    def __init__(self, appender: Appender, queue: Queue, bodies: Bodies) -> None:
+    def __init__(
+        self, appender: Appender, queue: Queue, bodies: Bodies, masked: MaskedUsed | None = None
+    ) -> None:
+        self._masked = masked
         self._appender = appender
         self._queue = queue
         self._bodies = bodies
@@ -49,23 +56,24 @@ class AcceptanceUnit:
         now: float,
         private: dict[str, str],
         notices: Sequence[Written] = (),
+        rooms: Mapping[str, Grant] | None = None,
     ) -> None:
         """Deliver the copies, put the queue rows and the notices of what is delivered, write trace and events;
-        ``private`` is what these may tell of the content. Raises AppendFailed."""
-        rows = self._deliver(tx, plan, body, facts, now)
+        ``private`` is what these may tell of the content, ``rooms`` where there is room for it at once. Raises
+        AppendFailed."""
+        rows, kept = self._deliver(tx, plan, body, facts, now)
         if plan.waiting or plan.forwards:
             self._bodies.claim(tx, body.digest, body.size)
         if plan.waiting:
-            plan.queue_id = self._queue.put(tx, queued_message(plan, body), plan.queued())
+            plan.queue_id = self._queue.put(tx, queued_message(plan, body), plan.queued(), grants=rooms)
         for group, recipients in plan.forwarded():
             plan.forward_ids[group] = self._queue.put(
                 tx, _forwarded_message(plan, body, group[0]), recipients
             )
-        for written in notices:
-            self._bodies.claim(tx, written.body.digest, written.body.size)
-            message = replace(written.notice.message, body=written.body.digest, size=written.body.size)
-            self._queue.put(tx, message, written.notice.recipients)
-        traces.write(tx, _story(plan, body, facts, rows, now))
+        beside = put_beside(tx, self._queue, self._bodies, notices)
+        if plan.masked and self._masked is not None:
+            self._masked(tx, set().union(*plan.masked.values()), now)
+        traces.write(tx, _story(plan, body, facts, rows, now, beside, kept))
         trace = plan.envelope.origin.trace
         events.write(
             tx,
@@ -77,25 +85,60 @@ class AcceptanceUnit:
 
     def _deliver(
         self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float
-    ) -> list[tuple[Copy, int, int]]:
-        """Append each copy, mailboxes in id order; returns (copy, message id, uid)."""
+    ) -> tuple[list[tuple[Copy, int, int]], list[str]]:
+        """Append each copy, mailboxes in id order; returns (copy, message id, uid), and notes of what was put into the
+        sent mail of shared mailboxes."""
         received_at = plan.envelope.received_at or now
-        inboxes = []
+        inboxes: list[tuple[int, Copy, bool | None]] = [
+            (mailbox_id, copy, own) for copy in plan.sent for mailbox_id, own in (_sent_folder(tx, copy),)
+        ]
         for copy in plan.copies:
             # It was looked up in a cache: mail must not make a mailbox for an account that was just removed.
             if not account_exists(tx, copy.account.id):
                 raise AppendFailed(copy, "the account was removed meanwhile")
-            inboxes.append((self._appender.inbox_in(tx, copy.account.id), copy))
+            inboxes.append((folder_in(tx, self._appender, copy.account.id, copy.folder), copy, None))
         inboxes.sort(key=lambda inbox: inbox[0])
-        delivered = []
-        for mailbox_id, copy in inboxes:
-            new = new_copy(body, facts, plan.sender, copy.account, received_at)
+        delivered, kept = [], []
+        for mailbox_id, copy, own_marks in inboxes:
+            if own_marks is not None:
+                reader = plan.envelope.origin.account_id if own_marks else None
+                try:
+                    one = keep_in(tx, self._appender, mailbox_id, body, facts, int(received_at), reader)
+                except StoreRefusal as refusal:
+                    raise AppendFailed(copy, str(refusal)) from refusal
+                kept.append(f"kept in the sent mail of {copy.account.address} as UID {one.uid}")
+                continue
+            by = plan.masked.get(copy.account.id, ())
+            new = new_copy(body, facts, plan.sender, copy.account, received_at, by)
             try:
                 (appended,) = self._appender.append_in(tx, mailbox_id, [new])
             except StoreRefusal as refusal:
                 raise AppendFailed(copy, str(refusal)) from refusal
             delivered.append((copy, appended.message_id, appended.uid))
-        return delivered
+        return delivered, kept
+
+
+def _sent_folder(tx: Transaction, copy: Copy) -> tuple[int, bool]:
+    if not account_exists(tx, copy.account.id):
+        raise AppendFailed(copy, "the account was removed meanwhile")
+    try:
+        return sent_folder_in(tx, copy.account.id)
+    except StoreRefusal as refusal:
+        raise AppendFailed(copy, str(refusal)) from refusal
+
+
+def put_beside(tx: Transaction, queue: Queue, bodies: Bodies, written: Sequence[Written]) -> list[str]:
+    """Queue what goes out beside a message; notes of it for the trace."""
+    notes = []
+    for each in written:
+        if each.claim is not None and not each.claim(tx):
+            continue
+        bodies.claim(tx, each.body.digest, each.body.size)
+        message = replace(each.notice.message, body=each.body.digest, size=each.body.size)
+        queue_id = queue.put(tx, message, each.notice.recipients)
+        if each.note:
+            notes.append(f"{each.note}: queued as {queue_id}, trace {message.trace}")
+    return notes
 
 
 def queued_message(plan: Plan, body: Body) -> QueuedMessage:
@@ -126,7 +169,13 @@ def _forwarded_message(plan: Plan, body: Body, sender: str) -> QueuedMessage:
 
 
 def _story(
-    plan: Plan, body: Body, facts: Facts, delivered: list[tuple[Copy, int, int]], now: float
+    plan: Plan,
+    body: Body,
+    facts: Facts,
+    delivered: list[tuple[Copy, int, int]],
+    now: float,
+    beside: Sequence[str] = (),
+    kept: Sequence[str] = (),
 ) -> list[TraceRow]:
     """The trace of this unit: one row, and one more for each further copy, because a row names one message
     id."""
@@ -148,6 +197,8 @@ def _story(
         )
     for place, refusal in plan.refusals.items():
         entries.append(("accept", f"<{plan.recipient(place).address}> refused: {refusal}"))
+    entries.extend(("queue", note) for note in beside)
+    entries.extend(("deliver", note) for note in kept)
     first = 0
     if delivered:
         entries.append(_delivery(plan, delivered[0]))
@@ -167,4 +218,6 @@ def _by(forward: Forward) -> str:
 def _delivery(plan: Plan, delivered: tuple[Copy, int, int]) -> tuple[str, str]:
     copy, _, uid = delivered
     names = plan.names(copy.places)
-    return "deliver", f"{names} delivered to INBOX of {copy.account.address} as UID {uid}"
+    # The name of the folder is its owner's, and may have changed: the trace tells by what it was chosen.
+    place = f"INBOX, or the folder {copy.folder}," if copy.folder else "INBOX"
+    return "deliver", f"{names} delivered to {place} of {copy.account.address} as UID {uid}"

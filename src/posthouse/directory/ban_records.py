@@ -15,19 +15,20 @@ bans = schema.table(
     Column("reason", schema.text(), nullable=False),
     Column("until", schema.real(), nullable=False),
     Column("created", schema.real(), nullable=False),
+    schema.since("0004", Column("kind", schema.ascii_text(20), nullable=False, server_default="")),
 )
 """``network`` for people, ``version`` (4 or 6), ``bits`` of the prefix and ``first`` address for the machine.
-``until`` 0: for ever."""
+``until`` 0: for ever. ``kind``: "" an administrator's, ``sign-in`` an automatic one."""
 
 SELECT_ALL = select(bans.c.version, bans.c.bits, bans.c.first, bans.c.until)
-SELECT_ONE = select(bans.c.network, bans.c.reason, bans.c.until, bans.c.created).where(
+SELECT_ONE = select(bans.c.network, bans.c.reason, bans.c.until, bans.c.created, bans.c.kind).where(
     bans.c.network == bindparam("network")
 )
 _FOUND = bans.c.network.like(bindparam("pattern"), escape="!") | func.lower(bans.c.reason).like(
     bindparam("pattern"), escape="!"
 )
 SELECT_PAGE = (
-    select(bans.c.network, bans.c.reason, bans.c.until, bans.c.created)
+    select(bans.c.network, bans.c.reason, bans.c.until, bans.c.created, bans.c.kind)
     .where(bans.c.network > bindparam("after"), _FOUND)
     .order_by(bans.c.network)
     .limit(bindparam("count"))

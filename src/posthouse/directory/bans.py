@@ -23,12 +23,14 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """A banned network; ``until`` 0 is for ever. ``reason`` is for administrators."""
+    """A banned network; ``until`` 0 is for ever. ``reason`` is for administrators. ``kind``: "" made by one of them,
+    ``sign-in`` made by itself because sign-ins failed."""
 
     network: str
     reason: str = ""
     until: float = 0.0
     created: float = 0.0
+    kind: str = ""
 
 
 def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -57,6 +59,7 @@ def put_ban(
     *,
     feed: Feed | None = None,
     created: float = 0.0,
+    kind: str = "",
 ) -> Ban:
     """Ban a network, or change reason and end of a ban. Raises DirectoryError."""
     found = network_of(network)
@@ -65,7 +68,7 @@ def put_ban(
         raise DirectoryError(
             f"{MOST} networks are banned already", "remove some, or ban larger networks", "refused"
         )
-    ban = Ban(str(found), reason, until, known.created if known else created or time())
+    ban = Ban(str(found), reason, until, known.created if known else created or time(), kind)
     tx.upsert(
         records.bans,
         {"network": ban.network},
@@ -76,6 +79,7 @@ def put_ban(
             "reason": reason,
             "until": until,
             "created": ban.created,
+            "kind": kind,
         },
     )
     bump(tx, BANS, feed)

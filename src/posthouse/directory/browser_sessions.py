@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from posthouse.database.contract import Row, Transaction
+from posthouse.directory import details
 from posthouse.directory.contract import Account
 from posthouse.directory.identity_records import browser_sessions, sign_in_links
-from posthouse.directory.records import accounts
-from posthouse.directory.rows import account_of
+from posthouse.directory.records import ACCOUNT, accounts
+from posthouse.directory.rows import WIDTH, account_of
 
 MOST_SESSIONS = 50
 """Sessions one account may have; the one used longest ago ends when another begins."""
 
 _COLUMNS = tuple(column for column in browser_sessions.c if column.name != "secret")
-_ACCOUNT = (accounts.c.id, accounts.c.domain_id, accounts.c.address, accounts.c.quota, accounts.c.active)
-_JOINED = select(*_ACCOUNT, accounts.c.password_hash, *_COLUMNS).join(
+_JOINED = select(*ACCOUNT, accounts.c.password_hash, *_COLUMNS, accounts.c.language).join(
     accounts, accounts.c.id == browser_sessions.c.account_id
 )
 _BY_SECRET = _JOINED.where(browser_sessions.c.secret == bindparam("secret"))
@@ -48,6 +48,14 @@ _RENEW = (
 _REMARK = (
     update(browser_sessions)
     .where(browser_sessions.c.id == bindparam("of_id"))
+    .values(password_mark=bindparam("new_mark"))
+)
+_FOLLOW = (
+    update(browser_sessions)
+    .where(
+        browser_sessions.c.account_id == bindparam("of_account"),
+        browser_sessions.c.password_mark == bindparam("old_mark"),
+    )
     .values(password_mark=bindparam("new_mark"))
 )
 _END = delete(browser_sessions).where(browser_sessions.c.id == bindparam("of_id"))
@@ -95,6 +103,8 @@ class StoredSession:
     created_at: float
     seen_at: float
     fresh_at: float
+    language: str = ""
+    """The one that its owner chose, "" for none."""
 
     def expires_at(self, lasting: Lasting) -> float:
         """When it ends if nobody uses it again."""
@@ -110,6 +120,12 @@ def password_mark(tx: Transaction, address: str) -> bytes | None:
     """What stands for the password of an account now (its address as the directory keeps it)."""
     rows = tx.execute(_HASH_BY_ADDRESS, {"address": address})
     return digest(rows[0][0]) if rows else None
+
+
+def follow_upgrade(tx: Transaction, account_id: int, old_hash: str, new_hash: str) -> None:
+    """The password is the same, only kept in another form: sessions that it began are good still."""
+    marks = {"old_mark": digest(old_hash), "new_mark": digest(new_hash)}
+    tx.change(_FOLLOW, {"of_account": account_id, **marks})
 
 
 def begin(
@@ -129,8 +145,9 @@ def begin(
     rows = tx.execute(_PASSWORD_HASH, {"of_id": account.id})
     if not rows or (mark is not None and not hmac.compare_digest(mark, digest(rows[0][0]))):
         return 0
+    details.signed_in(tx, account.id, now)
     for row in tx.execute(_OF_ACCOUNT, {"account_id": account.id})[MOST_SESSIONS - 1 :]:
-        tx.change(_END, {"of_id": row[6]})
+        tx.change(_END, {"of_id": row[WIDTH + 1]})
     return tx.insert(
         _INSERT,
         {
@@ -187,6 +204,11 @@ def keep_only(tx: Transaction, account_id: int, session_id: int) -> int:
     return tx.change(_END_OTHERS, {"account_id": account_id, "but_id": session_id})
 
 
+def end_others(tx: Transaction, account_id: int, session_id: int = 0) -> int:
+    """End all sessions of an account but this one; how many ended."""
+    return tx.change(_END_OTHERS, {"account_id": account_id, "but_id": session_id})
+
+
 def end(tx: Transaction, session_id: int) -> None:
     """End a session."""
     tx.change(_END, {"of_id": session_id})
@@ -216,8 +238,10 @@ def _good(rows: list[Row], now: float, lasting: Lasting) -> StoredSession | None
         return None
     row = rows[0]
     account = account_of(row)
-    password_hash, session_id, _, mark, peer, agent, how, created_at, seen_at, fresh_at = row[5:]
-    found = StoredSession(int(session_id), account, peer, agent, how, created_at, seen_at, fresh_at)
+    password_hash, session_id, _, mark, peer, agent, how, created_at, seen_at, fresh_at, language = row[
+        WIDTH:
+    ]
+    found = StoredSession(int(session_id), account, peer, agent, how, created_at, seen_at, fresh_at, language)
     same_password = hmac.compare_digest(bytes(mark), digest(password_hash))
     if not (account.active and same_password and now < found.expires_at(lasting)):
         return None

@@ -10,28 +10,48 @@ from posthouse.mail.address import Address
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account. ``quota`` in bytes, 0 = unlimited. ``address`` is the lower-case key form."""
+    """A person's account. ``quota`` and ``max_message`` in bytes, 0 = unlimited. ``address`` is the lower-case key
+    form. ``protocols`` and ``networks`` are what it may sign in by and from, parted by commas, "" for all (see
+    ``admission``)."""
 
     id: int
     domain_id: int
     address: str
     quota: int
     active: bool = True
+    protocols: str = ""
+    networks: str = ""
+    max_message: int = 0
+    display_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where an address leads inside our domains.
 
-    ``account``: that account (perhaps not active). ``alias``: to ``forward`` (one address, inside or
-    outside). ``unknown``: our domain, but nobody there. ``foreign``: not one of our domains. ``detail`` is
-    the part after the plus sign, if any.
+    ``account``: that account (perhaps not active). ``alias``: to each of ``forwards`` (addresses, inside or
+    outside). ``list``: to the distribution list ``list_id``. ``unknown``: our domain, but nobody there. ``disabled``:
+    a domain of ours that is switched off. ``foreign``: not one of our domains. ``detail`` is the part after the
+    domain's plus sign, if any; ``folder`` is the same where the domain lets it choose a folder. ``caught``: nobody has
+    this address, and it leads to where the domain's mail for nobody goes (its catch-all, an ``alias``).
+    ``masked``: the masked address (in its key form) by which it leads to the account, as long as ``until`` (seconds
+    since 1970, 0: for ever); then it is ``unknown``.
     """
 
-    kind: Literal["account", "alias", "unknown", "foreign"]
+    kind: Literal["account", "alias", "list", "unknown", "disabled", "foreign"]
     account: Account | None = None
-    forward: str = ""
+    forwards: tuple[str, ...] = ()
     detail: str = ""
+    list_id: int = 0
+    folder: str = ""
+    caught: bool = False
+    masked: str = ""
+    until: float = 0.0
+
+    @property
+    def forward(self) -> str:
+        """The only address an alias leads to, the first of several, "" for what is no alias."""
+        return self.forwards[0] if self.forwards else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +75,13 @@ class SignIn:
     temporary: bool = False
     """The directory could not be asked: answer a temporary failure (SMTP 454, IMAP UNAVAILABLE, POP3
     SYS/TEMP)."""
+    text: str = ""
+    """What the person may be told of the reason, "" for nothing more than that it was wrong. Only ever set after the
+    right password."""
+    mark: str = field(default="", repr=False)
+    """The stored hash that the password was verified against, for sessions that end with it."""
+    master: str = ""
+    """The address of the administrator who signed in for the account's owner."""
 
 
 class Directory(Protocol):
@@ -84,6 +111,32 @@ class Directory(Protocol):
     async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
         """Keys for a SCRAM exchange. For unknown logins: None and made-up keys that stay the same for that
         login."""
+
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        """As :meth:`scram_keys`, for SCRAM-SHA-1."""
+
+    def scram_announced(self) -> bool:
+        """Whether SCRAM is to be announced now (setting ``signin.scram``)."""
+
+    def tokens_taken(self) -> bool:
+        """Whether access tokens can sign somebody in now, so that OAUTHBEARER and XOAUTH2 are offered."""
+
+    async def sign_in_token(
+        self,
+        kind: Literal["OAUTHBEARER", "XOAUTH2"],
+        token: str,
+        login_hint: str,
+        *,
+        peer: str,
+        protocol: str,
+    ) -> tuple[SignIn, bytes]:
+        """Sign in with an access token (RFC 7628). With a refusal comes the challenge to be sent before it, empty for
+        none."""
+
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn:
+        """EXTERNAL (RFC 4422 appendix A) with a client certificate (DER) that TLS has verified."""
 
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str

@@ -12,6 +12,7 @@ from time import time
 from sqlalchemy import bindparam, delete, or_, select, update
 
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
+from posthouse.directory import details
 from posthouse.directory.identity_records import devices
 from posthouse.directory.records import accounts
 from posthouse.observe.log import logger
@@ -70,13 +71,17 @@ def of_account(tx: Transaction, account_id: int) -> list[Device]:
 
 
 def write(tx: Transaction, found: list[tuple[Key, float]]) -> None:
-    """Store some sign-ins."""
+    """Store some sign-ins, and when each account was signed in to last."""
+    latest: dict[int, float] = {}
     for (account_id, protocol, peer, client), now in found:
+        latest[account_id] = max(now, latest.get(account_id, 0.0))
         mark = hashlib.sha256(f"{account_id}\n{protocol}\n{peer}\n{client}".encode()).digest()
         if not tx.change(_SEEN, {"of_mark": mark, "now": now}):
             values = {"account_id": account_id, "mark": mark, "protocol": protocol, "peer": peer}
             # Another worker may write the same program at this very moment.
             tx.insert_ignore(devices, {**values, "client": client, "first_seen": now, "last_seen": now})
+    for account_id in sorted(latest):  # in one order: two workers must not wait for each other
+        details.signed_in(tx, account_id, latest[account_id])
 
 
 def sweep(tx: Transaction, now: float) -> None:

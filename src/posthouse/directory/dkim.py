@@ -76,7 +76,7 @@ def one_key(tx: Transaction, domain: str, selector: str) -> KeyRow:
 
 
 def signing_keys(tx: Transaction, domain: str) -> tuple[Signing, ...]:
-    """The active keys of a domain, none for one that is not ours."""
+    """The active keys of a domain, by any of its names; none for one that is not ours."""
     return tuple(Signing(*row) for row in tx.execute(records.SELECT_SIGNING, {"name": domain}))
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from posthouse.database import schema
+from posthouse.directory.domain_records import names
 from posthouse.directory.records import domains
 
 dkim_keys = schema.table(
@@ -57,7 +58,14 @@ SELECT_ONE = SELECT_ALL.where(domains.c.name == bindparam("name"), _K.selector =
 SELECT_SIGNING = (
     select(_K.id, _K.selector, _K.algorithm, _K.secret_key)
     .join(domains, domains.c.id == _K.domain_id)
-    .where(domains.c.name == bindparam("name"), _K.state == "active")
+    .where(
+        _K.state == "active",
+        or_(
+            domains.c.name == bindparam("name"),
+            domains.c.id
+            == select(names.c.domain_id).where(names.c.name == bindparam("name")).scalar_subquery(),
+        ),
+    )
     .order_by(_K.algorithm.desc(), _K.id)
 )
 """RSA first: the topmost signature is the one that every receiver reads."""

@@ -12,8 +12,16 @@ account_forwards = schema.table(
     Column("account_id", schema.big(), primary_key=True, autoincrement=False),
     Column("keep", schema.small(), nullable=False),
     Column("active", schema.small(), nullable=False),
+    schema.since("0004", Column("not_spam", schema.small(), nullable=False, server_default="0")),
+    schema.since("0004", Column("sender", schema.key_text(400), nullable=False, server_default="")),
+    schema.since("0004", Column("recipient", schema.key_text(400), nullable=False, server_default="")),
+    schema.since("0004", Column("subject", schema.key_text(400), nullable=False, server_default="")),
+    schema.since("0004", Column("max_size", schema.big(), nullable=False, server_default="0")),
+    schema.since("0004", Column("starts_at", schema.real(), nullable=False, server_default="0")),
+    schema.since("0004", Column("ends_at", schema.real(), nullable=False, server_default="0")),
 )
-"""``keep``: a copy stays in the mailbox. ``active`` 0: set up, but switched off by its owner."""
+"""``keep``: a copy stays in the mailbox. ``active`` 0: set up, but switched off by its owner. The others are conditions
+(``forward_conditions.Conditions``); mail that does not meet them stays in the mailbox."""
 
 forward_targets = schema.table(
     "forward_targets",
@@ -36,7 +44,17 @@ _OF = _T.account_id == bindparam("of_id")
 _ONE = (_OF, _T.address == bindparam("of_address"))
 _IN_DOMAIN = select(accounts.c.id).where(accounts.c.domain_id == bindparam("domain_id"))
 
-SELECT = select(_F.keep, _F.active).where(_F.account_id == bindparam("of_id"))
+SELECT = select(
+    _F.keep,
+    _F.active,
+    _F.not_spam,
+    _F.sender,
+    _F.recipient,
+    _F.subject,
+    _F.max_size,
+    _F.starts_at,
+    _F.ends_at,
+).where(_F.account_id == bindparam("of_id"))
 SELECT_TARGETS = (
     select(_T.target, _T.stopped, _T.failing_since, _T.trouble, _T.told_at).where(_OF).order_by(_T.id)
 )

@@ -10,6 +10,7 @@ from posthouse.database.contract import Row, Transaction
 from posthouse.directory import forward_records as records
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
+from posthouse.directory.forward_conditions import NONE, Conditions
 from posthouse.directory.lookup import find_target
 from posthouse.directory.names import target_address
 from posthouse.directory.versions import DIRECTORY, bump
@@ -38,11 +39,13 @@ class ForwardTarget:
 
 @dataclass(frozen=True, slots=True)
 class AccountForward:
-    """The forward of an account. ``keep``: a copy stays in its mailbox. ``active``: its owner wants it."""
+    """The forward of an account. ``keep``: a copy stays in its mailbox. ``active``: its owner wants it. Mail that does
+    not meet the ``conditions`` stays in the mailbox."""
 
     targets: tuple[ForwardTarget, ...]
     keep: bool = True
     active: bool = True
+    conditions: Conditions = NONE
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -56,7 +59,11 @@ def find(tx: Transaction, account_id: int) -> AccountForward | None:
     if not rows:
         return None
     targets = tuple(_target(row) for row in tx.execute(records.SELECT_TARGETS, {"of_id": account_id}))
-    return AccountForward(targets, bool(rows[0][0]), bool(rows[0][1]))
+    keep, active, not_spam, sender, recipient, subject, size, starts_at, ends_at = rows[0]
+    conditions = Conditions(
+        bool(not_spam), sender, recipient, subject, int(size), float(starts_at), float(ends_at)
+    )
+    return AccountForward(targets, bool(keep), bool(active), conditions)
 
 
 def put(
@@ -66,10 +73,12 @@ def put(
     *,
     keep: bool,
     active: bool = True,
+    conditions: Conditions = NONE,
     feed: Feed | None = None,
 ) -> AccountForward:
     """Set the forward of an account; it begins anew, whatever failed before. Raises DirectoryError for addresses that
-    are none, too many, or that lead back to the account."""
+    are none, too many, or that lead back to the account, and for conditions that make no sense."""
+    conditions.checked()
     targets: dict[str, Address] = {}
     for text in addresses:
         if text.strip():
@@ -89,12 +98,11 @@ def put(
             )
     made = tuple(ForwardTarget(str(address)) for address in targets.values())
     forget_account(tx, account.id)
-    tx.upsert(
-        records.account_forwards, {"account_id": account.id}, {"keep": int(keep), "active": int(active)}
-    )
+    values = {"keep": int(keep), "active": int(active), **_columns(conditions)}
+    tx.upsert(records.account_forwards, {"account_id": account.id}, values)
     tx.execute_many(records.INSERT_TARGET, [_row(account.id, each) for each in made])
     bump(tx, DIRECTORY, feed)
-    return AccountForward(made, keep, active)
+    return AccountForward(made, keep, active, conditions)
 
 
 def clear(tx: Transaction, account: Account, *, feed: Feed | None = None) -> AccountForward:
@@ -122,7 +130,7 @@ def leads_back(tx: Transaction, account: Account, address: Address) -> bool:
         except ValueError:
             continue
         if target.kind == "alias":
-            waiting.append(target.forward.lower())
+            waiting.extend(each.lower() for each in target.forwards)
         elif target.account is not None:
             if target.account.id == account.id:
                 return True
@@ -208,24 +216,45 @@ def _which(tx: Transaction, account_id: int, address: str) -> str:
     keys = [each[0] for each in tx.execute(records.SELECT_KEYS, {"of_id": account_id})]
     if wanted in keys:
         return wanted
-    return next((key for key in keys if _end_of(tx, key) == wanted), wanted)
+    return next((key for key in keys if _leads_to(tx, key, wanted)), wanted)
 
 
-def _end_of(tx: Transaction, key: str) -> str:
-    """Where aliases of ours lead in the end."""
-    for _ in range(MAX_HOPS * 2):
+def _leads_to(tx: Transaction, key: str, wanted: str) -> bool:
+    """Whether aliases of ours lead from one address to another."""
+    waiting, seen = [key], set[str]()
+    while waiting and len(seen) < _MOST_STEPS:
+        here = waiting.pop()
+        if here == wanted:
+            return True
+        if here in seen:
+            continue
+        seen.add(here)
         try:
-            target = find_target(tx, parse_address(key))
+            target = find_target(tx, parse_address(here))
         except ValueError:
-            break
-        if target.kind != "alias":
-            break
-        key = target.forward.lower()
-    return key
+            continue
+        waiting.extend(each.lower() for each in target.forwards)
+    return False
 
 
 def _target(row: Row) -> ForwardTarget:
     return ForwardTarget(row[0], bool(row[1]), float(row[2]), row[3], float(row[4]))
+
+
+def _columns(conditions: Conditions) -> dict[str, object]:
+    return {
+        "not_spam": int(conditions.not_spam),
+        "sender": _clean(conditions.sender),
+        "recipient": _clean(conditions.recipient),
+        "subject": _clean(conditions.subject),
+        "max_size": conditions.max_size,
+        "starts_at": conditions.starts_at,
+        "ends_at": conditions.ends_at,
+    }
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _row(account_id: int, target: ForwardTarget) -> dict[str, object]:

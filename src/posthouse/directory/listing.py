@@ -11,12 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Select, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select
 
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory.admin import Alias, DomainInfo
+from posthouse.directory import alias_records, removed_records
+from posthouse.directory.admin import DomainInfo
+from posthouse.directory.aliases import Alias, alias_of
 from posthouse.directory.contract import Account
-from posthouse.directory.records import accounts, aliases, domains
+from posthouse.directory.records import ACCOUNT, accounts, aliases, domains
 from posthouse.directory.rows import account_of
 
 T = TypeVar("T")
@@ -33,12 +35,19 @@ class Page(Generic[T]):
 class Listing:
     """The statements of one list: with and without a scope and a search, each built once."""
 
-    def __init__(self, columns: tuple[Column[Any], ...], key: Column[Any], scope: Column[Any]) -> None:
+    def __init__(
+        self,
+        columns: tuple[Column[Any], ...],
+        key: Column[Any],
+        scope: Column[Any],
+        *only: ColumnElement[bool],
+    ) -> None:
         self._pages: dict[tuple[bool, bool], Select[Any]] = {}
         self._counts: dict[tuple[bool, bool], Select[Any]] = {}
         for scoped in (False, True):
             for searching in (False, True):
-                some = [scope.in_(bindparam("within", expanding=True))] if scoped else []
+                some: list[ColumnElement[bool]] = [*only]
+                some += [scope.in_(bindparam("within", expanding=True))] if scoped else []
                 some += [key.like(bindparam("pattern"), escape="!")] if searching else []
                 page = select(*columns).where(key > bindparam("after"), *some)
                 self._pages[scoped, searching] = page.order_by(key).limit(bindparam("count"))
@@ -58,13 +67,14 @@ class Listing:
         return tx.execute(self._pages[which], {**values, "after": after, "count": limit}), total
 
 
-_DOMAINS = Listing((domains.c.id, domains.c.name), domains.c.name, domains.c.id)
-_ACCOUNTS = Listing(
-    (accounts.c.id, accounts.c.domain_id, accounts.c.address, accounts.c.quota, accounts.c.active),
-    accounts.c.address,
-    accounts.c.domain_id,
+_DOMAINS = Listing(
+    (domains.c.id, domains.c.name, domains.c.active),
+    domains.c.name,
+    domains.c.id,
+    domains.c.name.not_like("!%"),
 )
-_ALIASES = Listing((aliases.c.address, aliases.c.target), aliases.c.address, aliases.c.domain_id)
+_ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id, *removed_records.PRESENT)
+_ALIASES = Listing(alias_records.COLUMNS, aliases.c.address, aliases.c.domain_id)
 
 _SELECT_IDS = select(domains.c.id).where(domains.c.name.in_(bindparam("names", expanding=True)))
 
@@ -88,7 +98,8 @@ def page_domains(
     held: dict[int, int] = dict(tx.execute(_COUNT_ACCOUNTS_OF, ids)) if rows else {}
     led: dict[int, int] = dict(tx.execute(_COUNT_ALIASES_OF, ids)) if rows else {}
     infos = [
-        DomainInfo(int(row[0]), row[1], int(held.get(row[0], 0)), int(led.get(row[0], 0))) for row in rows
+        DomainInfo(int(row[0]), row[1], int(held.get(row[0], 0)), int(led.get(row[0], 0)), bool(row[2]))
+        for row in rows
     ]
     return Page(infos, total)
 
@@ -106,7 +117,7 @@ def page_aliases(
 ) -> Page[Alias]:
     """Aliases by address."""
     rows, total = _ALIASES.read(tx, _ids(tx, within), search, after, limit)
-    return Page([Alias(row[0], row[1]) for row in rows], total)
+    return Page([alias_of(row) for row in rows], total)
 
 
 def like(search: str) -> str:

@@ -12,17 +12,21 @@ import hmac
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from posthouse.directory import foreign_hashes
 from posthouse.directory.contract import ScramKeys
+from posthouse.directory.foreign_hashes import Foreign
 from posthouse.directory.saslprep import prepare
 
 SCRAM_ITERATIONS = 15000
 """What RFC 7677 section 4 asks for."""
+
+ScramHash = Literal["sha256", "sha1"]
 
 T = TypeVar("T")
 
@@ -32,7 +36,9 @@ class Credentials:
     """What is stored of a password: nothing it could be read back from."""
 
     password_hash: str = field(repr=False)
-    scram: ScramKeys
+    scram: ScramKeys | None
+    scram_sha1: ScramKeys | None = None
+    """None where the password is not known yet: an imported hash."""
 
 
 class Hasher(Protocol):
@@ -42,15 +48,17 @@ class Hasher(Protocol):
     def verify(self, hash: str, password: str) -> bool: ...
 
 
-def scram_keys(prepared: str, salt: bytes, iterations: int = SCRAM_ITERATIONS) -> ScramKeys:
+def scram_keys(
+    prepared: str, salt: bytes, iterations: int = SCRAM_ITERATIONS, algorithm: ScramHash = "sha256"
+) -> ScramKeys:
     """The keys of a prepared password (RFC 5802 3)."""
-    salted = hashlib.pbkdf2_hmac("sha256", prepared.encode(), salt, iterations)
-    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    salted = hashlib.pbkdf2_hmac(algorithm, prepared.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", algorithm)
     return ScramKeys(
         salt=salt,
         iterations=iterations,
-        stored_key=hashlib.sha256(client_key).digest(),
-        server_key=hmac.digest(salted, b"Server Key", "sha256"),
+        stored_key=hashlib.new(algorithm, client_key).digest(),
+        server_key=hmac.digest(salted, b"Server Key", algorithm),
     )
 
 
@@ -70,7 +78,23 @@ class Passwords:
     def make_now(self, password: str) -> Credentials:
         """As :meth:`make`, in the calling thread."""
         prepared = prepare(password)
-        return Credentials(self._hasher.hash(prepared), scram_keys(prepared, os.urandom(16)))
+        return Credentials(
+            self._hasher.hash(prepared),
+            scram_keys(prepared, os.urandom(16)),
+            scram_keys(prepared, os.urandom(16), algorithm="sha1"),
+        )
+
+    async def take_over(self, foreign: Foreign) -> Credentials:
+        """The credentials to store for a hash of another server. Raises ValueError."""
+        return await self._run(lambda: self._take_over(foreign))
+
+    def _take_over(self, foreign: Foreign) -> Credentials:
+        if foreign.scheme == "" and not foreign.whole:
+            return self.make_now(foreign.password)
+        stored = foreign_hashes.stored_form(foreign, self._hasher.hash)
+        if not foreign.password:
+            return Credentials(stored, None)
+        return replace(self.make_now(foreign.password), password_hash=stored)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether the password is the one of this hash. With None (no such account) one hash is verified
@@ -90,10 +114,20 @@ class Passwords:
         except ValueError:
             # Nobody can have this password; burn the time and say no.
             prepared, password_hash = "-", None
-        if password_hash is None:
+        if not password_hash:  # nobody, or somebody without a password
             self._matches(self._dummy(), prepared)
             return False
+        if foreign_hashes.is_foreign(password_hash):
+            return self._matches_foreign(password_hash, password)
         return self._matches(password_hash, prepared)
+
+    def _matches_foreign(self, password_hash: str, password: str) -> bool:
+        try:
+            argon2, texts = foreign_hashes.candidates(password_hash, password)
+        except ValueError:
+            argon2, texts = self._dummy(), ["-"]
+        found = [self._matches(argon2, text) for text in texts]  # all of them: the time tells nothing
+        return any(found)
 
     def _matches(self, password_hash: str, prepared: str) -> bool:
         try:

@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
 import os
-from collections.abc import Callable
-from functools import partial
-from time import monotonic
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import replace
+from time import monotonic, time
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.directory import forwards, lookup, records, sending
+from posthouse.directory import (
+    client_certificates,
+    forwards,
+    limits,
+    lookup,
+    masters,
+    records,
+    roles,
+    sending,
+)
+from posthouse.directory.admission import refused
+from posthouse.directory.app_passwords import AppPassword
 from posthouse.directory.cache import VersionedCache
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
 from posthouse.directory.devices import MAIL_PROTOCOLS, Devices
 from posthouse.directory.forwards import AccountForward
-from posthouse.directory.passwords import SCRAM_ITERATIONS, Passwords
-from posthouse.directory.rows import Login, read_login
+from posthouse.directory.masters import login_key
+from posthouse.directory.passwords import Passwords
+from posthouse.directory.proving import Proof, Prover
+from posthouse.directory.rows import Login
+from posthouse.directory.scram_watch import ScramWatch, made_up
 from posthouse.directory.signin import Failures, tell_signed_in
-from posthouse.directory.verified import Verified
-from posthouse.mail.address import Address, parse_address
+from posthouse.directory.sources import Sources, TokenJudge, TokenKind, Welcome
+from posthouse.mail.address import Address
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
-from posthouse.settings.signin import REMEMBER
+from posthouse.settings.signin import CERTIFICATE_ADDRESS, MASTER_USER
 
 _log = logger("directory")
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _SHARED = "scram"
+
+MOST_USES = 10_000
+"""Uses of app passwords that wait to be written; beyond them new ones are not noted."""
+
+Acted = Callable[[Account, Account, str, str], Awaitable[None]]
+"""Called with the administrator, the owner, the peer and the protocol. Raises DatabaseUnavailable: then nobody
+signs in, for nothing of it would be written down."""
+
+
+class Guard(Protocol):
+    """Stands beside every sign-in. Both are called in the event loop, and may not wait."""
+
+    def failed(self, login: str, peer: str, protocol: str, reason: str) -> None:
+        """A sign-in failed."""
+
+    def refused(self, account: Account, peer: str, protocol: str) -> str:
+        """Why somebody who proved who they are may not come in now, in words for the log; "" when they may. It is
+        answered like a wrong password."""
 
 
 class DirectoryService:
@@ -49,11 +82,28 @@ class DirectoryService:
         self._clock = clock
         self._cache = VersionedCache(database, feed, clock)
         self._failures = Failures(settings, clock)
-        self._verified = Verified()
-        self._verifying: dict[bytes, asyncio.Task[bool]] = {}
+        self._prover = Prover(database, feed, settings, passwords, self._login, clock)
+        self._scram = ScramWatch(database, settings, clock)
+        self.judge: TokenJudge | None = None
+        """Who knows whose a token is, once the worker has somebody."""
+        self.acted: Acted | None = None
+        """Writes the audit line of an administrator who signs in for somebody, once the worker can."""
         self._secret = b""
+        self.guard: Guard | None = None
+        """Counts what fails, and may refuse even the right password."""
         self.devices: Devices | None = None
         """Where sign-ins of mail programs are noted, once the worker has such a place."""
+        self.app_uses: dict[int, tuple[float, str]] = {}
+        """App passwords used since they were written last: when and from where, by id."""
+
+    @property
+    def sources(self) -> Sources:
+        """Where passwords of accounts are judged that are not kept here."""
+        return self._prover.sources
+
+    def welcome_newcomers(self, welcome: Welcome) -> None:
+        """Let accounts be made for those a source vouches for."""
+        self._prover.welcome = welcome
 
     @property
     def failures(self) -> Failures:
@@ -62,7 +112,16 @@ class DirectoryService:
 
     async def target(self, address: Address) -> Target:
         """Where this address leads. Raises DatabaseUnavailable."""
-        return await self._cache.get(("target", address.key), lookup.find_target, address)
+        found = await self._cache.get(("target", address.key), lookup.find_target, address)
+        # Time passes without a new version of the directory.
+        return found if not 0 < found.until <= time() else Target("unknown")
+
+    async def cached(
+        self, key: Hashable, op: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The answer of a reading op on the directory's tables, kept under ``key`` until the directory changes. Raises
+        DatabaseUnavailable."""
+        return await self._cache.get(key, op, *args, **kwargs)
 
     async def postmaster(self, domain: str) -> Account | None:
         """Who reads the postmaster's mail where no postmaster is fit to. Raises DatabaseUnavailable."""
@@ -89,47 +148,114 @@ class DirectoryService:
 
     async def sign_in(self, login: str, password: str, *, peer: str, protocol: str) -> SignIn:
         """Verify a password. Every attempt that reaches the directory costs one hash, whoever the login is,
-        unless the same password of the same login was verified a moment ago."""
-        key = _login_key(login)
+        unless the same password of the same login was verified a moment ago. ``owner*administrator`` is the
+        administrator's password for the owner's mailbox (setting ``signin.master_user``)."""
+        owner, key = masters.split(login, self._settings.now[MASTER_USER] and protocol in MAIL_PROTOCOLS)
         try:
-            found = await self._login(key)
-            matches = await self._matches(key, password, found)
-            if matches and await self._login(key) != found:
-                # The account changed while the hash was computed.
-                matches = False
+            proof = await self._prover.prove(key, password, peer, protocol)
+            if proof.login is None:
+                if proof.temporary:
+                    return SignIn(None, proof.reason, temporary=True)
+                return self._refuse(key, peer, protocol, proof.reason)
+            if owner:
+                return await self._act_for(owner, proof, peer, protocol)
         except DatabaseUnavailable as problem:
             return _unavailable(problem)
+        limit = self._limit(proof, protocol)
+        if limit:
+            return self._refuse(key, peer, protocol, limit[0], limit[1])
+        return self._admit(key, proof.login.account, peer, protocol, proof.app, proof.mark)
+
+    def tokens_taken(self) -> bool:
+        """Whether access tokens can sign somebody in now."""
+        return self.judge is not None and self.judge.ready()
+
+    async def sign_in_token(
+        self, kind: TokenKind, token: str, login_hint: str, *, peer: str, protocol: str
+    ) -> tuple[SignIn, bytes]:
+        """Sign in with what another place gave out (RFC 7628). With a refusal comes what the mechanism has to send
+        before it, "" for nothing."""
+        hint = login_key(login_hint)
+        if self.judge is None:
+            return self._refuse(hint, peer, protocol, "tokens are not accepted"), b""
+        try:
+            verdict = await self.judge.judge(kind, token, login_hint, peer, protocol)
+        except Exception as problem:  # whatever a library raises, it must not end the session
+            return _unavailable(problem), b""
+        if verdict.temporary:
+            return SignIn(None, verdict.reason, temporary=True), verdict.challenge
+        key = login_key(verdict.login)
+        if not verdict.login or (hint and hint != key):
+            reason = verdict.reason or "the token is somebody else's"
+            return self._refuse(hint or key, peer, protocol, reason), verdict.challenge
+        try:
+            found = await self._login(key)
+            if found is None and verdict.create is not None:
+                found = await self._prover.make(verdict.create)
+        except DatabaseUnavailable as problem:
+            return _unavailable(problem), b""
         if found is None:
-            return self._refuse(key, peer, protocol, "no such account")
-        if not matches:
-            return self._refuse(key, peer, protocol, "wrong password")
-        return self._admit(key, found.account, peer, protocol)
+            return self._refuse(key, peer, protocol, "no such account"), verdict.challenge
+        return self._admit(key, found.account, peer, protocol), verdict.challenge
+
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn:
+        """EXTERNAL (RFC 4422 appendix A) with a client certificate (DER) that TLS has verified."""
+        by_address = self._settings.now[CERTIFICATE_ADDRESS]
+        try:
+            found = await self._database.read(client_certificates.owner, certificate, by_address)
+        except DatabaseUnavailable as problem:
+            return _unavailable(problem)
+        asked = login_key(authzid) if authzid else ""
+        if found is None or (asked and asked != found.address):
+            return self._refuse(asked, peer, protocol, "the certificate is not of this account")
+        return self._admit(found.address, found, peer, protocol)
+
+    async def look_at_scram(self) -> None:
+        """Find out now whether SCRAM can be announced."""
+        await self._scram.look()
+
+    def scram_announced(self) -> bool:
+        """Whether SCRAM is to be announced now (setting ``signin.scram``)."""
+        return self._scram.announced()
 
     async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
         """The keys of this login, or made-up ones that any worker would make up alike. Raises
         DatabaseUnavailable."""
-        key = _login_key(login)
+        key = login_key(login)
         found = await self._login(key)
-        if found is not None:
+        if found is not None and found.scram is not None and not found.source:
             return found.account, found.scram
-        return None, _made_up(await self._shared_secret(), key)
+        return None, made_up(await self._shared_secret(), key)
+
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
+        """As :meth:`scram_keys`, for SCRAM-SHA-1."""
+        key = login_key(login)
+        found = await self._login(key)
+        if found is not None and found.scram_sha1 is not None and not found.source:
+            return found.account, found.scram_sha1
+        return None, made_up(await self._shared_secret(), key, "sha1")
 
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
     ) -> SignIn:
         """Count and log the outcome of a SCRAM exchange."""
-        key = _login_key(login)
+        key = login_key(login)
         if account is None:
             return self._refuse(key, peer, protocol, "no such account")
         if not ok:
             return self._refuse(key, peer, protocol, "wrong password")
         try:
-            found = await self._cache.get(("account", account.id), lookup.find_account, account.id)
+            found = await self._login(account.address)
         except DatabaseUnavailable as problem:
             return _unavailable(problem)
-        if found is None:
+        if found is None or found.account.id != account.id or found.source:
             return self._refuse(key, peer, protocol, "no such account")
-        return self._admit(key, found, peer, protocol)
+        limit = self._limit(Proof(found), protocol)
+        if limit:
+            return self._refuse(key, peer, protocol, limit[0], limit[1])
+        return self._admit(key, found.account, peer, protocol)
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         """A mail program that has signed in said what it is."""
@@ -142,46 +268,64 @@ class DirectoryService:
         self._passwords.close()
 
     async def _login(self, key: str) -> Login | None:
-        return await self._cache.get(("login", key), read_login, key)
+        return await self._cache.get(("login", key), lookup.find_login, key)
 
-    async def _matches(self, key: str, password: str, found: Login | None) -> bool:
-        """Whether the password is right. Attempts that are the same while one is being verified share its
-        hash."""
-        password_hash = found.password_hash if found is not None else None
-        token = self._verified.token(key, password, password_hash or "")
-        remember = self._settings.now[REMEMBER]
-        if remember and self._verified.holds(token, self._clock()):
-            return True
-        task = self._verifying.get(token)
-        if task is None:
-            task = asyncio.ensure_future(self._passwords.verify(password_hash, password))
-            self._verifying[token] = task
-            task.add_done_callback(partial(self._verified_now, token))
-        # A session that goes away must not end the hash that others wait for.
-        matches = await asyncio.shield(task)
-        if matches and remember:
-            self._verified.add(token, self._clock() + remember)
-        return matches
+    async def _act_for(self, owner: str, proof: Proof, peer: str, protocol: str) -> SignIn:
+        """An administrator has proven who they are, and wants somebody else's mailbox."""
+        assert proof.login is not None
+        master = proof.login.account
+        found = await self._login(owner)
+        role = await self._database.read(roles.role_of, master.id)
+        if proof.app is not None or role != "server" or found is None:
+            return self._refuse(master.address, peer, protocol, "not for this account")
+        problem = refused(master, protocol, peer)
+        if problem:
+            return self._refuse(master.address, peer, protocol, problem)
+        if self.acted is None:
+            return self._refuse(master.address, peer, protocol, "nobody to write the audit")
+        await self.acted(master, found.account, peer, protocol)
+        signed_in = self._admit(owner, found.account, peer, protocol)
+        return replace(signed_in, master=master.address)
 
-    def _verified_now(self, token: bytes, task: asyncio.Task[bool]) -> None:
-        del self._verifying[token]
-        if not task.cancelled():
-            task.exception()  # seen, even when every session that waited has gone
+    def _limit(self, proof: Proof, protocol: str) -> tuple[str, str] | None:
+        """Why the right password may not be used here, for the log and for its owner."""
+        assert proof.login is not None
+        if proof.app is not None or protocol not in MAIL_PROTOCOLS:
+            return ("app password at the pages", "") if proof.app and protocol not in MAIL_PROTOCOLS else None
+        return limits.of_own_password(proof.login, self._settings.now)
 
-    def _admit(self, key: str, account: Account, peer: str, protocol: str) -> SignIn:
-        if not account.active:
-            return self._refuse(key, peer, protocol, "account not active")
+    def _admit(
+        self,
+        key: str,
+        account: Account,
+        peer: str,
+        protocol: str,
+        app: AppPassword | None = None,
+        mark: str = "",
+    ) -> SignIn:
+        problem = refused(account, protocol, peer)
+        if not problem and app is not None:
+            of_app = replace(account, protocols=app.protocols, networks=app.networks)
+            problem = refused(of_app, protocol, peer).replace("account", "app password")
+        if not problem and self.guard is not None:
+            problem = self.guard.refused(account, peer, protocol)
+        if problem:
+            return self._refuse(key, peer, protocol, problem)
+        if app is not None and len(self.app_uses) < MOST_USES:
+            self.app_uses[app.id] = (time(), peer)
         counters.signed_in[protocol] += 1
         if protocol in MAIL_PROTOCOLS:  # in the browser there may be a second factor to come
             tell_signed_in(account.address, peer, protocol)
             if self.devices is not None:
                 self.devices.signed_in(account.id, protocol, peer)
-        return SignIn(account, delay=self._failures.succeeded(key, peer=peer))
+        return SignIn(account, delay=self._failures.succeeded(key, peer=peer), mark=mark)
 
-    def _refuse(self, key: str, peer: str, protocol: str, reason: str) -> SignIn:
+    def _refuse(self, key: str, peer: str, protocol: str, reason: str, text: str = "") -> SignIn:
         counters.signin_failures[protocol] += 1
         delay = self._failures.failed(key, peer=peer, protocol=protocol, reason=reason)
-        return SignIn(None, reason, delay)
+        if self.guard is not None:
+            self.guard.failed(key, peer, protocol, reason)
+        return SignIn(None, reason, delay, text=text)
 
     async def _shared_secret(self) -> bytes:
         if not self._secret:
@@ -192,23 +336,7 @@ class DirectoryService:
         return self._secret
 
 
-def _login_key(login: str) -> str:
-    """The address key of a login; odd ones stay as they are and simply name nobody."""
-    try:
-        return parse_address(login).key
-    except ValueError:
-        return login[:320].replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _made_up(secret: bytes, key: str) -> ScramKeys:
-    def derived(purpose: bytes) -> bytes:
-        return hmac.digest(secret, purpose + key.encode(), "sha256")
-
-    stored_key = hashlib.sha256(derived(b"stored:")).digest()
-    return ScramKeys(derived(b"salt:")[:16], SCRAM_ITERATIONS, stored_key, derived(b"server:"))
-
-
-def _unavailable(problem: DatabaseUnavailable) -> SignIn:
+def _unavailable(problem: Exception) -> SignIn:
     _log.warning("signin.unavailable", reason=str(problem))
     return SignIn(None, "the directory cannot be asked", temporary=True)
 

@@ -10,18 +10,14 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from posthouse.database.contract import Row, Transaction
 from posthouse.directory.contract import Account
 from posthouse.directory.identity_records import api_tokens
-from posthouse.directory.records import accounts
-from posthouse.directory.rows import account_of
+from posthouse.directory.records import ACCOUNT, accounts
+from posthouse.directory.rows import WIDTH, account_of
 
 MOST_TOKENS = 100
 """Tokens one account may have."""
 
 _JOINED = select(
-    accounts.c.id,
-    accounts.c.domain_id,
-    accounts.c.address,
-    accounts.c.quota,
-    accounts.c.active,
+    *ACCOUNT,
     *(column for column in api_tokens.c if column.name not in ("account_id", "secret")),
 ).join(accounts, accounts.c.id == api_tokens.c.account_id)
 _BY_SECRET = _JOINED.where(api_tokens.c.secret == bindparam("secret"))
@@ -129,7 +125,7 @@ def sweep(tx: Transaction, before: float) -> None:
 
 
 def _token(row: Row) -> Token:
-    token_id, name, rights, domains, networks, created_at, expires_at, used_at, used_peer = row[5:]
+    token_id, name, rights, domains, networks, created_at, expires_at, used_at, used_peer = row[WIDTH:]
     return Token(
         int(token_id),
         account_of(row),

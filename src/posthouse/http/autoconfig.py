@@ -7,6 +7,7 @@ All answer for our domains only, and the same whether an account exists or not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 from xml.parsers import expat
 from xml.sax.saxutils import escape
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from posthouse.http.names import host_of
 from posthouse.http.well_known import Handler, WellKnown
-from posthouse.manage import client_settings, dns_wanted, setup_facts
+from posthouse.manage import client_settings, dns_wanted, oauth_rules, setup_facts
 from posthouse.manage.client_settings import MailService, Services
 from posthouse.manage.context import Context
 from posthouse.settings import dns as settings_dns
@@ -58,7 +59,8 @@ class _Places:
         services = await client_settings.for_domain(self._context, domain)
         if services is None:
             return _nothing()
-        return Response(_autoconfig(services), media_type="text/xml")
+        metadata = oauth_rules.metadata(self._context) if oauth_rules.serving(self._context) else {}
+        return Response(_autoconfig(services, metadata), media_type="text/xml")
 
     async def autodiscover(self, request: Request) -> Response:
         """Outlook, POX: the address stands in the body."""
@@ -171,25 +173,37 @@ def email_in(xml: bytes) -> str:
     return address
 
 
-def _autoconfig(services: Services) -> str:
-    servers = "".join(_server("incomingServer", one) for one in services.incoming) + "".join(
-        _server("outgoingServer", one) for one in services.outgoing
+def _autoconfig(services: Services, oauth: Mapping[str, Any]) -> str:
+    tokens = bool(oauth)
+    servers = "".join(_server("incomingServer", one, tokens) for one in services.incoming) + "".join(
+        _server("outgoingServer", one, tokens) for one in services.outgoing
     )
     domain = escape(services.domain)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<clientConfig version="1.1">\n'
         f'  <emailProvider id="{domain}">\n    <domain>{domain}</domain>\n'
         f"    <displayName>{domain}</displayName>\n    <displayShortName>{domain}</displayShortName>\n"
-        f"{servers}  </emailProvider>\n</clientConfig>\n"
+        f"{servers}  </emailProvider>\n{_oauth(oauth) if tokens else ''}</clientConfig>\n"
     )
 
 
-def _server(element: str, service: MailService) -> str:
+def _oauth(metadata: Mapping[str, Any]) -> str:
+    """Where to sign in by a page in the browser, for the programs that read it."""
+    return (
+        f"  <oAuth2>\n    <issuer>{escape(metadata['issuer'])}</issuer>\n"
+        f"    <scope>{escape(' '.join(metadata['scopes_supported']))}</scope>\n"
+        f"    <authURL>{escape(metadata['authorization_endpoint'])}</authURL>\n"
+        f"    <tokenURL>{escape(metadata['token_endpoint'])}</tokenURL>\n  </oAuth2>\n"
+    )
+
+
+def _server(element: str, service: MailService, tokens: bool) -> str:
     socket = "SSL" if service.tls == "implicit" else "STARTTLS"
     return (
         f'    <{element} type="{service.protocol}">\n      <hostname>{escape(service.host)}</hostname>\n'
         f"      <port>{service.port}</port>\n      <socketType>{socket}</socketType>\n"
         "      <authentication>password-cleartext</authentication>\n"
+        f"{'      <authentication>OAuth2</authentication>' + chr(10) if tokens else ''}"
         f"      <username>%EMAILADDRESS%</username>\n    </{element}>\n"
     )
 

@@ -13,7 +13,8 @@ class Origin:
     """Who handed a message over, and how.
 
     ``protocol`` is the RFC 3848 word for the Received line (ESMTP, ESMTPSA, LMTP …). ``account_id`` is set only
-    for authenticated sessions. ``trace`` is the trace id given at the first byte.
+    for authenticated sessions. ``trace`` is the trace id given at the first byte. ``spam_check`` and ``virus_check``
+    are what the peer's IP range says; filters are to ask them, and there are none so far.
     """
 
     trace: str
@@ -25,6 +26,8 @@ class Origin:
     tls: str = ""
     account_id: int | None = None
     login: str = ""
+    spam_check: bool = True
+    virus_check: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin, listing
+from posthouse.directory import addresses, admin, details, listing, naming
 from posthouse.directory import contract as directory
 from posthouse.directory.admin import NewAccount
+from posthouse.directory.details import NOTHING
 from posthouse.directory.passwords import Credentials
+from posthouse.directory.removed import begin_purge, put_away
 from posthouse.directory.roles import actor_of, administered_by, roles_of
 from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
+from posthouse.manage.accounts_defaults import completed, quota_for
 from posthouse.manage.audit import note
 from posthouse.manage.context import Actor, Context, Role
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity_fresh import require_fresh
+from posthouse.manage.passwords import breach_complaint, complaint_about, make_credentials
 from posthouse.manage.probation import absorb
 from posthouse.manage.reach import guard, guard_detail, keep_a_server, page_size, within
+from posthouse.manage.removed_purge import purge_account
 from posthouse.manage.use import Call, Private, Progress, named, narrows, use
-from posthouse.settings.signin import LEAST_PASSWORD_LENGTH
+from posthouse.observe import steps
+from posthouse.settings.accounts import SIGN_IN_BY_FURTHER
+from posthouse.settings.keeping import REMOVED_DAYS
 
 IMPORT_UNIT = 50
 """Accounts added per unit of an import: short enough to let mail through between units."""
 
 
 class AddAccount(Private, frozen=True, forbid_unknown_fields=True):
-    """A new account; ``quota`` is a size such as ``2G``, or none."""
+    """A new account; ``quota`` is a size such as ``2G``, or ``none``. What is left out is as the domain says for new
+    accounts, else as the settings accounts.* do. The rest as for account.change."""
 
     address: str
     password: str
-    quota: str = "none"
+    quota: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    display_name: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    note: str | None = None
+    max_message: str | None = None
+    protocols: list[str] | None = None
+    networks: list[str] | None = None
 
 
 class AccountAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,10 +72,12 @@ class NewQuota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RemoveAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An account to remove; ``force`` even the last server administrator, on the machine itself."""
+    """An account to remove; ``force`` even the last server administrator, on the machine itself; ``purge`` for good at
+    once, so that nothing brings it back."""
 
     address: str
     force: bool = False
+    purge: bool = False
 
 
 class AccountPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,8 +96,10 @@ class Import(Private, frozen=True, forbid_unknown_fields=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account. ``quota`` and ``used`` in bytes, quota 0 = none. ``domains`` are those that a domain
-    administrator looks after. ``probation`` is the id of a change that must be confirmed, 0 for none."""
+    """An account. ``quota``, ``used`` and ``max_message`` (the largest message it takes) in bytes, 0 = no limit.
+    ``domains`` are those that a domain administrator looks after. ``probation`` is the id of a change that must be
+    confirmed, 0 for none. ``protocols`` and ``networks`` are what it may be signed in to by and from, none named for
+    all. ``last_signin`` in seconds since 1970, to the hour, 0 = never. ``addresses`` are its further ones."""
 
     address: str
     quota: int = 0
@@ -86,6 +109,17 @@ class Account(msgspec.Struct, frozen=True):
     role: Role = "user"
     domains: list[str] = []
     probation: int = 0
+    first_name: str = ""
+    last_name: str = ""
+    display_name: str = ""
+    language: str = ""
+    time_zone: str = ""
+    note: str = ""
+    max_message: int = 0
+    protocols: list[str] = []
+    networks: list[str] = []
+    last_signin: float = 0.0
+    addresses: list[str] = []
 
 
 class Accounts(msgspec.Struct, frozen=True):
@@ -105,23 +139,43 @@ class Imported(msgspec.Struct, frozen=True):
 @use("account.add", right="change", open_to="domain", about=named("address"))
 async def add(call: Call, wanted: AddAccount) -> Account:
     """Add an account with its mailboxes."""
-    quota = _quota(wanted.quota)
+    quota = None if wanted.quota is None else _quota(wanted.quota)
+    given = details.Change(
+        wanted.first_name,
+        wanted.last_name,
+        wanted.display_name,
+        wanted.language,
+        wanted.time_zone,
+        wanted.note,
+        None if wanted.max_message is None else _quota(wanted.max_message),
+        wanted.protocols,
+        wanted.networks,
+    )
+    details.clean(given)  # before the costly hash
     credentials = await make_credentials(call, wanted.address, wanted.password)
 
     def op(tx: Transaction) -> Account:
-        return add_in(tx, call, "account.add", NewAccount(wanted.address, credentials, quota))
+        return add_in(tx, call, "account.add", NewAccount(wanted.address, credentials, quota), given)
 
     return await call.context.database.run(op)
 
 
-def add_in(tx: Transaction, call: Call, name: str, new: NewAccount) -> Account:
-    """One account with its mailboxes and audit line, in the caller's unit."""
+def add_in(
+    tx: Transaction,
+    call: Call,
+    name: str,
+    new: NewAccount,
+    given: details.Change = NOTHING,
+) -> Account:
+    """One account with its mailboxes and audit line, in the caller's unit; what is not ``given`` is as for new ones."""
     context = call.context
     guard_detail(tx, call, name, new.address)
-    account = admin.add_account(tx, new.address, new.credentials, new.quota, feed=context.feed)
+    limit = quota_for(tx, call, new.address) if new.quota is None else new.quota
+    account = admin.add_account(tx, new.address, new.credentials, limit, feed=context.feed)
+    details.change(tx, account.id, completed(tx, call, account.id, given), feed=context.feed)
     context.mail.provision_in(tx, account.id)
     note(tx, call.actor, name, account.address, after={"quota": account.quota})
-    return Account(account.address, account.quota)
+    return view(tx, context, account)
 
 
 def _quota(text: str) -> int:
@@ -129,30 +183,6 @@ def _quota(text: str) -> int:
         return parse_quota(text)
     except ValueError as error:
         raise ManageError("invalid", f"{error}.", "Write it like 2G or 500M, or none.") from None
-
-
-def complaint_about(call: Call, address: str, password: str) -> str:
-    """What is wrong with a password somebody chose for this address, "" when nothing is."""
-    least = call.context.settings.now[LEAST_PASSWORD_LENGTH]
-    if len(password) < least:
-        return f"the password is shorter than {least} characters"
-    if password.casefold() in (address.casefold(), address.partition("@")[0].casefold()):
-        return "the password is the address itself"
-    return ""
-
-
-async def make_credentials(call: Call, address: str, password: str) -> Credentials:
-    """What to store of a new password. Raises ManageError."""
-    complaint = complaint_about(call, address, password)
-    if complaint:
-        what = complaint[:1].upper() + complaint[1:]
-        raise ManageError(
-            "invalid", f"{what}.", "Choose another password; a few words in a row are good ones."
-        )
-    try:
-        return await call.context.passwords.make(password)
-    except ValueError as error:
-        raise ManageError("invalid", f"{error}.", "Choose another password.") from None
 
 
 @use("account.list", right="view", open_to="domain", about=narrows)
@@ -168,12 +198,14 @@ async def list_all(call: Call, wanted: AccountPage) -> Accounts:
         page = listing.page_accounts(tx, domains, wanted.search, wanted.after, limit)
         ids = [row.id for row in page.rows]
         usage, roles, administered = mail.usage_of_in(tx, ids), roles_of(tx, ids), administered_by(tx, ids)
+        people = details.of(tx, ids)
         views = []
         for row in page.rows:
             used, messages = usage.get(row.id, (0, 0))
             role = roles.get(row.id, "user")
             looked_after = administered.get(row.id, [])
-            views.append(Account(row.address, row.quota, used, messages, row.active, role, looked_after))
+            plain = Account(row.address, row.quota, used, messages, row.active, role, looked_after)
+            views.append(_with_person(plain, people[row.id]))
         return Accounts(views, views[-1].address if len(views) == limit else "", page.total)
 
     return await call.context.database.scan(op)
@@ -193,8 +225,27 @@ def view(tx: Transaction, context: Context, account: directory.Account, probatio
     """An account as it is shown."""
     used, messages = context.mail.usage_of_in(tx, [account.id]).get(account.id, (0, 0))
     role, domains = actor_of(tx, account)
-    return Account(
+    plain = Account(
         account.address, account.quota, used, messages, account.active, role, sorted(domains), probation
+    )
+    return _with_person(plain, details.of(tx, [account.id])[account.id])
+
+
+def _with_person(plain: Account, person: details.Person) -> Account:
+    known = person.details
+    return msgspec.structs.replace(
+        plain,
+        first_name=known.first_name,
+        last_name=known.last_name,
+        display_name=known.display_name,
+        language=known.language,
+        time_zone=known.time_zone,
+        note=known.note,
+        max_message=known.max_message,
+        protocols=known.protocols.split(",") if known.protocols else [],
+        networks=known.networks.split(",") if known.networks else [],
+        last_signin=person.last_signin,
+        addresses=list(person.addresses),
     )
 
 
@@ -208,8 +259,9 @@ def found(tx: Transaction, call: Call, name: str, address: str) -> directory.Acc
 
 @use("account.remove", right="change", open_to="domain", about=named("address"), conditional=True)
 async def remove(call: Call, wanted: RemoveAccount) -> Account:
-    """Remove an account and all its mail, for good."""
+    """Remove an account and all its mail. It can be restored for some days, unless it is removed for good at once."""
     context = call.context
+    days = 0 if wanted.purge else context.settings.now[REMOVED_DAYS]
 
     def op(tx: Transaction) -> tuple[int, Account]:
         account = found(tx, call, "account.remove", wanted.address)
@@ -219,7 +271,9 @@ async def remove(call: Call, wanted: RemoveAccount) -> Account:
             )
         keep_a_server(tx, call, account, "removed", wanted.force)
         gone = view(tx, context, account)
-        admin.remove_account(tx, wanted.address, feed=context.feed)
+        put_away(tx, account, call.actor.name, time.time(), feed=context.feed)
+        if not days:
+            begin_purge(tx, account.id)
         for subject in ("role", "active"):
             absorb(tx, f"{subject} {account.address}")
         note(
@@ -232,8 +286,10 @@ async def remove(call: Call, wanted: RemoveAccount) -> Account:
         return account.id, gone
 
     account_id, removed = await context.database.run(op)
-    # From here on nobody can reach the mail; what a crash leaves behind, the store's cleaning job removes.
-    await context.mail.remove_account(account_id)
+    # From here on nobody can reach the mail; a purge that a crash cuts off is ended by the job that looks for such.
+    steps.step("removed.put_away")
+    if not days:
+        await purge_account(context, account_id)
     return removed
 
 
@@ -296,7 +352,10 @@ async def import_(call: Call, wanted: Import) -> Imported:
         )
     problems += await call.context.database.scan(_conflicts, lines, call.actor)
     for line in lines:
-        if complaint := complaint_about(call, line.address, line.password):
+        if line.foreign is not None:
+            continue  # nobody knows the password yet
+        complaint = complaint_about(call, line.address, line.password)
+        if complaint := complaint or await breach_complaint(call, line.password):
             problems.append(f"line {line.number}: {complaint}")
     if problems:
         problems.sort(key=_line_number)
@@ -311,19 +370,21 @@ async def import_(call: Call, wanted: Import) -> Imported:
         some = lines[start : start + IMPORT_UNIT]
         new = []
         for line in some:
-            new.append(
-                NewAccount(
-                    line.address, await make_credentials(call, line.address, line.password), line.quota
-                )
-            )
+            new.append((line, await _credentials_of(call, line)))
             await call.emit(Progress(text="Adding accounts", done=start + len(new), total=len(lines)))
         added += await _import_unit(call, new, added)
     return Imported(added)
 
 
-async def _import_unit(call: Call, new: list[NewAccount], before: list[str]) -> list[str]:
+async def _credentials_of(call: Call, line: Line) -> Credentials:
+    if line.foreign is not None:
+        return await call.context.passwords.take_over(line.foreign)
+    return await make_credentials(call, line.address, line.password)
+
+
+async def _import_unit(call: Call, new: list[tuple[Line, Credentials]], before: list[str]) -> list[str]:
     def op(tx: Transaction) -> list[str]:
-        return [add_in(tx, call, "account.import", account).address for account in new]
+        return [_import_one(tx, call, line, credentials) for line, credentials in new]
 
     try:
         return await call.context.database.run(op)
@@ -333,27 +394,44 @@ async def _import_unit(call: Call, new: list[NewAccount], before: list[str]) -> 
         # Somebody changed the directory meanwhile, or the database failed: say exactly how far we came.
         raise ManageError(
             "failed",
-            f"The import stopped after {len(before)} accounts, before {new[0].address}: {error}",
+            f"The import stopped after {len(before)} accounts, before {new[0][0].address}: {error}",
             f"Remove the lines up to {before[-1]} from the file and import the rest.",
             tuple(f"added {address}" for address in before),
         ) from error
+
+
+def _import_one(tx: Transaction, call: Call, line: Line, credentials: Credentials) -> str:
+    name, feed = "account.import", call.context.feed
+    made = add_in(tx, call, name, NewAccount(line.address, credentials, line.quota), line.details)
+    account = admin.find_account(tx, made.address)
+    for further in line.addresses:
+        guard_detail(tx, call, name, further)
+        addresses.add(tx, account, further, signin=call.context.settings.now[SIGN_IN_BY_FURTHER], feed=feed)
+    if not line.active:
+        admin.set_active(tx, made.address, False, feed=feed)
+    return made.address
 
 
 def _conflicts(tx: Transaction, lines: list[Line], actor: Actor) -> list[str]:
     """What the directory has against these accounts. Of domains that are not the actor's nothing is told."""
     problems = []
     domains: dict[str, bool] = {}
-    for line in lines:
-        if line.domain not in domains:
-            own = actor.role == "server" or line.domain in actor.domains
-            domains[line.domain] = own and admin.has_domain(tx, line.domain)
-        if not domains[line.domain]:
+    given: set[str] = set()
+    for line, address in ((one, each) for one in lines for each in (one.address, *one.addresses)):
+        domain = address.rpartition("@")[2]
+        if domain not in domains:
+            own = actor.role == "server" or domain in actor.domains
+            domains[domain] = own and admin.has_domain(tx, domain)
+        if not domains[domain]:
             whose = "ours" if actor.role == "server" else "yours"
-            problems.append(f"line {line.number}: {line.domain} is not a domain of {whose}")
+            problems.append(f"line {line.number}: {domain} is not a domain of {whose}")
             continue
-        taken = admin.taken_by(tx, line.address)
+        taken = admin.taken_by(tx, address)
+        if not taken and address in given:
+            taken = "address"
+        given.add(address)
         if taken:
-            problems.append(f"line {line.number}: {line.address} is an {taken} already")
+            problems.append(f"line {line.number}: {address} is {naming.WORDS.get(taken, taken)} already")
     return problems
 
 

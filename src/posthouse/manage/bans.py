@@ -43,13 +43,14 @@ class BanPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Ban(msgspec.Struct, frozen=True):
     """A banned network. Times in seconds since 1970, ``until`` 0: for ever. ``probation``: the change to
-    confirm, 0 for none."""
+    confirm, 0 for none. ``kind``: "" made by an administrator, ``sign-in`` by itself because sign-ins failed."""
 
     network: str
     reason: str = ""
     until: float = 0.0
     created: float = 0.0
     probation: int = 0
+    kind: str = ""
 
 
 class BanList(msgspec.Struct, frozen=True):
@@ -68,6 +69,7 @@ class FormerBan(msgspec.Struct, frozen=True):
     reason: str = ""
     until: float = 0.0
     created: float = 0.0
+    kind: str = ""
 
 
 @undo("ban.restore")
@@ -80,7 +82,15 @@ async def restore(call: Call, former: FormerBan, row: Pending) -> None:
             return
         bans.remove_ban(tx, former.network, feed=feed)
         if former.present:
-            bans.put_ban(tx, former.network, former.reason, former.until, feed=feed, created=former.created)
+            bans.put_ban(
+                tx,
+                former.network,
+                former.reason,
+                former.until,
+                feed=feed,
+                created=former.created,
+                kind=former.kind,
+            )
 
     await call.context.database.run(op)
 
@@ -96,7 +106,7 @@ async def add(call: Call, wanted: NewBan) -> Ban:
     def op(tx: Transaction) -> Ban:
         known = bans.find_ban(tx, network)
         former = (
-            FormerBan(network, True, known.reason, known.until, known.created)
+            FormerBan(network, True, known.reason, known.until, known.created, known.kind)
             if known
             else FormerBan(network, False)
         )
@@ -137,7 +147,7 @@ async def list_all(call: Call, wanted: BanPage) -> BanList:
 
     def op(tx: Transaction) -> BanList:
         rows, total = bans.page_bans(tx, wanted.search, wanted.after, limit)
-        views = [Ban(row.network, row.reason, row.until, row.created) for row in rows]
+        views = [Ban(row.network, row.reason, row.until, row.created, 0, row.kind) for row in rows]
         return BanList(views, views[-1].network if len(views) == limit else "", total)
 
     return await call.context.database.scan(op)
@@ -156,6 +166,6 @@ async def remove(call: Call, wanted: BannedNetwork) -> Ban:
         bans.remove_ban(tx, network, feed=feed)
         absorb(tx, f"ban {network}")
         note(tx, call.actor, "ban.remove", network, before={"reason": known.reason, "until": known.until})
-        return Ban(known.network, known.reason, known.until, known.created)
+        return Ban(known.network, known.reason, known.until, known.created, 0, known.kind)
 
     return await call.context.database.run(op)

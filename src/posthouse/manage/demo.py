@@ -8,8 +8,9 @@ from posthouse.database.contract import Transaction
 from posthouse.directory import admin
 from posthouse.directory.admin import NewAccount
 from posthouse.directory.errors import DirectoryError
-from posthouse.manage.accounts import add_in, make_credentials
+from posthouse.manage.accounts import add_in
 from posthouse.manage.audit import note
+from posthouse.manage.passwords import make_credentials
 from posthouse.manage.use import Call, Private, use
 
 

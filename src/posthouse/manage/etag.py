@@ -11,7 +11,17 @@ import hashlib
 import msgspec
 
 VOLATILE = frozenset(
-    {"used", "messages", "accounts", "aliases", "last_used", "last_seen", "before", "probation"}
+    {
+        "used",
+        "messages",
+        "accounts",
+        "aliases",
+        "last_used",
+        "last_seen",
+        "last_signin",
+        "before",
+        "probation",
+    }
 )
 """Fields that change without anybody editing, or that tell about the change itself. A Struct may name others in
 a class attribute ``volatile: ClassVar[frozenset[str]]``, which then stands alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from posthouse.database.contract import Transaction
 from posthouse.directory import admin, forwards
 from posthouse.directory import contract as directory
 from posthouse.directory.errors import DirectoryError
+from posthouse.directory.forward_conditions import NONE, Conditions
 from posthouse.directory.forwards import AccountForward, ForwardTarget
 from posthouse.directory.names import target_address
 from posthouse.manage.accounts import AccountAddress
@@ -25,21 +27,43 @@ State = Literal["fine", "failing", "stopped"]
 
 class NewForward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the mail of an account is sent on to: up to ten addresses. ``keep``: a copy stays in the mailbox.
-    ``active`` false keeps the forward for later."""
+    ``active`` false keeps the forward for later.
+
+    Mail that does not meet all conditions stays in the mailbox: ``not_spam`` (nothing marked as spam), ``sender``,
+    ``recipient``, ``subject`` (it contains the text, or is like a pattern with * and ?; several with commas between),
+    ``max_size`` in bytes, ``starts_at`` and ``ends_at`` in seconds since 1970; 0 and "" for none."""
 
     address: str
     targets: tuple[str, ...]
     keep: bool = True
     active: bool = True
+    not_spam: bool = False
+    sender: str = ""
+    recipient: str = ""
+    subject: str = ""
+    max_size: int = 0
+    starts_at: float = 0.0
+    ends_at: float = 0.0
 
 
 class OwnForward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where your mail is sent on to: up to ten addresses. ``keep``: a copy stays in your mailbox. ``active`` false
-    keeps the forward for later."""
+    keeps the forward for later.
+
+    Mail that does not meet all conditions stays in the mailbox: ``not_spam`` (nothing marked as spam), ``sender``,
+    ``recipient``, ``subject`` (it contains the text, or is like a pattern with * and ?; several with commas between),
+    ``max_size`` in bytes, ``starts_at`` and ``ends_at`` in seconds since 1970; 0 and "" for none."""
 
     targets: tuple[str, ...]
     keep: bool = True
     active: bool = True
+    not_spam: bool = False
+    sender: str = ""
+    recipient: str = ""
+    subject: str = ""
+    max_size: int = 0
+    starts_at: float = 0.0
+    ends_at: float = 0.0
 
 
 class ForwardedTo(msgspec.Struct, frozen=True):
@@ -56,13 +80,20 @@ class ForwardedTo(msgspec.Struct, frozen=True):
 class Forward(msgspec.Struct, frozen=True):
     """The forward of an account; without ``targets`` there is none. ``keep``: a copy stays in the mailbox. ``active``
     false: it is set up, but nothing is sent on. ``allowed`` is the setting forwarding.allowed: where people may forward
-    their mail to."""
+    their mail to. The others are conditions: mail that does not meet them stays in the mailbox."""
 
     address: str
     targets: list[ForwardedTo] = []
     keep: bool = True
     active: bool = False
     allowed: str = ""
+    not_spam: bool = False
+    sender: str = ""
+    recipient: str = ""
+    subject: str = ""
+    max_size: int = 0
+    starts_at: float = 0.0
+    ends_at: float = 0.0
 
 
 @use("account.forward", right="view", open_to="domain", about=named("address"))
@@ -136,7 +167,21 @@ def _put(
 ) -> Forward:
     before = forwards.find(tx, account.id)
     made = forwards.put(
-        tx, account, wanted.targets, keep=wanted.keep, active=wanted.active, feed=call.context.feed
+        tx,
+        account,
+        wanted.targets,
+        keep=wanted.keep,
+        active=wanted.active,
+        conditions=Conditions(
+            wanted.not_spam,
+            wanted.sender,
+            wanted.recipient,
+            wanted.subject,
+            wanted.max_size,
+            wanted.starts_at,
+            wanted.ends_at,
+        ),
+        feed=call.context.feed,
     )
     note(
         tx,
@@ -176,6 +221,7 @@ def _told(forward: AccountForward) -> dict[str, object]:
         "targets": [each.address for each in forward.targets],
         "keep": forward.keep,
         "active": forward.active,
+        **({"conditions": asdict(forward.conditions)} if forward.conditions != NONE else {}),
     }
 
 
@@ -185,7 +231,12 @@ def _shown(tx: Transaction, call: Call, account: directory.Account) -> Forward:
     if found is None:
         return Forward(account.address, allowed=allowed)
     return Forward(
-        account.address, [_target(each) for each in found.targets], found.keep, found.active, allowed
+        account.address,
+        [_target(each) for each in found.targets],
+        found.keep,
+        found.active,
+        allowed,
+        **asdict(found.conditions),
     )
 
 

@@ -39,6 +39,8 @@ class BrowserSession:
     actor: Actor
     csrf: str = field(repr=False)
     expires_at: float = 0.0
+    language: str = ""
+    """The one the person chose, "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from time import time
 
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.directory import browser_sessions, lookup
+from posthouse.directory.admission import refused
 from posthouse.directory.browser_sessions import digest
 from posthouse.directory.contract import Account
 from posthouse.directory.signin import Counters, peer_key, tell_signed_in
@@ -43,7 +44,15 @@ class Beginnings(Callers):
         mark: bytes | None = None,
         fresh_at: float | None = None,
     ) -> Step:
-        """A new session under a new secret, whatever the browser brought."""
+        """A new session under a new secret, whatever the browser brought. Only a link that was made on the machine
+        itself opens an account that is not for the web, or not from there."""
+        reason = refused(account, visitor.face, visitor.peer) if how != "link" else ""
+        if reason:
+            self._count(visitor.peer)
+            log.warning(
+                "identity.refused", account=account.address, peer=visitor.peer, how=how, reason=reason
+            )
+            return Step("refused", WRONG)
         secret, now = secrets.token_urlsafe(32), self._clock()
         session_id = await self._database.run(
             browser_sessions.begin,

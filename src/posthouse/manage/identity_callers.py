@@ -9,6 +9,7 @@ from typing import Any
 
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.directory import browser_sessions, tokens
+from posthouse.directory.admission import refused
 from posthouse.directory.browser_sessions import Lasting, StoredSession, digest
 from posthouse.directory.roles import actor_of
 from posthouse.manage.context import Actor
@@ -45,6 +46,8 @@ class Callers:
             if found is None:
                 return None
             stored, role, domains = found
+            if stored.how != "link" and refused(stored.account, visitor.face, visitor.peer):
+                return None
             if now - stored.seen_at >= SEEN_SECONDS:
                 await self._database.run(browser_sessions.seen, stored.id, visitor.peer, now)
         except DatabaseUnavailable as problem:
@@ -60,7 +63,7 @@ class Callers:
             session=stored.id,
         )
         csrf = hmac.digest(cookie.encode("utf-8", "surrogatepass"), b"csrf", "sha256").hex()
-        return BrowserSession(actor, csrf, stored.expires_at(lasting))
+        return BrowserSession(actor, csrf, stored.expires_at(lasting), stored.language)
 
     async def by_token(self, token: str, visitor: Visitor) -> Actor | None:
         """The holder of an API token. Raises ManageError while the database is away."""

@@ -173,6 +173,9 @@ class SignIns(SingleSignOn):
         if result.account is None:
             self._count(visitor.peer)
             return Step("refused", WRONG, delay=result.delay)
+        if result.mark:
+            # The hash that was verified, which is a new one after the first sign-in with an imported one.
+            mark = browser_sessions.digest(result.mark)
         kinds = await self._second.kinds(result.account.id)
         if kinds:
             pending = self._second.wait(Unfinished(result.account, "password", kinds, mark))

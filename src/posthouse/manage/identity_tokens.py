@@ -6,6 +6,7 @@ import secrets
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
+from posthouse.directory.admission import refused
 from posthouse.directory.tokens import Token
 from posthouse.manage.context import ALL_RIGHTS, Actor, Right, Role
 from posthouse.manage.identity import Visitor
@@ -24,7 +25,7 @@ def actor_of_token(
 ) -> Actor | None:
     """Who asks with this token; None when it has expired, its account is closed, or it may not be used from
     there. ``role`` and ``domains`` are those of the account now."""
-    if not token.account.active or 0 < token.expires_at <= now:
+    if refused(token.account, visitor.face, visitor.peer) or 0 < token.expires_at <= now:
         return None
     if token.networks and not _from_one_of(token.networks, visitor.peer):
         return None

@@ -9,12 +9,12 @@ import msgspec
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin, browser_sessions, devices, factors
 from posthouse.directory.roles import actor_of
-from posthouse.manage.accounts import make_credentials
 from posthouse.manage.audit import note
 from posthouse.manage.context import Role
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity_fresh import is_fresh
 from posthouse.manage.me_account import account_in, own
+from posthouse.manage.passwords import make_credentials
 from posthouse.manage.use import Call, Nothing, Private, use
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from posthouse.queue.contract import HOLD_ADMIN, HOLD_BURST, HOLD_EXPIRED, HOLD_ROUTE
+from posthouse.queue.contract import HOLD_ADMIN, HOLD_BURST, HOLD_EXPIRED, HOLD_LIST, HOLD_ROUTE
 
 HELD = {
     HOLD_ADMIN: "Held by an administrator.",
     HOLD_EXPIRED: "Tried for as long as may be; nobody could be told.",
     HOLD_BURST: "Held because its sender sent too much at once.",
     HOLD_ROUTE: "Waits until its route is asked for it.",
+    HOLD_LIST: "Waits for a moderator of the list.",
 }
 NOT_TRIED = "Not tried yet."
 UNKNOWN = "Put off, without a code that says why."

@@ -17,11 +17,12 @@ from posthouse.directory.errors import DirectoryError
 from posthouse.directory.names import own_address
 from posthouse.directory.stored import put_setting
 from posthouse.manage import diagnostics, dns_wanted, setup_facts, setup_notes
-from posthouse.manage.accounts import add_in, make_credentials
+from posthouse.manage.accounts import add_in
 from posthouse.manage.audit import note
 from posthouse.manage.context import Context
 from posthouse.manage.diagnostics import Findings
 from posthouse.manage.errors import ManageError
+from posthouse.manage.passwords import make_credentials
 from posthouse.manage.setup_notes import Draft, Todo
 from posthouse.manage.use import Call, Nothing, Private, perform, use
 from posthouse.net.dns import Resolver, ascii_name

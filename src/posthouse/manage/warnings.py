@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from posthouse.database.contract import Transaction
 from posthouse.deliver import webhook_rows
 from posthouse.deliver.remote import tls_memory
-from posthouse.directory import brakes, dkim
+from posthouse.directory import autoban, brakes, dkim, ranges
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
 from posthouse.manage import warnings_sending
@@ -36,6 +36,9 @@ DISK_SHARE = 0.05
 """Less than this share free is worth a warning."""
 SANE_FROM = 1_750_000_000.0
 """No clock that is right shows a time before this program was written (June 2025)."""
+
+MANY_AUTO_BANS = 200
+"""So many automatic bans at once are an attack."""
 
 _COUNT_SERVERS = (
     select(func.count())
@@ -66,6 +69,8 @@ class Kept(msgspec.Struct, frozen=True):
     downgraded: tuple[str, ...] = ()
     braked: tuple[Advice, ...] = ()
     sending: tuple[Advice, ...] = ()
+    ranges: tuple[Advice, ...] = ()
+    """What is odd about the IP ranges and bans."""
 
 
 def read_kept(tx: Transaction) -> Kept:
@@ -79,8 +84,27 @@ def read_kept(tx: Transaction) -> Kept:
     keys = _keys(dkim.troubled(tx, time.time() - DKIM_HOURS * 3600.0))
     administrators = int(tx.execute(_COUNT_SERVERS)[0][0])
     sending = tuple(Advice(*trouble) for trouble in warnings_sending.troubles(tx, time.time()))
+    doors = tuple(Advice(*trouble) for trouble in ranges.troubles(tx)) + _auto_bans(tx)
     return Kept(
-        administrators, view.oldest(tx), backup_at, failing, keys, _downgraded(tx), _braked(tx), sending
+        administrators,
+        view.oldest(tx),
+        backup_at,
+        failing,
+        keys,
+        _downgraded(tx),
+        _braked(tx),
+        sending,
+        doors,
+    )
+
+
+def _auto_bans(tx: Transaction) -> tuple[Advice, ...]:
+    count = autoban.standing(tx)
+    if count < MANY_AUTO_BANS:
+        return ()
+    what = f"{count} addresses are banned because sign-ins failed: somebody is guessing passwords."
+    return (
+        Advice("bans.automatic", what, "See whose passwords they try on the page Bans; let them be strong."),
     )
 
 
@@ -124,6 +148,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_clock(now, kept),
         *_certificates(facts, now),
         *_host_name(context),
+        *kept.ranges,
         *kept.sending,
         *_queue(kept, now),
         *_workers(facts),

@@ -11,6 +11,7 @@ from posthouse.manage import sample_records
 from posthouse.queue import destinations, summaries
 from posthouse.queue.contract import MX
 from posthouse.queue.destinations import EVERYTHING, DestinationState
+from posthouse.queue.journal import held as journal_held
 
 MANY = 50
 """Recipients that wait for a destination that is down, from which on it is worth a warning."""
@@ -28,7 +29,7 @@ Trouble = tuple[str, str, str]
 def troubles(tx: Transaction, now: float) -> tuple[Trouble, ...]:
     """All of it, the gravest first. One unit, bounded however long the queue is."""
     down = destinations.failing(tx, 1)
-    return (*_paused(tx), *_port(tx, down, now), *_down(tx, down), *_forwards(tx))
+    return (*_paused(tx), *_port(tx, down, now), *_down(tx, down), *_forwards(tx), *_journal(tx))
 
 
 def _paused(tx: Transaction) -> Iterator[Trouble]:
@@ -82,3 +83,14 @@ def _forwards(tx: Transaction) -> Iterator[Trouble]:
         state = "is given up" if stopped else "fails"
         what = f"A forward to {target} {state}: {trouble[:200]}"
         yield "forward.fails", what, "Its owner was told, and keeps the mail. See the page of the account."
+
+
+def _journal(tx: Transaction) -> Iterator[Trouble]:
+    held = journal_held(tx)
+    if held:
+        yield (
+            "journal.held",
+            f"{'A copy' if held == 1 else f'{held} copies'} for the journal could not be delivered and "
+            f"{'is' if held == 1 else 'are'} held.",
+            "Mend the journal's address (posthouse journal list), then release them: posthouse queue list --state held",
+        )

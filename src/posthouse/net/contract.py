@@ -15,13 +15,15 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class TlsInfo:
-    """A negotiated TLS layer: ``version`` e.g. "TLSv1.3", ``cipher``, ``server_name`` (SNI) and ``unique``
-    (tls-unique channel binding, None where it does not apply)."""
+    """A negotiated TLS layer: ``version`` e.g. "TLSv1.3", ``cipher``, ``server_name`` (SNI), ``unique``
+    (tls-unique channel binding, None where it does not apply) and ``certificate`` (the client's, in DER, verified; None
+    where it showed none)."""
 
     version: str
     cipher: str
     server_name: str = ""
     unique: bytes | None = None
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

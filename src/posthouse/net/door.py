@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from posthouse.net.contract import TlsContexts
 from posthouse.net.peer import plain_address
+from posthouse.net.ranges import Range
 
 if TYPE_CHECKING:
     from posthouse.net.connection import Connection
@@ -19,9 +20,18 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Admission(Protocol):
     """Decides whether one more connection from an address is let in (see ``net.limits``)."""
 
-    def enter(self, address: str) -> str:
+    def enter(self, address: str, protocol: str = "") -> str:
         """Count a connection; "" when it may come in, else the reason to refuse it (it is then not
         counted)."""
+
+    def permits(self, address: str) -> Range:
+        """What an address may do now."""
+
+    def guessed(self, address: str, protocol: str) -> None:
+        """Somebody tries to sign in where that is not offered."""
+
+    def too_many_messages(self, address: str) -> bool:
+        """Count a message of an address; whether it is one too many in this minute."""
 
     def leave(self, address: str) -> None:
         """A connection that was let in is gone."""

@@ -43,6 +43,9 @@ DISMISS_SECONDS = 5.0
 LEAVE_SECONDS = 0.3
 """How long peers that have been told everything may take to go by themselves when the server stops."""
 
+ASKED_FOR_CERTIFICATES = ("submission", "imap", "pop3")
+"""Where mail programs sign in, and may do so with a certificate."""
+
 MakeSession = Callable[[], Connection]
 
 
@@ -50,9 +53,16 @@ class House:
     """Accepts connections and knows who is inside."""
 
     def __init__(
-        self, tls: TlsContexts, admission: Admission, handshake_seconds: float, *, worker: int = 0
+        self,
+        tls: TlsContexts,
+        admission: Admission,
+        handshake_seconds: float,
+        *,
+        worker: int = 0,
+        asking: TlsContexts | None = None,
     ) -> None:
         self._tls = tls
+        self._asking = asking or tls
         self._admission = admission
         self._handshake_seconds = handshake_seconds
         self._worker = worker
@@ -65,7 +75,7 @@ class House:
         was taken since it was bound."""
         door = Door(
             listener.protocol,
-            tls=self._tls if listener.tls != "none" else None,
+            tls=self._contexts_of(listener),
             implicit=listener.tls == "implicit",
             starttls=listener.tls == "starttls",
             admission=self._admission,
@@ -92,6 +102,12 @@ class House:
             else:
                 server = await loop.create_server(admit, sock=one, backlog=BACKLOG)
             servers.append(server)
+
+    def _contexts_of(self, listener: Listener) -> TlsContexts | None:
+        if listener.tls == "none":
+            return None
+        # Other servers show certificates on port 25 that say nothing to us, and browsers would ask their user.
+        return self._asking if listener.protocol in ASKED_FOR_CERTIFICATES else self._tls
 
     @property
     def listeners(self) -> list[tuple[Listener, list[socket.socket]]]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 from posthouse.net.bans import BANNED, Bans
 from posthouse.net.peer import is_loopback, plain_address
+from posthouse.net.ranges import HERE, USUAL, Range, Ranges
+from posthouse.net.rates import PerMinute
 from posthouse.settings import limits as settings_limits
 from posthouse.settings.contract import CurrentSettings
 
@@ -39,6 +41,7 @@ class ConnectionLimits:
         *,
         files: int | None = None,
         changed: Callable[[str, int], None] | None = None,
+        workers: int = 1,
     ) -> None:
         self._settings = settings
         self._files = files
@@ -48,17 +51,24 @@ class ConnectionLimits:
         self._others: Mapping[str, int] = {}
         self._others_total = 0
         self._bans = Bans()
+        self._ranges: Ranges | None = None
+        self._workers = max(1, workers)
+        self._new = PerMinute()
+        self._messages = PerMinute()
+        self.guessed_at: Callable[[str, str], None] | None = None
+        """Called with address and protocol of who tries to sign in where that is not offered."""
 
     @property
     def total(self) -> int:
         """Connections of this process."""
         return self._total
 
-    def enter(self, address: str) -> str:
+    def enter(self, address: str, protocol: str = "") -> str:
         """Let a connection in ("" is returned) or say why not."""
-        banned = self.banned(address)
-        if banned:
-            return banned
+        permits = self.permits(address)
+        kept_out = self.kept_out(address, protocol, permits)
+        if kept_out:
+            return kept_out
         now = self._settings.now
         if self._total + self._others_total >= now[settings_limits.CONNECTIONS]:
             return "Too many connections, please try again later"
@@ -66,9 +76,12 @@ class ConnectionLimits:
             return "Too many connections, please try again later"
         who = source(address)
         here = self._here.get(who, 0)
-        full = here + self._others.get(who, 0) >= now[settings_limits.CONNECTIONS_PER_ADDRESS]
-        if full and address != "unix" and not is_loopback(address):
+        most = permits.connections or now[settings_limits.CONNECTIONS_PER_ADDRESS]
+        full = here + self._others.get(who, 0) >= most
+        if full and (permits.connections or (address != "unix" and not is_loopback(address))):
             return "Too many connections from your address"
+        if permits.connection_rate and not self._new.take(who, self._share(permits.connection_rate)):
+            return "Too many new connections from your address, please try again later"
         self._here[who] = here + 1
         self._total += 1
         if self._changed is not None:
@@ -78,6 +91,43 @@ class ConnectionLimits:
     def banned(self, address: str) -> str:
         """What an address that is banned is told, "" for all others. This machine itself never is."""
         return BANNED if self._bans.find(address, time.time()) else ""
+
+    def kept_out(self, address: str, protocol: str, permits: Range | None = None) -> str:
+        """What an address is told that may not use a protocol (ban, range), "" for all
+        others. Asked again for open connections when something changed."""
+        if permits is None:
+            permits = self.permits(address)
+        if not permits.connects(protocol):
+            return BANNED
+        return self.banned(address)
+
+    def permits(self, address: str) -> Range:
+        """The range that an address is in."""
+        ranges = self._ranges
+        if ranges is None:
+            return HERE if address == "unix" or is_loopback(address) else USUAL
+        now = time.time()
+        if now >= ranges.until:
+            ranges = self._ranges = ranges.at(now)
+        return ranges.find(address)
+
+    def rule(self, ranges: Ranges) -> None:
+        """These ranges hold from now on."""
+        self._ranges = ranges
+
+    def guessed(self, address: str, protocol: str) -> None:
+        """Somebody tries to sign in where that is not offered."""
+        if self.guessed_at is not None:
+            self.guessed_at(address, protocol)
+
+    def too_many_messages(self, address: str) -> bool:
+        """Count a message of an address; whether it is one too many in this minute."""
+        rate = self.permits(address).message_rate
+        return bool(rate) and not self._messages.take(source(address), self._share(rate))
+
+    def _share(self, rate: int) -> int:
+        """What of a rate falls to this worker: each counts for itself."""
+        return max(1, -(-rate // self._workers))
 
     def ban(self, bans: Bans) -> None:
         """These are banned from now on (replaces what was known). Sessions that are open stay."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from posthouse.net.bans import BANNED
 from posthouse.net.handling import Handling
-from posthouse.net.peer import make_peer
+from posthouse.net.peer import is_loopback, make_peer
+from posthouse.net.ranges import HERE, USUAL, Range
 from posthouse.net.tls_info import tls_info
 from posthouse.net.tls_start import upgrade
 from posthouse.observe import talk
@@ -51,8 +52,28 @@ class Opening(Handling):
 
     @property
     def secure(self) -> bool:
-        """Whether passwords may be sent: TLS is on, or the peer is on this machine."""
-        return self.tls is not None or self.peer.loopback
+        """Whether passwords may be sent: TLS is on, or the peer's range does without. A proxy on this machine that
+        did not say who is behind it does not count as this machine."""
+        if self.tls is not None:
+            return True
+        return not self.permits.wants_tls and (self.peer.loopback or not is_loopback(self.peer.address))
+
+    @property
+    def permits(self) -> Range:
+        """What the peer may do now, by its address."""
+        admission = self.door.admission
+        if admission is None:
+            return HERE if self.peer.loopback else USUAL
+        return admission.permits(self.peer.address)
+
+    def guessed(self) -> None:
+        """The peer tries to sign in though that is not offered here."""
+        if self.door.admission is not None:
+            self.door.admission.guessed(self.peer.address, self.door.protocol)
+
+    def too_many_messages(self) -> bool:
+        """Count a message; whether it is one too many of this address in a minute."""
+        return self.door.admission is not None and self.door.admission.too_many_messages(self.peer.address)
 
     async def start_tls(self) -> None:
         """Upgrade the connection. Raises ConnectionError when the handshake fails (the connection is then
@@ -92,7 +113,7 @@ class Opening(Handling):
 
     def _let_in(self) -> bool:
         admission = self.door.admission
-        reason = "" if admission is None else admission.enter(self.peer.address)
+        reason = "" if admission is None else admission.enter(self.peer.address, self.door.protocol)
         if not reason:
             self._admitted = True
             self.since = time.time()

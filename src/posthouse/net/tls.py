@@ -40,6 +40,8 @@ class _Loaded:
     stamp: tuple[float, ...]
     complaint: str = ""
     """Why the files as they are now could not be loaded, as it was logged."""
+    asking: ssl.SSLContext | None = None
+    """The same for handshakes in which the client is asked for its certificate."""
 
 
 class ServerContexts:
@@ -48,7 +50,8 @@ class ServerContexts:
     ``certificates`` are those of the configuration file, in order: they come first for their host names, and the
     first of them is the default. Behind them come those that :meth:`keep` was given, then ``self_made`` (only made
     where nothing is configured). Raises OSError or ssl.SSLError when a configured file cannot be used at start;
-    later a bad file is logged and the old certificate stays.
+    later a bad file is logged and the old certificate stays. ``client_ca`` is a file of authorities whose client
+    certificates are good (and of such certificates).
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class ServerContexts:
         *,
         minimum_version: str = "1.2",
         clock: Callable[[], float] = time.monotonic,
+        client_ca: Path | None = None,
     ) -> None:
+        self._client_ca = client_ca
         self._minimum = ssl.TLSVersion.TLSv1_3 if minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
         self._clock = clock
         self._self_made = self_made
@@ -155,6 +160,11 @@ class ServerContexts:
             self._follow(now)
         return self._default.context
 
+    def server_asking(self) -> ssl.SSLContext:
+        """As :meth:`server`, asking the client for a certificate where there are authorities to verify it."""
+        context = self.server()
+        return self._default.asking or context
+
     def for_host(self, name: str) -> ssl.SSLContext:
         """The context whose certificate answers to this host name, exactly or by its wildcard; else the
         default."""
@@ -222,6 +232,16 @@ class ServerContexts:
         stamp = _stamp(chain, key)
         pem = chain.read_bytes()
         key.read_bytes()  # ssl's own error would not name the file that may not be read
+        context = self._context(chain, key)
+        asking = None
+        if self._client_ca is not None:
+            asking = self._context(chain, key)
+            asking.verify_mode = ssl.CERT_OPTIONAL
+        return _Loaded(
+            chain, key, hosts, context, hosts or tuple(names_in(pem)), fingerprint(pem), stamp, asking=asking
+        )
+
+    def _context(self, chain: Path, key: Path) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self._minimum
         context.set_ciphers(_CIPHERS)
@@ -233,7 +253,11 @@ class ServerContexts:
             problem = f"{chain} and {key} are not a certificate and its key without a passphrase"
             raise ssl.SSLError(f"{problem} ({error.reason or error})") from error
         context.sni_callback = self._choose
-        return _Loaded(chain, key, hosts, context, hosts or tuple(names_in(pem)), fingerprint(pem), stamp)
+        if self._client_ca is not None:
+            # A certificate that is in the file itself is good without its authority.
+            context.load_verify_locations(self._client_ca)
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
 
     def _choose(
         self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext
@@ -242,10 +266,31 @@ class ServerContexts:
         6066 3 leaves that open; mail clients connect under many names)."""
         if name:
             remember_server_name(connection, name)
-            wanted = self.for_host(name)
+            loaded = self._for_host(name)
+            wanted = (loaded.asking if context.verify_mode else None) or loaded.context
             if wanted is not context:
                 connection.context = wanted
         return None
+
+
+def unusable_authorities(path: Path) -> str:
+    """Why a file of authorities cannot be used, "" where it can."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+class AskingContexts:
+    """The same contexts for doors at which people may sign in with a certificate (a ``TlsContexts``)."""
+
+    def __init__(self, contexts: ServerContexts) -> None:
+        self._contexts = contexts
+
+    def server(self) -> ssl.SSLContext:
+        """The context for a new handshake."""
+        return self._contexts.server_asking()
 
 
 def _stamp(*paths: Path) -> tuple[float, ...]:

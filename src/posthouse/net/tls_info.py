@@ -29,4 +29,6 @@ def tls_info(transport: asyncio.BaseTransport) -> TlsInfo:
     # offer.
     if version in ("TLSv1", "TLSv1.1", "TLSv1.2"):
         unique = connection.get_channel_binding("tls-unique")
-    return TlsInfo(version, cipher[0] if cipher else "", _asked_for.get(connection, ""), unique)
+    # Without CERT_OPTIONAL none was asked for; with it none is let through that was not verified.
+    shown = connection.getpeercert(binary_form=True) if connection.context.verify_mode else None
+    return TlsInfo(version, cipher[0] if cipher else "", _asked_for.get(connection, ""), unique, shown)

@@ -21,7 +21,7 @@ NAMES: tuple[str, ...] = (
     "unit.committed",  # commit returned
     "accept.reply",  # acceptance returned, reply not yet written
     "append.reply",  # APPEND durable, OK not yet written
-    "queue.leased",  # a local queue row was leased
+    "queue.leased",  # a queue row was leased
     "queue.delivered",  # its delivery and settlement committed
     "removal.condemned",  # a body was condemned
     "removal.unlinked",  # its file is unlinked, row not yet removed by commit
@@ -43,6 +43,20 @@ BACKUP: tuple[str, ...] = (
     "restore.rows",  # a restore committed one unit of rows
 )
 """The steps of a backup and of a restore."""
+
+KEEPING: tuple[str, ...] = (
+    "mailbox.purged",  # some messages of a deleted mailbox are removed or kept, others are still there
+    "undelete.restored",  # one unit of deleted messages is back
+    "removed.put_away",  # an account or domain is removed, its mail is all there
+    "removed.purging",  # its mail is being removed for good, the directory still knows it
+)
+"""The steps of what is deleted and may come back."""
+
+LISTS: tuple[str, ...] = (
+    "list.written",  # some members of a list are served in a unit that is not committed
+    "list.stretch",  # some members of a list are served, and it is written down how far it came
+)
+"""The steps of a post to a list."""
 
 
 def _nothing(name: str) -> None:

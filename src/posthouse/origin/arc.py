@@ -177,12 +177,14 @@ def seal(
     results: str,
     now: float,
     prefix: bytes = b"",
+    hashed: bytes = b"",
 ) -> bytes:
     """The three fields of the next set, to be put before ``prefix`` and the message; b"" where none may be added: the
     chain is closed or full, or it is not known whether it holds.
 
-    ``prefix`` are fields that stand before the message already. ``service`` is our name as in Authentication-Results,
-    ``results`` what follows it there ("none" where nothing was judged). Raises HeaderTooLong.
+    ``prefix`` are fields that stand before the message already, ``hashed`` is what ``dkim.hash_of`` said of it (b""
+    where nobody asked). ``service`` is our name as in Authentication-Results, ``results`` what follows it there ("none"
+    where nothing was judged). Raises HeaderTooLong.
     """
     number = chain.length + 1
     if chain.closed or number > MOST_SETS or chain.state not in ("none", "pass", "fail"):
@@ -191,7 +193,7 @@ def seal(
     start = header.body_start
     names = [name for name in header.to_sign() if not name.startswith(b"arc-")]
     names += [b"dkim-signature"] * min(len(header.all(b"dkim-signature")), 10)
-    digest, _ = body_hash(message, start, "relaxed")
+    digest = hashed or body_hash(message, start, "relaxed")[0]
     common = [
         ("i", str(number)),
         ("a", key.private.algorithm),

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from posthouse.mail.headers import header_end
 from posthouse.mail.mime import Buffer
 from posthouse.origin.canonical import Form, body_hash, relaxed_field
 from posthouse.origin.fields import Header, HeaderTooLong
@@ -54,14 +55,17 @@ class Result:
     testing: bool = False
 
 
-def sign(message: Buffer, keys: Sequence[SigningKey], now: float) -> bytes:
+def sign(
+    message: Buffer, keys: Sequence[SigningKey], now: float, prefix: bytes = b"", hashed: bytes = b""
+) -> bytes:
     """A DKIM-Signature field for each key, in order, each with its CRLF; relaxed in header and body. The body is hashed
-    once. Raises HeaderTooLong."""
+    once. ``prefix`` are fields that stand before the message already; ``hashed`` is what :func:`hash_of` said of it
+    (b"" where nobody asked). Raises HeaderTooLong."""
     if not keys:
         return b""
-    header = Header(message)
+    header = Header(message, prefix)
     names = header.to_sign()
-    digest, _ = body_hash(message, header.body_start, "relaxed")
+    digest = hashed or body_hash(message, header.body_start, "relaxed")[0]
     text = header.signed_text(names, "relaxed")
     fields = []
     for key in keys:
@@ -77,6 +81,11 @@ def sign(message: Buffer, keys: Sequence[SigningKey], now: float) -> bytes:
         name, _, value = unsigned.partition(b":")
         fields.append(completed(unsigned, key.private.sign(text + relaxed_field(name, value))))
     return b"".join(fields)
+
+
+def hash_of(message: Buffer) -> bytes:
+    """The hash of the body that signatures and seals name, for whoever signs one message often."""
+    return body_hash(message, header_end(message), "relaxed")[0]
 
 
 class Bodies:

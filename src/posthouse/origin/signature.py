@@ -302,9 +302,3 @@ def completed(unsigned: bytes, value: bytes) -> bytes:
     text = base64.b64encode(value)
     pieces = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
     return unsigned + b"\r\n\t ".join(pieces) + b"\r\n"
-
-
-def as_field(raw: bytes) -> Field:
-    """A field written here, as the scanner would find it."""
-    name, _, value = raw.partition(b":")
-    return Field(name, value, 0, len(raw))

@@ -28,13 +28,22 @@ MX = "mx:"
 ROUTE = "route:"
 """What destinations of that class begin with; the route's id follows."""
 
-FORWARD, NOTICE, REPORT = "forward", "notice", "report"
+LIST = "list:"
+"""What destinations of that class begin with; the id of the distribution list follows. What arrives there becomes a
+message of its own for the members."""
+
+FORWARD, NOTICE, REPORT, JOURNAL = "forward", "notice", "report", "journal"
 """Kinds of messages that are ours: forwarded by an alias or an account, a delivery notice, a report to another
-server's postmaster. Nobody is told when a notice or a report does not arrive."""
+server's postmaster, a copy for a journal. Nobody is told when a notice or a report does not arrive; a copy for a
+journal that does not is held."""
+
+LISTED = "list"
+"""The kind of what a distribution list sends to its members; it is ours, too."""
 
 HOLD_ADMIN, HOLD_EXPIRED, HOLD_BURST, HOLD_ROUTE = "admin", "expired", "burst", "route"
+HOLD_LIST = "list"
 """Why a row is held: by hand, tried for as long as may be (where nobody can be told), too much at once from one
-sender, or its route waits for ETRN."""
+sender, or its route waits for ETRN; a post to a list waits for a moderator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,17 @@ class Lease:
     expires_at: float
 
 
+class Grant(Protocol):
+    """Room that the scheduler of this process keeps for rows of one message and one destination that are about to be
+    put: they are put as leased by ``owner`` until ``until``, and nobody has to find and lease them first."""
+
+    owner: str
+    until: float
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        """The rows are durable: deliver them. From any thread; must not raise."""
+
+
 class Queue(Protocol):
     """All methods take the caller's transaction and do nothing outside it."""
 
@@ -107,9 +127,12 @@ class Queue(Protocol):
         message: QueuedMessage,
         recipients: Sequence[QueuedRecipient],
         lifetime: float | None = None,
+        grants: Mapping[str, Grant] | None = None,
     ) -> int:
         """Add a message and its recipients; returns the queue message id. The caller claimed the body.
-        ``lifetime`` in seconds, where it is not that of mail."""
+        ``lifetime`` in seconds, where it is not that of mail. Rows that are due at once and whose destination (if it is
+        neither paused nor left alone) is in ``grants`` are leased to its owner in the same unit, which ``begin`` is
+        told once that is durable."""
 
     def lease(
         self,

@@ -17,8 +17,8 @@ from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
 from posthouse.queue import control_records as records
-from posthouse.queue import destinations, traces
-from posthouse.queue.contract import HOLD_ADMIN
+from posthouse.queue import destinations, posts, traces
+from posthouse.queue.contract import HOLD_ADMIN, HOLD_LIST, LIST
 from posthouse.queue.selection import Found, Selection, again, domain_of
 from posthouse.queue.service import TOPIC
 
@@ -54,6 +54,10 @@ class Steered:
 def meant(action: Action, wanted: Selection, row: Found, now: float) -> bool:
     """Whether the action has anything to do with a row that was found. Mail that its sender wants to be sent later is
     tried before its time only when it is named itself."""
+    if row.hold == HOLD_LIST and action in ("release", "retry"):
+        # To let it go is a moderator's decision: for those who look after the list's domain, and never by the way.
+        mine = wanted.within is None or domain_of(row.recipient) in wanted.within
+        return row.held and mine and (action == "release" or wanted.named)
     if action == "hold":
         return not row.held
     if action == "release":
@@ -97,6 +101,7 @@ def _change(tx: Transaction, action: Action, rows: Sequence[Found], now: float) 
     ids = [row.id for row in rows]
     if action == "delete":
         tx.change(records.DELETE_ROWS, {"rows": ids})
+        posts.forget(tx, [row.id for row in rows if row.destination.startswith(LIST)])
         tx.change(records.DELETE_EMPTY, {"messages": sorted({row.message_id for row in rows})})
         return
     given: dict[str, object] = {"rows": ids, "now": now}
@@ -105,6 +110,10 @@ def _change(tx: Transaction, action: Action, rows: Sequence[Found], now: float) 
     elif action != "bounce":
         given["least"] = now + GRACE
     tx.change(_STATEMENTS[action], given)
+    if action in ("release", "retry"):
+        for row in rows:
+            if row.hold == HOLD_LIST:  # it would only be held again
+                posts.judge(tx, row.id, int(row.destination.removeprefix(LIST)), "approved")
 
 
 def _wake(tx: Transaction, action: Action, rows: Sequence[Found], feed: Feed | None) -> None:

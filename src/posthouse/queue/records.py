@@ -207,12 +207,6 @@ FREE_OWNER = (
     .values(lease_token="", lease_owner="", lease_until=0.0, due_at=bindparam("now"))
 )
 
-TRY_AGAIN = (
-    update(queue_recipients)
-    .where(_R.message_id == bindparam("of_message"), _R.lease_token == "")
-    .values(held=0, hold="", due_at=bindparam("now"))
-)
-
 # looking
 SELECT_BODY = select(queue_messages.c.id).where(queue_messages.c.body == bindparam("body")).limit(1)
 SELECT_BODIES = (

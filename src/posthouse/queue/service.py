@@ -6,16 +6,19 @@ comes second finds the lease token changed and no row to touch.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from time import time
+from typing import cast
 
 from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
-from posthouse.queue import lease_records, leasing, records, traces
-from posthouse.queue.contract import EVENTS, HOLD_EXPIRED, Lease, QueuedMessage, QueuedRecipient
+from posthouse.queue import destinations, lease_records, leasing, posts, records, traces
+from posthouse.queue.contract import EVENTS, HOLD_EXPIRED, LIST, Grant, Lease, QueuedMessage, QueuedRecipient
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.queue import LIFETIME
 
@@ -37,15 +40,27 @@ class QueueService:
         message: QueuedMessage,
         recipients: Sequence[QueuedRecipient],
         lifetime: float | None = None,
+        grants: Mapping[str, Grant] | None = None,
     ) -> int:
         """Add a message and its recipients; returns the queue message id."""
         message_id = tx.insert(records.INSERT_MESSAGE, _message_values(message))
         expires_at = message.received_at + (self._settings.now[LIFETIME] if lifetime is None else lifetime)
-        tx.execute_many(
-            records.INSERT_RECIPIENT,
-            [_recipient_values(message_id, message, recipient, expires_at) for recipient in recipients],
-        )
-        tx.after_commit(partial(self._feed.publish, TOPIC, 0, message_id))
+        free = _usable(tx, grants) if grants else {}
+        begun: dict[str, list[Lease]] = {}
+        waiting = []
+        for recipient in recipients:
+            values = _recipient_values(message_id, message, recipient, expires_at)
+            grant = free.get(recipient.destination)
+            if grant is None or values["held"] or values["due_at"]:
+                waiting.append(values)
+                continue
+            lease = _put_leased(tx, message, recipient, values, grant)
+            begun.setdefault(recipient.destination, []).append(lease)
+        tx.execute_many(records.INSERT_RECIPIENT, waiting)
+        for name, leases in begun.items():
+            tx.after_commit(partial(free[name].begin, leases))
+        if waiting:
+            tx.after_commit(partial(self._feed.publish, TOPIC, 0, message_id))
         if message.body_type != EVENTS:
             events.write(tx, [_fact("queued", message, each, message_id, each.reason) for each in recipients])
         return message_id
@@ -124,11 +139,15 @@ class QueueService:
         return self._end(tx, lease, "failed", note)
 
     def _end(self, tx: Transaction, lease: Lease, what: str, note: str, message_id: int = 0) -> bool:
-        # Two last rows settled at once would each see the other still there: they take turns at the message.
-        tx.lock(records.LOCK_MESSAGE, {"of_id": lease.message_id})
+        # Two last rows settled at once would each see the other still there: they take turns at the message. (SQLite
+        # has one writer at a time.)
+        if tx.engine != "sqlite":
+            tx.lock(records.LOCK_MESSAGE, {"of_id": lease.message_id})
         if not tx.change(records.DELETE_RECIPIENT, {"of_id": lease.id, "token": lease.lease_token}):
             return False
         tx.change(records.DELETE_MESSAGE, {"of_id": lease.message_id})
+        if lease.recipient.destination.startswith(LIST):
+            posts.forget(tx, [lease.id])
         self._trace(tx, lease, note, message_id)
         self._tell(tx, lease, what, note)
         return True
@@ -205,6 +224,49 @@ class QueueService:
         entry = ("deliver", f"<{lease.recipient.recipient}> {text}")
         row = traces.TraceRow(lease.message.trace, time(), (entry,), lease.message_id, message_id)
         traces.write(tx, [row])
+
+
+def _usable(tx: Transaction, grants: Mapping[str, Grant]) -> Mapping[str, Grant]:
+    """The grants to destinations that are neither paused nor to be left alone."""
+    known = destinations.states(tx, (*grants, destinations.EVERYTHING))
+    if not known:
+        return grants
+    everything = known.get(destinations.EVERYTHING)
+    if everything is not None and everything.paused:
+        return {}
+    return {
+        name: grant
+        for name, grant in grants.items()
+        if (state := known.get(name)) is None or not (state.paused or state.failures)
+    }
+
+
+def _put_leased(
+    tx: Transaction,
+    message: QueuedMessage,
+    recipient: QueuedRecipient,
+    values: dict[str, object],
+    grant: Grant,
+) -> Lease:
+    token = secrets.token_hex(16)
+    values |= {
+        "lease_token": token,
+        "lease_owner": grant.owner,
+        "lease_until": grant.until,
+        "due_at": grant.until,
+        "attempts": 1,
+    }
+    row_id = tx.insert(records.INSERT_RECIPIENT, values)
+    return Lease(
+        id=row_id,
+        message_id=cast(int, values["message_id"]),
+        message=message,
+        recipient=replace(recipient, due_at=grant.until),
+        attempts=1,
+        lease_token=token,
+        lease_until=grant.until,
+        expires_at=cast(float, values["expires_at"]),
+    )
 
 
 def _waiting(tx: Transaction, messages: Sequence[int]) -> list[Row]:

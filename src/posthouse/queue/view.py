@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
 from posthouse.queue import control_records, records
 from posthouse.queue.contract import EVENTS, QueuedMessage
-from posthouse.queue.service import TOPIC, message_of
+from posthouse.queue.service import message_of
 
 PAGE = 200
 """Messages listed at once."""
@@ -138,15 +136,6 @@ def list_bodies(tx: Transaction, after: int = 0) -> list[tuple[int, str]]:
     verifying."""
     rows = tx.execute(records.SELECT_BODIES, {"after": after, "count": PAGE})
     return [(int(row[0]), bytes(row[1]).hex()) for row in rows]
-
-
-def try_again(tx: Transaction, queue_id: int, now: float, *, feed: Feed | None = None) -> int:
-    """Make every recipient of a message due now, held ones too; returns how many (those leased are being
-    tried)."""
-    changed = tx.change(records.TRY_AGAIN, {"of_message": queue_id, "now": now})
-    if changed and feed is not None:
-        tx.after_commit(partial(feed.publish, TOPIC, 0, queue_id))
-    return changed
 
 
 def still_owed(tx: Transaction, messages: Sequence[int]) -> set[int]:

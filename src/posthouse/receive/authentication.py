@@ -13,16 +13,17 @@ from posthouse.receive.parts import Kind
 from posthouse.settings import smtp
 from posthouse.wire.sasl import (
     Challenge,
+    CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
-    ScramSha256,
+    Scram,
     Step,
     WantKeys,
-    available,
-    mechanism,
 )
+from posthouse.wire.sasl.offer import Offer
 from posthouse.wire.smtp import reply
 from posthouse.wire.smtp.command import parse_auth, parse_response
 
@@ -38,11 +39,13 @@ _DONE = reply(235, "2.7.0", "Signed in")
 @dataclass(slots=True)
 class Exchange:
     """A SASL exchange under way. ``account`` is whose keys a SCRAM exchange runs with; ``proven`` once the
-    client's proof was right and only its empty last response is missing."""
+    client's proof was right and only its empty last response is missing; ``refused`` (login and result) once a token
+    was refused and only the answer to the reason is missing."""
 
     mechanism: Mechanism
     account: Account | None = None
     proven: Proven | None = None
+    refused: tuple[str, SignIn] | None = None
 
 
 def allowed(session: Session) -> bool:
@@ -56,19 +59,20 @@ def offered(session: Session) -> list[str]:
     """The mechanisms to announce now: none in clear (unless on this machine), none once signed in."""
     if not allowed(session) or not session.secure or session.account_id is not None:
         return []
-    return available(channel_binding=_binding(session))
+    return _offer(session).names
 
 
 def auth(session: Session, argument: str) -> None:
     """AUTH."""
     if not allowed(session):
+        session.guessed()
         raise Refusal(502, "5.5.1", "Command not implemented")
     if session.account_id is not None:
         raise Refusal(503, "5.5.1", "You have signed in already")
     if not session.secure:
         raise Refusal(538, "5.7.11", "Encryption is needed before a sign-in")
     parsed = parse_auth(argument)
-    chosen = mechanism(parsed.mechanism, channel_binding=_binding(session))
+    chosen = _offer(session).begin(parsed.mechanism)
     if chosen is None:
         raise Refusal(504, "5.5.4", "Mechanism not supported")
     session.exchange = Exchange(chosen)
@@ -80,6 +84,10 @@ def response(session: Session, line: bytes) -> None:
     """A line of the client within the exchange."""
     exchange = session.exchange
     assert exchange is not None
+    if exchange.refused is not None:  # whatever the answer is (RFC 7628 3.2.3), the failure counts
+        _over(session)
+        session.run(_wait_and_settle(session, *exchange.refused))
+        return
     try:
         if line == b"*":
             raise Refusal(501, "5.7.0", "Sign-in cancelled")
@@ -103,8 +111,13 @@ def _act(session: Session, exchange: Exchange, step: Step) -> None:
     match step:
         case Challenge(data):
             _challenge(session, data)
-        case WantKeys(login):
-            session.run(_keys(session, exchange, login))
+        case CheckCertificate(authzid):
+            _over(session)
+            session.run(_certificate(session, authzid))
+        case CheckToken():
+            session.run(_token(session, exchange, step))
+        case WantKeys():
+            session.run(_keys(session, exchange, step))
         case Proven(_, data):
             exchange.proven = step
             _challenge(session, data)
@@ -133,7 +146,7 @@ def _malformed() -> Refusal:
 def _failed(session: Session, exchange: Exchange, step: Failed) -> None:
     if step.malformed:
         session.refuse(_malformed())
-    elif isinstance(exchange.mechanism, ScramSha256) and step.login:
+    elif isinstance(exchange.mechanism, Scram) and step.login:
         session.run(_record(session, exchange, step.login, False))
     else:
         _settle(session, step.login, SignIn(None, step.reason))
@@ -146,17 +159,44 @@ async def _password(session: Session, login: str, password: str) -> None:
     await _wait_and_settle(session, login, result)
 
 
-async def _keys(session: Session, exchange: Exchange, login: str) -> None:
-    assert isinstance(exchange.mechanism, ScramSha256)
+async def _certificate(session: Session, authzid: str) -> None:
+    result = await session.parts.directory.sign_in_certificate(
+        _offer(session).certificate or b"", authzid, peer=session.peer.address, protocol=session.kind.value
+    )
+    login = result.account.address if result.account is not None else authzid
+    await _wait_and_settle(session, login, result)
+
+
+async def _token(session: Session, exchange: Exchange, step: CheckToken) -> None:
     try:
-        account, keys = await session.parts.directory.scram_keys(login)
+        result, challenge = await session.parts.directory.sign_in_token(
+            step.kind, step.token, step.login, peer=session.peer.address, protocol=session.kind.value
+        )
+    except BaseException:
+        _over(session)
+        raise
+    login = result.account.address if result.account is not None else step.login
+    if result.account is None and challenge:
+        exchange.refused = (login, result)
+        _challenge(session, challenge)
+        return
+    _over(session)
+    await _wait_and_settle(session, login, result)
+
+
+async def _keys(session: Session, exchange: Exchange, step: WantKeys) -> None:
+    assert isinstance(exchange.mechanism, Scram)
+    try:
+        directory = session.parts.directory
+        ask = directory.scram_keys if step.algorithm == "sha256" else directory.scram_sha1_keys
+        account, keys = await ask(step.login)
     except BaseException:
         _over(session)
         raise
     exchange.account = account
-    step = exchange.mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
-    assert isinstance(step, Challenge)
-    _challenge(session, step.data)
+    begun = exchange.mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
+    assert isinstance(begun, Challenge)
+    _challenge(session, begun.data)
 
 
 async def _record(session: Session, exchange: Exchange, login: str, proven: bool) -> None:
@@ -192,8 +232,14 @@ def _settle(session: Session, login: str, result: SignIn) -> None:
             reply(421, "4.7.0", f"{session.parts.hostname} Too many failed sign-ins, closing")
         )
         return
-    session.refuse(Refusal(535, "5.7.8", "Wrong user name or password"))
+    session.refuse(Refusal(535, "5.7.8", result.text or "Wrong user name or password"))
 
 
-def _binding(session: Session) -> bytes | None:
-    return session.tls.unique if session.tls is not None else None
+def _offer(session: Session) -> Offer:
+    tls = session.tls
+    return Offer(
+        tls.unique if tls is not None else None,
+        session.parts.directory.scram_announced(),
+        tls.certificate if tls is not None else None,
+        session.parts.directory.tokens_taken(),
+    )

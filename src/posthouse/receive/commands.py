@@ -64,6 +64,8 @@ def mail(session: Session, argument: str) -> None:
         raise sign_in_first(session)
     if settings[smtp.MAX_TRANSACTIONS] and session.transactions >= settings[smtp.MAX_TRANSACTIONS]:
         raise Refusal(421, "4.7.0", "Too many messages over one connection, closing", close=True)
+    if session.too_many_messages():
+        raise Refusal(450, "4.7.1", "Too many messages from your address, please try again in a minute")
     if parsed.size > settings[smtp.MAX_MESSAGE_SIZE]:
         raise too_large(settings[smtp.MAX_MESSAGE_SIZE])
     known = session.account_id is not None
@@ -82,7 +84,11 @@ def sign_in_first(session: Session) -> Refusal:
 
 async def _mail_of_own(session: Session, parsed: Mail, terms: Terms, account_id: int) -> None:
     assert parsed.sender is not None
-    if not await session.parts.reception.may_send_as(account_id, parsed.sender):
+    reception = session.parts.reception
+    if not (
+        await reception.may_send_as(account_id, parsed.sender)
+        or await reception.may_send_for(account_id, parsed.sender)
+    ):
         refusal = Refusal(553, "5.7.1", "This sender address is not yours")
         await note_refused(session, None, "mail", f"{parsed.sender}: {refusal.text}", refusal.code)
         raise refusal

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from posthouse.database.contract import DatabaseUnavailable
 from posthouse.mail import mime
 from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
@@ -19,7 +20,7 @@ from posthouse.receive.binary import in_lines
 from posthouse.receive.contract import Body, SendingLimits
 from posthouse.receive.header import HeaderFacts
 from posthouse.receive.intake import Intake, too_large
-from posthouse.receive.parts import Kind
+from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.refused import note_refused
 from posthouse.receive.terms import allowed_priority
 from posthouse.receive.transaction import Transaction
@@ -158,6 +159,7 @@ async def _judge(session: Session, transaction: Transaction, intake: Intake) -> 
             transaction.mail.sender,
             lambda address: reception.may_send_as(account_id, address),
             strict=identity.is_strict(session.settings.now),
+            on_behalf=lambda address: reception.may_send_for(account_id, address),
         )
     except Refusal as refusal:
         intake.reject(refusal)
@@ -204,6 +206,11 @@ async def _accept(session: Session, transaction: Transaction) -> Sequence[Outcom
         if intake.facts.composite:
             await check_depth(body, session.settings.now[smtp.MAX_MIME_DEPTH])
         parts = session.parts
+        if session.account_id is not None:
+            new = await signed(parts, transaction, body)
+            if new is not body:
+                body.discard()
+                body = new
         take_priority(transaction, intake.facts, session.settings.now)
         await count(parts.limits, transaction, body.size)
         envelope = transaction.envelope(parts.clock(), session.notes.items())
@@ -256,6 +263,23 @@ async def _refused(session: Session, transaction: Transaction, refusal: Refusal)
     session.write(refusal_reply(refusal) * count)
     if refusal.close:
         session.close()
+
+
+async def signed(parts: Parts, transaction: Transaction, body: Body, *, injected: bool = False) -> Body:
+    """The message with its sender's signature, or as it is. Raises Refusal."""
+    if parts.signatures is None:
+        return body
+    addresses = [each.address for each in transaction.recipients]
+    try:
+        new = await parts.signatures.sign(
+            transaction.origin, transaction.mail.sender, addresses, body, injected=injected
+        )
+    except DatabaseUnavailable as problem:
+        raise our_fault(str(problem)) from problem
+    if new is None:
+        return body
+    transaction.note("signature", f"added, {new.size - body.size} bytes")
+    return new
 
 
 async def count(limits: SendingLimits | None, transaction: Transaction, size: int) -> None:

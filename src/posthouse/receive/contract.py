@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from posthouse.mail.address import Address
@@ -65,6 +66,10 @@ class Reception(Protocol):
         with or without a detail (``+…``), an alias that leads to it, or one it was given the right to use
         (``account.add_send_as``). Asked only while ``smtp.sender_must_be_own`` is on."""
 
+    async def may_send_for(self, account_id: int, address: Address) -> bool:
+        """Whether a signed-in account may write on behalf of this address, as a member of a shared mailbox: From is the
+        address then, and Sender the account."""
+
     def release(self, origin: Origin) -> None:
         """The transaction of this origin (by trace id) ended: free its quota reservations."""
 
@@ -97,3 +102,19 @@ class Etrn(Protocol):
         """How many recipients waited for ``node`` (a domain, in its normal form; with ``@`` before it, its subdomains
         too; or ``#`` and a queue's name) and get their mail now. Raises Refusal: 459 where this peer may not ask, 458
         or 451 where it cannot be done now."""
+
+
+class Signatures(Protocol):
+    """Puts signatures below what is submitted."""
+
+    async def sign(
+        self,
+        origin: Origin,
+        sender: Address | None,
+        recipients: Sequence[Address],
+        body: Body,
+        *,
+        injected: bool = False,
+    ) -> Body | None:
+        """The message with its signature as a new body, None where it stays as it is; the caller discards both.
+        ``injected``: it did not come over SMTP. Raises DatabaseUnavailable and, when there is no room, Refusal."""

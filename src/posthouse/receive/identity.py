@@ -47,29 +47,41 @@ async def judge(
     *,
     strict: bool,
     name: str = "",
+    on_behalf: MayUse | None = None,
 ) -> Changes:
     """What the header needs so that it tells the truth. ``account`` is the address signed in as, ``sender`` the
     envelope's, which is the user's own. ``name`` is
     put before an address that is made From. A message without From gets one; one with several authors, or (unless
-    ``strict``) with foreign ones, gets a Sender. Raises Refusal (550) for what may not be sent."""
+    ``strict``) with foreign ones, gets a Sender; so does one with authors that the user may write for (``on_behalf``).
+    Raises Refusal (550) for what may not be sent."""
     authors = _addresses(facts.authors)
     if not facts.authors:
-        own = str(sender) if sender is not None else account
+        own = str(sender) if sender is not None and await may_use(sender) else account
         return Changes(_field("From", formataddr((name, own)) if name and own.isascii() else own))
     if not authors:
         raise Refusal(550, "5.6.0", "The From field names nobody")
     foreign = await _foreign(authors, may_use)
-    if foreign and strict:
+    behalf = (
+        bool(foreign) and on_behalf is not None and not await _foreign(authors, _either(may_use, on_behalf))
+    )
+    if foreign and strict and not behalf:
         raise _not_yours("From", foreign)
     senders = _addresses(value for value, _, _ in facts.senders)
     foreign_sender = await _foreign(senders, may_use)
-    if foreign_sender and strict:
+    if foreign_sender and strict and not behalf:
         raise _not_yours("Sender", foreign_sender)
     if foreign or foreign_sender or len(facts.senders) > 1 or (facts.senders and not senders):
         return Changes(_field("Sender", account), tuple((start, end) for _, start, end in facts.senders))
     if len(authors) > 1 and not facts.senders:
         return Changes(_field("Sender", account))
     return Changes()
+
+
+def _either(one: MayUse, other: MayUse) -> MayUse:
+    async def may(address: Address) -> bool:
+        return await one(address) or await other(address)
+
+    return may
 
 
 async def _foreign(addresses: list[str], may_use: MayUse) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from posthouse.mail.address import Address
 from posthouse.mail.envelope import Origin, Terms
@@ -13,7 +14,7 @@ from posthouse.mail.refusal import Refusal
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.receive.asking import ask
-from posthouse.receive.content import check_depth, count
+from posthouse.receive.content import check_depth, count, signed
 from posthouse.receive.contract import Body
 from posthouse.receive.identity import MayUse, judge
 from posthouse.receive.intake import Intake
@@ -152,12 +153,16 @@ class Injector:
         )
         for start in range(0, len(message), _PIECE):
             intake.write(message[start : start + _PIECE])
-            await _judge(transaction, intake, wishes)
+            await self._judge(transaction, intake, wishes)
             await asyncio.sleep(0)  # others have their turn during a large message
         intake.close()
-        await _judge(transaction, intake, wishes)
+        await self._judge(transaction, intake, wishes)
         body = intake.finish()
         try:
+            new = await signed(parts, transaction, body, injected=True)
+            if new is not body:
+                body.discard()
+                body = new
             return await self._accept(transaction, body, settings[smtp.MAX_MIME_DEPTH])
         finally:
             body.discard()
@@ -182,25 +187,26 @@ class Injector:
         )
         return outcomes
 
-
-async def _judge(transaction: Transaction, intake: Intake, wishes: Wishes) -> None:
-    """Once the header is complete: whether it bears the right name."""
-    author = wishes.author
-    if not intake.waiting or author is None:
-        return
-    try:
-        changes = await judge(
-            intake.facts,
-            author.address,
-            transaction.mail.sender,
-            author.may_use,
-            strict=author.strict,
-            name=author.name,
-        )
-    except Refusal as refusal:
-        intake.reject(refusal)
-    else:
-        intake.admit(changes.add, changes.drop)
+    async def _judge(self, transaction: Transaction, intake: Intake, wishes: Wishes) -> None:
+        """Once the header is complete: whether it bears the right name."""
+        author = wishes.author
+        if not intake.waiting or author is None:
+            return
+        account_id = transaction.origin.account_id
+        try:
+            changes = await judge(
+                intake.facts,
+                author.address,
+                transaction.mail.sender,
+                author.may_use,
+                strict=author.strict,
+                name=author.name,
+                on_behalf=partial(self._parts.reception.may_send_for, account_id) if account_id else None,
+            )
+        except Refusal as refusal:
+            intake.reject(refusal)
+        else:
+            intake.admit(changes.add, changes.drop)
 
 
 def _told(

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from posthouse.directory.contract import Account, ScramKeys, SignIn
-from posthouse.receive.contract import Acceptance, Etrn, Reception, SendingLimits, Suppressions
+from posthouse.receive.contract import Acceptance, Etrn, Reception, SendingLimits, Signatures, Suppressions
 from posthouse.receive.trace import new_trace
 from posthouse.settings.contract import CurrentSettings
 
@@ -18,7 +18,22 @@ class Doorkeeper(Protocol):
     """The part of :class:`posthouse.directory.contract.Directory` that checks passwords."""
 
     async def sign_in(self, login: str, password: str, *, peer: str, protocol: str) -> SignIn: ...
+    async def sign_in_certificate(
+        self, certificate: bytes, authzid: str, *, peer: str, protocol: str
+    ) -> SignIn: ...
+    def tokens_taken(self) -> bool: ...
+    async def sign_in_token(
+        self,
+        kind: Literal["OAUTHBEARER", "XOAUTH2"],
+        token: str,
+        login_hint: str,
+        *,
+        peer: str,
+        protocol: str,
+    ) -> tuple[SignIn, bytes]: ...
     async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]: ...
+    async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]: ...
+    def scram_announced(self) -> bool: ...
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
     ) -> SignIn: ...
@@ -39,6 +54,7 @@ class Parts:
     limits: SendingLimits | None = None
     suppressions: Suppressions | None = None
     etrn: Etrn | None = None
+    signatures: Signatures | None = None
 
 
 class Kind(Enum):

@@ -8,6 +8,7 @@ from typing import Any
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.net.connection import Connection
+from posthouse.net.ranges import Option
 from posthouse.observe.log import logger
 from posthouse.receive import authentication, commands, content
 from posthouse.receive.parts import Kind, Parts
@@ -192,6 +193,7 @@ class Session(Connection):
 
     def origin(self, trace: str, protocol: str = "") -> Origin:
         """Who is talking, for a message with this trace id."""
+        permits = self.permits
         return Origin(
             trace=trace,
             protocol=protocol or self.protocol_word(),
@@ -202,6 +204,8 @@ class Session(Connection):
             tls=f"{self.tls.version} {self.tls.cipher}" if self.tls is not None else "",
             account_id=self.account_id,
             login=self.login,
+            spam_check=bool(permits.options & Option.SPAM),
+            virus_check=bool(permits.options & Option.VIRUS),
         )
 
     def protocol_word(self, *, smtputf8: bool = False) -> str:

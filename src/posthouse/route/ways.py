@@ -44,10 +44,10 @@ class RouteWays:
 
     async def way(self, recipient: Address, sender: Address | None, account_id: int | None) -> Way | Refusal:
         """The way for one recipient; see ``contract.Ways``. An address of ours leads to :data:`LOCAL` where there is
-        an account or an alias by now, else only to a route that names it or its domain. The access token of a route
-        with XOAUTH2 is not in it: it is put in where it is needed (``deliver.remote.oauth``)."""
+        an account, an alias or a list by now, else only to a route that names it or its domain. The access token of a
+        route with XOAUTH2 is not in it: it is put in where it is needed (``deliver.remote.oauth``)."""
         local = await self._directory.is_local_domain(recipient.domain)
-        if local and (await self._directory.target(recipient)).kind in ("account", "alias"):
+        if local and (await self._directory.target(recipient)).kind in ("account", "alias", "list"):
             return Way(LOCAL)
         if refusal := self._literal(recipient.domain):
             return refusal

@@ -21,7 +21,7 @@ from posthouse.manage.errors import ManageError
 from posthouse.net.certificates import SelfMade
 from posthouse.net.house import House
 from posthouse.net.listeners import ListenError, OpenListener, open_all
-from posthouse.net.tls import ServerContexts
+from posthouse.net.tls import ServerContexts, unusable_authorities
 from posthouse.observe.log import logger
 from posthouse.settings import all as _every_setting  # noqa: F401 - declares them before values are read
 from posthouse.settings import limits as settings_limits
@@ -124,11 +124,18 @@ def give_up_root(config: Config, folder: Path) -> None:
         ) from error
 
 
-def tls_contexts(config: Config, minimum_version: str = "1.2") -> ServerContexts:
+def tls_contexts(config: Config, minimum_version: str = "1.2", client_ca: str = "") -> ServerContexts:
     """The TLS side of all listeners. Raises ManageError."""
     own = SelfMade.of(config.data, hostname(config))
+    if client_ca and (problem := unusable_authorities(Path(client_ca))):
+        # Mail goes on without it, and EXTERNAL is not offered.
+        log.error("tls.client_ca_unusable", path=client_ca, reason=problem)
+        client_ca = ""
+    authorities = Path(client_ca) if client_ca else None
     try:
-        return ServerContexts(config.certificates, own, minimum_version=minimum_version)
+        return ServerContexts(
+            config.certificates, own, minimum_version=minimum_version, client_ca=authorities
+        )
     except (OSError, ValueError) as error:
         raise ManageError(
             "invalid",

@@ -13,9 +13,14 @@ from posthouse.cluster.jobs import Jobs
 from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database
 from posthouse.deliver.arrivals import Arrivals
+from posthouse.deliver.autoreply import AutoReplies
+from posthouse.deliver.delivered import Beside
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.dsn.notices import DestinationOf, NoticeDesk
 from posthouse.deliver.forward_return import ForwardReturns
+from posthouse.deliver.journal import JournalDesk
+from posthouse.deliver.lists import ListDelivery
+from posthouse.deliver.lists_lines import MemberLines
 from posthouse.deliver.local import LocalDelivery
 from posthouse.deliver.remote.delivery import RemoteDelivery
 from posthouse.deliver.remote.hosts import DnsHostFinder
@@ -38,12 +43,13 @@ from posthouse.mail.address import Address, parse_address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal
 from posthouse.net.dns import Resolver
-from posthouse.queue.contract import LOCAL, MX
+from posthouse.queue.contract import LIST, LOCAL, MX
 from posthouse.queue.service import QueueService
+from posthouse.receive.signatures import names_of
 from posthouse.receive.trace import new_trace
 from posthouse.route.etrn import Etrn
 from posthouse.route.forwarding import Forwarding
-from posthouse.route.resolve import Router
+from posthouse.route.resolve import Destination, Router
 from posthouse.route.returns import SrsReturns
 from posthouse.route.ways import RouteWays
 from posthouse.server.rewriting import Rewriting
@@ -87,6 +93,7 @@ class Sending:
     destination_of: DestinationOf
     notices: NoticeDesk
     settlement: SettlementDesk
+    beside: tuple[Beside, ...]
     suppressions: Suppressed
     etrn: Etrn
     finder: DnsHostFinder
@@ -141,8 +148,14 @@ def make(ground: Ground) -> Sending:
     reports = TlsReports(database, resolver, settings)
     tls = RemoteTls(resolver, settings, sts, memory, reports)
     finder = DnsHostFinder(resolver, settings, Ourselves(settings, lambda: (ground.name(),), _doors(ground)))
+    links = _link_host(ground)
     signer = MailSigner(
-        database=database, feed=feed, settings=settings, resolver=resolver, hostname=ground.name
+        database=database,
+        feed=feed,
+        settings=settings,
+        resolver=resolver,
+        hostname=ground.name,
+        listed=MemberLines(database, links).of,
     )
     stack.callback(signer.close)
     sessions = TokenSessions(
@@ -173,6 +186,24 @@ def make(ground: Ground) -> Sending:
         settings=settings,
         owners=owners,
     )
+    replies = AutoReplies(
+        directory=ground.directory,
+        database=database,
+        router=router,
+        bodies=ground.bodies,
+        names=lambda person, now: names_of(person, person.address, person.domain, now),
+        destination_of=destination_of,
+        new_trace=new_trace,
+    )
+    journal = JournalDesk(
+        directory=ground.directory,
+        database=database,
+        settings=settings,
+        bodies=ground.bodies,
+        destination_of=destination_of,
+        our_name=ground.name,
+        new_trace=new_trace,
+    )
     remote = RemoteDelivery(
         ways=ways,
         finder=finder,
@@ -194,11 +225,30 @@ def make(ground: Ground) -> Sending:
         bodies=ground.bodies,
         facts=compute,
         settings=settings,
+        replies=replies,
+    )
+    listed = ListDelivery(
+        database=database,
+        durability=ground.durability,
+        appender=ground.appender,
+        queue=ground.queue,
+        settlement=settlement,
+        router=router,
+        ways=ways,
+        forwarding=forwarding,
+        bodies=ground.bodies,
+        facts=compute,
+        settings=settings,
+        feed=feed,
+        destination_of=destination_of,
+        our_name=ground.name,
+        link_host=links,
+        new_trace=new_trace,
     )
     dispatcher = Dispatcher(
         database=database,
         queue=ground.queue,
-        deliverers={"local": local, "mx": remote, "route": remote},
+        deliverers={"local": local, "mx": remote, "route": remote, "list": listed},
         settlement=settlement,
         settings=settings,
         feed=feed,
@@ -211,6 +261,7 @@ def make(ground: Ground) -> Sending:
         database=database, settings=settings, bodies=ground.bodies, router=router, reports=reader
     )
     return Sending(
+        beside=(replies, journal),
         resolver=resolver,
         router=router,
         book=book,
@@ -234,6 +285,15 @@ def make(ground: Ground) -> Sending:
     )
 
 
+def _link_host(ground: Ground) -> Callable[[], str]:
+    """The host of links in mail of lists; "" where nobody answers them."""
+
+    def host() -> str:
+        return ground.name() if any(each.protocol == "http" for each in ground.listeners()) else ""
+
+    return host
+
+
 def _doors(ground: Ground) -> Callable[[], list[tuple[str, int]]]:
     def doors() -> list[tuple[str, int]]:
         return [
@@ -251,6 +311,14 @@ def _destination_of(router: Router, ways: RouteWays, forwarding: Forwarding) -> 
     async def destination_of(address: Address) -> list[tuple[Address, str, int | None]]:
         """Where a notice for this address goes. Where none may go it is refused there, and nobody is told."""
         found = await router.resolve(address)
+        if found.kind != "several":
+            return await place_of(address, found)
+        ends = [await place_of(address, branch) for branch in found.branches if branch.reachable]
+        return list(dict.fromkeys(end for each in ends for end in each)) or [await leaving(address, None)]
+
+    async def place_of(address: Address, found: Destination) -> list[tuple[Address, str, int | None]]:
+        if found.kind == "list":
+            return [(address, f"{LIST}{found.list_id}", None)]
         if found.kind != "local" or found.account is None:
             if found.account is not None:
                 return [(address, LOCAL, found.account.id)]
@@ -260,6 +328,7 @@ def _destination_of(router: Router, ways: RouteWays, forwarding: Forwarding) -> 
             (address if each.id == found.account.id else parse_address(each.address), LOCAL, each.id)
             for each in spread.mailboxes
         ]
+        places += [(address, f"{LIST}{list_id}", None) for list_id in spread.lists]
         return places + [await leaving(each.target, each.owner.id) for each in spread.onward]
 
     return destination_of

@@ -8,11 +8,13 @@ import dataclasses
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from posthouse.access.imap.service import ImapService
+from posthouse.access.imap.sharing import Sharing
 from posthouse.access.pop3 import Pop3Session
 from posthouse.bodies.files import FileBodies
 from posthouse.bodies.plain import PlainDurability
@@ -28,6 +30,7 @@ from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.database.open import open_database
 from posthouse.database.urls import BadUrl
 from posthouse.deliver.acceptance import AcceptanceDesk
+from posthouse.directory import masked
 from posthouse.directory.live import LiveSettings
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
@@ -35,36 +38,50 @@ from posthouse.http.parts import HttpParts
 from posthouse.manage.context import Context, LiveState
 from posthouse.manage.control import ControlServer
 from posthouse.manage.errors import ManageError
+from posthouse.manage.sharing import noted as noted_rights
 from posthouse.net.connection import Connection
 from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
+from posthouse.net.tls import AskingContexts
 from posthouse.observe.log import logger
 from posthouse.queue.refusals import Refusals
 from posthouse.queue.service import QueueService
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
+from posthouse.receive.signatures import SignatureDesk
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.sending_limits import SendingDesk
+from posthouse.route.shared_senders import SharedSenders
+from posthouse.route.space import Space
 from posthouse.server import (
     sending,
+    with_autoban,
     with_backup,
     with_bans,
     with_certificates,
+    with_entry,
     with_events,
     with_http,
     with_identity,
+    with_keeping,
     with_listeners,
+    with_lists,
     with_maildrop,
+    with_oauth,
     with_observation,
     with_probation,
+    with_ranges,
     with_reports,
     with_routes,
     with_senders,
     with_setup,
     with_signing,
+    with_sources,
     with_suppressions,
+    with_words,
 )
 from posthouse.server.built import Built
+from posthouse.server.imap_quotas import ImapQuotas
 from posthouse.server.pieces import (
     close_house,
     current_hostname,
@@ -93,18 +110,26 @@ ATTACHMENTS = (
     with_certificates.attach,
     with_signing.attach,
     with_bans.attach,
+    with_ranges.attach,
+    with_autoban.attach,
     with_listeners.attach,
     with_probation.attach,
     with_backup.attach,
     with_events.attach,
+    with_entry.attach,
+    with_sources.attach,
+    with_oauth.attach,
     with_identity.attach,
     with_setup.attach,
     with_suppressions.attach,
     with_routes.attach,
     with_reports.attach,
+    with_lists.attach,
     with_http.attach,
     with_maildrop.attach,
     with_senders.attach,
+    with_words.attach,
+    with_keeping.attach,
 )
 """What stands beside the road, in the order in which it is attached; the doors of mail open afterwards."""
 
@@ -148,12 +173,21 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         stack.callback(directory.close)
 
         async def quota(account_id: int) -> int:
-            account = await directory.account(account_id)
-            return account.quota if account is not None else 0
+            return (await space.limits(account_id))[0]
 
+        space = Space(database, feed=feed)
+        stack.callback(space.close)
         index = SearchIndex(Path(config.data) / "search", database, bodies, settings)
         store = MailStore(
-            database, bodies, durability, feed, settings, quota_limit=quota, side=side, index=index
+            database,
+            bodies,
+            durability,
+            feed,
+            settings,
+            quota_limit=quota,
+            rooms=space,
+            side=side,
+            index=index,
         )
         stack.push_async_callback(store.close)
 
@@ -161,7 +195,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         queue = QueueService(settings, feed)
         refusals = Refusals(database, settings)
         owner = f"{hostname(config)}/{share.number}"  # the same again after a crash
-        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION])
+        contexts = tls_contexts(config, now[settings_tls.MINIMUM_VERSION], now[settings_signin.CLIENT_CA])
         out = sending.make(
             sending.Ground(
                 stack=stack,
@@ -180,7 +214,13 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             )
         )
         reception = ReceptionDesk(
-            out.router, database, store.appender, out.ways, settings, rights=directory.sender_rights
+            out.router,
+            database,
+            store.appender,
+            out.ways,
+            settings,
+            rights=directory.sender_rights,
+            space=space,
         )
         senders = SendingDesk(database, feed, settings)
         stack.callback(senders.close)
@@ -200,6 +240,10 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             notices=out.notices,
             forwarding=out.forwarding,
             arrived=out.arrivals.arrived,
+            express=out.dispatcher.express,
+            beside=out.beside,
+            masked=partial(masked.used, feed=feed),
+            shared=SharedSenders(out.router, database),
         )
 
         # What tidies up, in one worker at a time.
@@ -228,6 +272,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             limits=senders,
             suppressions=out.suppressions,
             etrn=out.etrn,
+            signatures=SignatureDesk(directory, settings, acceptance.spool),
         )
 
         def session(kind: Kind) -> Session:
@@ -238,12 +283,16 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
                 parts = dataclasses.replace(parts, hostname=name)
             return Session(kind, parts)
 
+        sharing = Sharing(database, feed, settings)
+        sharing.noted = noted_rights
+        stack.push_async_callback(sharing.close)
         imap = ImapService(
             store=store,
             directory=directory,
             spool=acceptance.spool,
             settings=settings,
             hostname=lambda: current_hostname(config, settings),
+            sharing=sharing,
         )
         make: dict[str, Callable[[], Connection]] = {
             "smtp": lambda: session(Kind.MX),
@@ -253,13 +302,22 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             "pop3": lambda: Pop3Session(store, directory, settings),
         }
         limits = ConnectionLimits(
-            settings, files=share.files, changed=member.count if member is not None else None
+            settings,
+            files=share.files,
+            changed=member.count if member is not None else None,
+            workers=share.workers,
         )
         if member is not None:
             member.others = limits.others
             member.failures = directory.failures.heard
             directory.failures.told = member.fail
-        house = House(contexts, limits, now[settings_tls.HANDSHAKE_TIME], worker=share.number)
+        house = House(
+            contexts,
+            limits,
+            now[settings_tls.HANDSHAKE_TIME],
+            worker=share.number,
+            asking=AskingContexts(contexts),
+        )
 
         async def live() -> LiveState:
             sessions = house.counts() if member is None else await member.all_sessions()
@@ -296,6 +354,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             live=live,
             side=side,
         )
+        imap.quotas = ImapQuotas(context)
         built = Built(
             share=share,
             stop=stop,

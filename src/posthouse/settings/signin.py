@@ -67,3 +67,78 @@ FORGET_FAILURES = Setting(
     minimum=1,
     maximum=86400,
 )
+
+SCRAM = Setting(
+    "signin.scram",
+    "auto",
+    "Whether SCRAM is announced, with which a password never leaves the mail program. It works only for accounts "
+    "whose own password was set here or has been used since its import, not for those of an outside source and not "
+    "with app passwords: with auto it is announced while there are none of these.",
+    choices=("auto", "always", "never"),
+)
+
+MASTER_USER = Setting(
+    "signin.master_user",
+    False,
+    "Whether a server administrator may sign in to somebody else's mailbox with their own password, as "
+    "somebody@example.org*admin@example.org or with the authorization identity of PLAIN. Each time is in the audit.",
+)
+
+APP_PASSWORDS = Setting(
+    "signin.app_passwords",
+    "own choice",
+    "Who must use an app password in mail programs, so that the account's own password opens only the pages: nobody "
+    "but the accounts marked so, also those with a second factor, or everybody.",
+    choices=("own choice", "second factor", "everybody"),
+)
+
+PASSWORD_DAYS = Setting(
+    "signin.password_days",
+    0,
+    "How long a password may be used before another must be set. 0 = for ever, which is what is advised today.",
+    unit="days",
+    minimum=0,
+    maximum=3650,
+)
+
+EXPIRED_DAYS = Setting(
+    "signin.expired_days",
+    14,
+    "How long mail programs may go on with a password that has expired. The pages ask for a new one at once.",
+    unit="days",
+    minimum=0,
+    maximum=365,
+)
+
+STRENGTH = Setting(
+    "signin.least_strength",
+    24,
+    "How hard to guess a new password must be at least, in bits as estimated: words that everybody uses, repeated and "
+    "neighbouring characters, dates and parts of the address count for little. 0 = do not estimate.",
+    unit="bits",
+    minimum=0,
+    maximum=100,
+)
+
+BREACH_LIST = Setting(
+    "signin.breach_list",
+    "",
+    "File with the SHA-1 hashes of passwords known from breaches, sorted, one on each line and perhaps a colon and a "
+    "count after it, as haveibeenpwned.com offers it. New passwords in it are refused. Empty = do not look.",
+)
+
+CLIENT_CA = Setting(
+    "signin.client_ca",
+    "",
+    "File in PEM with the authorities whose client certificates are asked for, and the certificates themselves that "
+    "were made without one. Their owners can sign in with EXTERNAL, without a password. Empty = none are asked for.",
+    effect="restart",
+)
+
+CERTIFICATE_ADDRESS = Setting(
+    "signin.certificate_address",
+    False,
+    "Whether the address in a client certificate (rfc822Name) signs in to the account of that address. Only right "
+    "if those authorities certify nobody an address that is not theirs. Otherwise certificates count that were "
+    "registered with an account.",
+)

@@ -8,13 +8,16 @@ after commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from posthouse.bodies.contract import Body
 from posthouse.database.contract import Transaction
 from posthouse.mail.mime import Buffer
+
+if TYPE_CHECKING:
+    from posthouse.store.undelete import DeletedMail
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
 """System flags as bits of ``Message.flags`` (RFC 9051 2.3.2). \\Recent is not stored: see
@@ -30,6 +33,7 @@ class Mailbox:
 
     ``object_id`` is RFC 8474's MAILBOXID. ``special_use`` is e.g. ``\\Sent`` or "". ``size`` in bytes.
     ``recent_from``: messages with UID >= this are \\Recent to the next session that selects read-write.
+    ``own_seen``: \\Seen is kept for each reader (``store.seen``).
     """
 
     id: int
@@ -47,6 +51,7 @@ class Mailbox:
     deleted_size: int = 0
     size: int = 0
     recent_from: int = 1
+    own_seen: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -135,11 +140,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class FlagChange:
-    """STORE: ``mode`` sets, adds or removes these flags and keywords."""
+    """STORE: ``mode`` sets, adds or removes these flags and keywords. Only what is in ``mask`` changes; its bit 32 are
+    the keywords."""
 
     mode: Literal["set", "add", "remove"]
     flags: int = 0
     keywords: tuple[str, ...] = ()
+    mask: int = 63
 
 
 @dataclass(slots=True)
@@ -167,11 +174,12 @@ class CopyOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Storage use and limit of an account, in bytes; limit 0 = none. Messages are counted, not limited."""
+    """Storage use and limit of an account, in bytes, and its messages; limits 0 = none."""
 
     used: int
     limit: int
     messages: int
+    message_limit: int = 0
 
 
 class StoreRefusal(Exception):
@@ -268,6 +276,12 @@ class Store(Protocol):
     async def mailboxes(self, account_id: int) -> list[Mailbox]: ...
     async def subscriptions(self, account_id: int) -> list[str]: ...
     async def find(self, account_id: int, name: str) -> Mailbox | None: ...
+    async def some(self, mailbox_ids: Sequence[int]) -> list[Mailbox]:
+        """Those of these mailboxes that are there, whoever owns them."""
+
+    async def unseen(self, mailbox: Mailbox, reader: int) -> int:
+        """How many messages of a mailbox with ``own_seen`` this reader has not read."""
+
     async def create(self, account_id: int, name: str, special_use: str = "") -> Mailbox:
         """Create it with any missing parents (RFC 9051 6.3.4). ALREADYEXISTS, CANNOT (bad name), LIMIT,
         USEATTR."""
@@ -283,24 +297,44 @@ class Store(Protocol):
         """Make the mailboxes of a new account (INBOX, Drafts, Sent, Junk, Trash, Archive); nothing if they
         exist."""
 
-    async def select(self, mailbox_id: int) -> tuple[View, int]:
+    async def select(self, mailbox_id: int, reader: int = 0) -> tuple[View, int]:
         """Open a view; read-write SELECT that claims \\Recent: returns the first UID that is \\Recent to this
-        session."""
+        session. ``reader``, here and below: the account whose \\Seen it is in a mailbox with ``own_seen``; give it
+        for no other mailbox."""
 
-    async def examine(self, mailbox_id: int) -> View:
+    async def examine(self, mailbox_id: int, reader: int = 0) -> View:
         """Open a view without claiming anything."""
 
     # messages
-    async def append(self, mailbox_id: int, messages: Sequence[NewMessage]) -> list[Appended]:
+    async def append(
+        self, mailbox_id: int, messages: Sequence[NewMessage], reader: int = 0
+    ) -> list[Appended]:
         """All or none, durable on return. OVERQUOTA, NONEXISTENT, LIMIT."""
 
     async def flags(
-        self, mailbox_id: int, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+        self,
+        mailbox_id: int,
+        uids: Sequence[int],
+        change: FlagChange,
+        unchanged_since: int | None = None,
+        reader: int = 0,
     ) -> FlagOutcome: ...
-    async def copy(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
-        """All or none; expunged UIDs are left out. Flags and internal date are kept."""
+    async def copy(
+        self,
+        source_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        reader: int = 0,
+        mask: int = 63,
+        *,
+        also: Callable[[Transaction], None] | None = None,
+    ) -> CopyOutcome:
+        """All or none; expunged UIDs are left out. Flags and internal date are kept. ``also`` is run in the unit that
+        copies (the last one where there are more UIDs than one unit takes, CHUNK)."""
 
-    async def move(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
+    async def move(
+        self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63
+    ) -> CopyOutcome:
         """As copy, with the expunge of the source in the same unit (RFC 6851)."""
 
     async def expunge(self, mailbox_id: int, uids: Sequence[int] | None = None) -> list[int]:
@@ -358,6 +392,10 @@ class Appender(Protocol):
 class Keeping(Protocol):
     """What administration needs of the store, beside :class:`Store`. The ``_in`` methods join the caller's
     unit."""
+
+    @property
+    def deleted(self) -> DeletedMail:
+        """What was deleted and may come back."""
 
     def provision_in(self, tx: Transaction, account_id: int) -> None:
         """As ``Store.provision``, within the unit that makes the account."""

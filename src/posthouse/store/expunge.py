@@ -9,6 +9,7 @@ from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
 from posthouse.store.boxes import CHUNK, LockedBox, lock_box
 from posthouse.store.contract import DELETED
+from posthouse.store.kept import keep_in
 from posthouse.store.records import (
     DELETE_SOME,
     INSERT_TOMBSTONE,
@@ -21,18 +22,25 @@ _UID = 0xFFFFFFFF
 
 
 def expunge_in(
-    tx: Transaction, mailbox_id: int, uids: Sequence[int], mask: int, feed: Feed, side: SideRecord | None
+    tx: Transaction,
+    mailbox_id: int,
+    uids: Sequence[int],
+    mask: int,
+    feed: Feed,
+    side: SideRecord | None,
+    keep: int = 0,
 ) -> list[int]:
-    """Expunge those of at most CHUNK UIDs that carry a flag of ``mask`` (0: all of them)."""
+    """Expunge those of at most CHUNK UIDs that carry a flag of ``mask`` (0: all of them). They
+    are kept to be restored, as deleted at ``keep`` (seconds since 1970; 0: not kept)."""
     box = lock_box(tx, mailbox_id)
     rows = tx.execute(SELECT_SOME, {"ids": [message_id(mailbox_id, uid) for uid in uids]})
     if mask:
         rows = [row for row in rows if row[2] & mask]
-    return _expunge(tx, box, rows, feed, side)
+    return _expunge(tx, box, rows, feed, side, keep)
 
 
 def expunge_next(
-    tx: Transaction, mailbox_id: int, after: int, feed: Feed, side: SideRecord | None
+    tx: Transaction, mailbox_id: int, after: int, feed: Feed, side: SideRecord | None, keep: int = 0
 ) -> tuple[list[int], int]:
     """Expunge the next messages with \\Deleted above UID ``after``; also the UID to go on after (0: that was
     all)."""
@@ -51,7 +59,7 @@ def expunge_next(
     if not found:
         return [], 0
     rows = tx.execute(SELECT_SOME, {"ids": [row[0] for row in found]})
-    uids = _expunge(tx, box, rows, feed, side)
+    uids = _expunge(tx, box, rows, feed, side, keep)
     return uids, uids[-1] if len(found) == CHUNK else 0
 
 
@@ -71,10 +79,12 @@ def remove_rows(tx: Transaction, box: LockedBox, rows: list[Row], side: SideReco
 
 
 def _expunge(
-    tx: Transaction, box: LockedBox, rows: list[Row], feed: Feed, side: SideRecord | None
+    tx: Transaction, box: LockedBox, rows: list[Row], feed: Feed, side: SideRecord | None, keep: int
 ) -> list[int]:
     if not rows:
         return []
+    if keep:
+        keep_in(tx, box.mailbox.account_id, [row[0] for row in rows], keep)
     uids = remove_rows(tx, box, rows, side)
     box.save(tx, feed)
     return uids

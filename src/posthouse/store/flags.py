@@ -8,13 +8,14 @@ from typing import Any
 from posthouse.bodies.side import SideRecord
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
+from posthouse.store import seen
 from posthouse.store.boxes import lock_box
-from posthouse.store.contract import FlagChange, FlagOutcome, Message
+from posthouse.store.contract import SEEN, FlagChange, FlagOutcome, Message
 from posthouse.store.keywords import ensure_keywords
 from posthouse.store.records import SELECT_SOME, SET_FLAGS, message_id
 from posthouse.store.rows import StoredMessage
 
-_FLAGS = 31
+_FLAGS, _KEYWORDS = 31, 32
 
 
 def store_in(
@@ -25,30 +26,49 @@ def store_in(
     unchanged_since: int | None,
     feed: Feed,
     side: SideRecord | None,
+    reader: int = 0,
 ) -> FlagOutcome:
-    """Change the flags of at most CHUNK messages."""
+    """Change the flags of at most CHUNK messages. ``reader``: whose \\Seen it is where each reader has their own."""
     box = lock_box(tx, mailbox_id)
     names = (
         ensure_keywords(tx, mailbox_id, change.keywords, add=change.mode != "remove")
-        if change.keywords
+        if change.keywords and change.mask & _KEYWORDS
         else ()
     )
     rows = tx.execute(SELECT_SOME, {"ids": [message_id(mailbox_id, uid) for uid in uids]})
+    own = reader if box.mailbox.own_seen else 0
+    marks = seen.marks_of(tx, own, [row[0] for row in rows]) if own else {}
+    marked: dict[bool, list[int]] = {True: [], False: []}
     outcome = FlagOutcome(modseq=box.mailbox.highest_modseq)
     groups: dict[tuple[int, tuple[str, ...]], list[StoredMessage]] = {}
+    touched: list[StoredMessage] = []
+    told: list[tuple[StoredMessage, int]] = []
     found = set()
     for row in rows:
         message = StoredMessage(row)
+        shared = message.flags
+        if own:
+            message.flags = seen.flags_for(shared, marks.get(message.id))
         found.add(message.uid)
         if unchanged_since is not None and message.modseq > unchanged_since:
             outcome.modified.append(message.uid)
             continue
         outcome.changed.append(message)
         after = _after(message, change, names)
-        if after != (message.flags, message.keywords):
+        if after == (message.flags, message.keywords):
+            continue
+        if own:
+            if (after[0] ^ message.flags) & SEEN:
+                marked[bool(after[0] & SEEN)].append(message.id)
+            told.append((message, after[0]))
+            message.flags = shared
+            after = (after[0] & ~SEEN | shared & SEEN, after[1])
+        if after == (message.flags, message.keywords):
+            touched.append(message)
+        else:
             groups.setdefault(after, []).append(message)
     outcome.gone = sorted(set(uids) - found)
-    if not groups:
+    if not groups and not touched:
         return outcome
     for (flags, keywords), messages in groups.items():
         to = {"to_flags": flags, "to_keywords": " ".join(keywords), "to_modseq": box.modseq}
@@ -56,6 +76,15 @@ def store_in(
         for message in messages:
             box.recount(message.flags, flags, message.size)
             message.flags, message.keywords, message.modseq = flags, keywords, box.modseq
+    for value, ids in marked.items():
+        if ids:
+            seen.set_marks(tx, own, ids, value)
+    if touched:
+        seen.touch(tx, box, [message.id for message in touched])
+        for message in touched:
+            message.modseq = box.modseq
+    for message, flags in told:
+        message.flags = flags
     box.save(tx, feed)
     outcome.modseq = box.modseq
     if side is not None:
@@ -66,9 +95,12 @@ def store_in(
 
 def _after(message: Message, change: FlagChange, names: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
     """Flags and keywords once the change is made."""
-    asked = change.flags & _FLAGS
+    asked = change.flags & _FLAGS & change.mask
     if change.mode == "set":
-        return asked, names
+        kept = message.flags & ~change.mask
+        return kept | asked, names if change.mask & _KEYWORDS else message.keywords
+    if not change.mask & _KEYWORDS:
+        names = ()
     if change.mode == "add":
         if not names or set(names) <= set(message.keywords):
             return message.flags | asked, message.keywords

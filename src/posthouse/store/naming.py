@@ -12,7 +12,9 @@ from typing import Any
 from posthouse.bodies.side import SideRecord
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
+from posthouse.store.acl import inherit_in, renamed_or_gone
 from posthouse.store.contract import Mailbox, StoreRefusal
+from posthouse.store.kept import keep_mailbox_in
 from posthouse.store.records import (
     DETACH_MAILBOX,
     INSERT_MAILBOX,
@@ -20,12 +22,14 @@ from posthouse.store.records import (
     SELECT_COUNTER,
     SELECT_MAILBOX,
     SELECT_MAILBOX_ID,
+    SELECT_MAILBOX_NAMED,
     SELECT_NAMES,
     UPDATE_COUNTER,
     counters,
     subscriptions,
 )
 from posthouse.store.rows import mailbox_from
+from posthouse.store.sharing_records import SELECT_SHARED_MAILBOX
 from posthouse.wire.imap.names import INBOX, SEPARATOR, canonical, complaint
 
 SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
@@ -97,11 +101,26 @@ def create_in(
         "recent_from": 1,
     }
     number = tx.insert(INSERT_MAILBOX, row)
+    above = _nearest_above(tx, account_id, name)
+    if above is not None:
+        inherit_in(tx, above, number, feed)
     changed(tx, feed, account_id)
     if side is not None:
         line = mailbox_line(number, account_id, name, uidvalidity, special_use)
         tx.after_commit(lambda: side.note(line))
     return Mailbox(number, account_id, name, row["object_id"], uidvalidity, 1, 1, special_use)
+
+
+def _nearest_above(tx: Transaction, account_id: int, name: str) -> Mailbox | None:
+    for parent in reversed(parents(name)):
+        rows = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account_id, "name": parent})
+        if rows:
+            return mailbox_from(rows[0])
+    if name != INBOX and tx.execute(SELECT_SHARED_MAILBOX, {"account_id": account_id}):
+        # What stands at the top of a shared mailbox is its members', as the Inbox is.
+        rows = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account_id, "name": INBOX})
+        return mailbox_from(rows[0]) if rows else None
+    return None
 
 
 def mailbox_line(
@@ -193,11 +212,15 @@ def rename_in(
         tx.execute(RENAME_MAILBOX, {"of_id": ids[name], "to": target})
         if side is not None:
             _note_name(tx, side, ids[name], account_id, target)
+    renamed_or_gone(tx, [ids[name] for name in moving], feed)
     changed(tx, feed, account_id)
 
 
-def detach_in(tx: Transaction, account_id: int, name: str, feed: Feed, side: SideRecord | None) -> int:
-    """DELETE: the mailbox is gone for everyone at once; its rows are removed after. Returns its id."""
+def detach_in(
+    tx: Transaction, account_id: int, name: str, feed: Feed, side: SideRecord | None, keep: int = 0
+) -> int:
+    """DELETE: the mailbox is gone for everyone at once; its rows are removed after, or kept as deleted at ``keep``
+    (seconds since 1970; 0: not kept). Returns its id."""
     name = canonical(name)
     if name == INBOX:
         raise StoreRefusal("CANNOT", "INBOX cannot be deleted")
@@ -207,16 +230,21 @@ def detach_in(tx: Transaction, account_id: int, name: str, feed: Feed, side: Sid
     if any(other.startswith(name + SEPARATOR) for other in ids):
         raise StoreRefusal("HASCHILDREN", "The mailbox has mailboxes below it")
     mailbox_id: int = ids[name]
-    detach_id(tx, account_id, mailbox_id, feed, side)
+    detach_id(tx, account_id, mailbox_id, feed, side, keep)
     return mailbox_id
 
 
-def detach_id(tx: Transaction, account_id: int, mailbox_id: int, feed: Feed, side: SideRecord | None) -> None:
-    """Take one mailbox away from its account."""
+def detach_id(
+    tx: Transaction, account_id: int, mailbox_id: int, feed: Feed, side: SideRecord | None, keep: int = 0
+) -> None:
+    """Take one mailbox away from its account; ``keep`` as for :func:`detach_in`."""
     rows = tx.lock(SELECT_MAILBOX, {"of_id": mailbox_id})
     if not rows or rows[0][1] < 0:
         return
+    if keep:
+        keep_mailbox_in(tx, account_id, mailbox_id, rows[0][2], rows[0][7], keep)
     tx.execute(DETACH_MAILBOX, {"of_id": mailbox_id, "to_account": -1 - account_id})
+    renamed_or_gone(tx, [mailbox_id], feed)
     changed(tx, feed, account_id)
     modseq = rows[0][6] + 1
     tx.after_commit(lambda: feed.publish("mailbox", mailbox_id, modseq))

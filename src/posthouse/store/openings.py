@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable
@@ -16,29 +17,37 @@ from posthouse.store.view import MailboxView
 
 log = logger("store.openings")
 
+Key = tuple[int, int]
+"""A mailbox and for whose eyes (0: for everybody's)."""
+
 
 class Openings:
-    """One state for each mailbox, however many sessions read it."""
+    """One state for each mailbox, however many sessions read it; one for each reader where each has their own
+    \\Seen."""
 
     def __init__(self, database: Database, feed: Feed, settings: CurrentSettings) -> None:
         self._database = database
         self._feed = feed
         self._settings = settings
-        self._states: dict[int, MailboxState] = {}
-        self._subscriptions: dict[int, Callable[[], None]] = {}
-        self._idle: dict[int, int] = {}
+        self._states: dict[Key, MailboxState] = {}
+        self._subscriptions: dict[Key, Callable[[], None]] = {}
+        self._idle: dict[Key, int] = {}
         """Mailboxes no session has open, the longest idle first, and what each counts against the limit."""
         self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._scheduled: set[int] = set()
+        self._scheduled: set[Key] = set()
 
-    async def view(self, mailbox_id: int) -> MailboxView:
-        """A new view of a mailbox. Raises StoreRefusal NONEXISTENT."""
-        state = self._states.get(mailbox_id)
+    async def view(self, mailbox_id: int, reader: int = 0) -> MailboxView:
+        """A new view of a mailbox; with the \\Seen of ``reader`` where each reader has their own. Raises StoreRefusal
+        NONEXISTENT."""
+        key = (mailbox_id, reader)
+        state = self._states.get(key)
         if state is None:
-            state = self._states[mailbox_id] = MailboxState(self._database, mailbox_id)
-            self._subscriptions[mailbox_id] = self._feed.subscribe("mailbox", mailbox_id, self._heard)
-        self._awake(mailbox_id)
+            state = self._states[key] = MailboxState(self._database, mailbox_id, reader)
+            self._subscriptions[key] = self._feed.subscribe(
+                "mailbox", mailbox_id, partial(self._heard, state)
+            )
+        self._awake(key)
         state.opening += 1
         try:
             await state.refresh()
@@ -58,20 +67,19 @@ class Openings:
         self._states.clear()
         self._idle.clear()
 
-    def _heard(self, topic: str, mailbox_id: int, modseq: int) -> None:
+    def _heard(self, state: MailboxState, topic: str, mailbox_id: int, modseq: int) -> None:
         """A notice of the feed: note it; load at once only where somebody waits for it."""
-        state = self._states.get(mailbox_id)
-        if state is None or modseq <= state.modseq:
+        if modseq <= state.modseq:
             return
         state.stale = True
-        if mailbox_id not in self._scheduled and any(view.listens for view in state.views):
-            self._scheduled.add(mailbox_id)
+        if state.key not in self._scheduled and any(view.listens for view in state.views):
+            self._scheduled.add(state.key)
             task = asyncio.get_running_loop().create_task(self._load(state))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _load(self, state: MailboxState) -> None:
-        self._scheduled.discard(state.mailbox_id)  # a notice from now on wants a load of its own
+        self._scheduled.discard(state.key)  # a notice from now on wants a load of its own
         try:
             await state.refresh()
         except StoreRefusal:
@@ -84,27 +92,27 @@ class Openings:
 
     def _retire_unused(self, state: MailboxState) -> None:
         """If nobody reads it any more, nor is about to: keep it a while, within the limit."""
-        if state.views or state.opening or self._states.get(state.mailbox_id) is not state:
+        if state.views or state.opening or self._states.get(state.key) is not state:
             return
         if state.gone:
-            self._forget(state.mailbox_id)
+            self._forget(state.key)
             return
         state.scratch.clear()
-        self._awake(state.mailbox_id)
+        self._awake(state.key)
         size = len(state.uids) + 20  # an empty mailbox costs something too
-        self._idle[state.mailbox_id] = size
+        self._idle[state.key] = size
         self._held += size
         room = self._settings.now[OPEN_CACHE]
         while self._idle and self._held > room:
             self._forget(next(iter(self._idle)))
 
-    def _awake(self, mailbox_id: int) -> None:
+    def _awake(self, key: Key) -> None:
         """It is idle no longer."""
-        self._held -= self._idle.pop(mailbox_id, 0)
+        self._held -= self._idle.pop(key, 0)
 
-    def _forget(self, mailbox_id: int) -> None:
-        self._states.pop(mailbox_id, None)
-        self._awake(mailbox_id)
-        end = self._subscriptions.pop(mailbox_id, None)
+    def _forget(self, key: Key) -> None:
+        self._states.pop(key, None)
+        self._awake(key)
+        end = self._subscriptions.pop(key, None)
         if end is not None:
             end()

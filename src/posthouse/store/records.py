@@ -27,6 +27,7 @@ mailboxes = schema.table(
     Column("deleted_size", schema.big(), nullable=False),
     Column("size", schema.big(), nullable=False),
     Column("recent_from", schema.big(), nullable=False),
+    schema.since("0004", Column("own_seen", schema.small(), nullable=False, server_default="0")),
     UniqueConstraint("account_id", "name"),
     sqlite_autoincrement=True,
 )
@@ -124,6 +125,7 @@ _MAILBOX = (
     mailboxes.c.size,
     mailboxes.c.recent_from,
     mailboxes.c.tombstones_from,
+    mailboxes.c.own_seen,
 )
 SELECT_MAILBOX = select(*_MAILBOX).where(mailboxes.c.id == bindparam("of_id"))
 SELECT_MAILBOX_NAMED = select(*_MAILBOX).where(
@@ -132,6 +134,7 @@ SELECT_MAILBOX_NAMED = select(*_MAILBOX).where(
 SELECT_MAILBOXES = (
     select(*_MAILBOX).where(mailboxes.c.account_id == bindparam("account_id")).order_by(mailboxes.c.name)
 )
+SELECT_MAILBOXES_BY_ID = select(*_MAILBOX).where(mailboxes.c.id.in_(bindparam("ids", expanding=True)))
 SELECT_NAMES = (
     select(mailboxes.c.id, mailboxes.c.name, mailboxes.c.special_use)
     .where(mailboxes.c.account_id == bindparam("account_id"))
@@ -147,7 +150,11 @@ SELECT_ALL_IDS = (
     .limit(bindparam("count"))
 )
 INSERT_MAILBOX = insert(mailboxes).values(
-    {column.name: bindparam(column.name) for column in mailboxes.c if column.name != "id"}
+    {
+        column.name: bindparam(column.name)
+        for column in mailboxes.c
+        if column.name != "id" and "since" not in column.info
+    }
 )
 DETACH_MAILBOX = (
     update(mailboxes)

@@ -105,6 +105,7 @@ def mailbox_from(row: Row, *, subscribed: bool = False) -> Mailbox:
         deleted_size,
         size,
         recent,
+        own_seen=bool(row[15]),
     )
 
 

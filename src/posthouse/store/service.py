@@ -9,8 +9,10 @@ complete in itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from posthouse.bodies.contract import Bodies, Durability
 from posthouse.bodies.side import SideRecord
@@ -18,13 +20,15 @@ from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, Transaction
 from posthouse.mail.mime import Buffer
 from posthouse.settings.contract import CurrentSettings
+from posthouse.settings.keeping import UNDELETE_DAYS
 from posthouse.settings.store import FACTS_CACHE, MAX_MAILBOXES, TOMBSTONES
-from posthouse.store import naming, upkeep
+from posthouse.store import acl, deleted, metadata, naming, seen, upkeep
 from posthouse.store.append import MailAppender
 from posthouse.store.boxes import CHUNK, lock_row
 from posthouse.store.content import Content, compute_facts
 from posthouse.store.contract import (
     DELETED,
+    SEEN,
     Appended,
     CopyOutcome,
     Facts,
@@ -41,7 +45,7 @@ from posthouse.store.expunge import expunge_in, expunge_next
 from posthouse.store.flags import store_in
 from posthouse.store.index import SearchIndex
 from posthouse.store.openings import Openings
-from posthouse.store.quota import check_room, total_in, usage_of_in, used_in
+from posthouse.store.quota import Check, QuotaLimit, QuotaRooms, Rooms, total_in, usage_of_in, used_in
 from posthouse.store.records import (
     DELETE_SUBSCRIPTION,
     DELETE_SUBSCRIPTIONS,
@@ -49,6 +53,7 @@ from posthouse.store.records import (
     SELECT_MAILBOX,
     SELECT_MAILBOX_NAMED,
     SELECT_MAILBOXES,
+    SELECT_MAILBOXES_BY_ID,
     SELECT_NAMES,
     SELECT_SUBSCRIPTIONS,
     SELECT_TOMBSTONES,
@@ -57,11 +62,10 @@ from posthouse.store.records import (
     subscriptions,
 )
 from posthouse.store.rows import mailbox_from, tombstones_from
+from posthouse.store.sharing_records import DELETE_SHARED_MAILBOX
+from posthouse.store.undelete import DeletedMail
 from posthouse.store.view import MailboxView
 from posthouse.wire.imap.names import INBOX, canonical, complaint
-
-QuotaLimit = Callable[[int], Awaitable[int]]
-"""The quota of an account in bytes, 0 for none; server.py hands it in from the directory."""
 
 _UID = 0xFFFFFFFF
 
@@ -79,6 +83,7 @@ class MailStore:
         settings: CurrentSettings,
         *,
         quota_limit: QuotaLimit,
+        rooms: Rooms | None = None,
         side: SideRecord | None = None,
         index: SearchIndex | None = None,
         clock: Callable[[], float] = time.time,
@@ -88,12 +93,13 @@ class MailStore:
         self._durability = durability
         self._feed = feed
         self._settings = settings
-        self._quota_limit = quota_limit
+        self._rooms = rooms if rooms is not None else QuotaRooms(quota_limit)
         self._side = side
         self._clock = clock
         self._content = Content(database, bodies, settings.now[FACTS_CACHE])
         self._openings = Openings(database, feed, settings)
         self.appender = MailAppender(bodies, feed, side, clock)
+        self.deleted = DeletedMail(database, feed, settings, side, self._rooms, clock)
 
     async def close(self) -> None:
         """Let go of every open mailbox, and of the search index."""
@@ -117,6 +123,12 @@ class MailStore:
             )
         return await self._database.read(_find, account_id, name)
 
+    async def some(self, mailbox_ids: Sequence[int]) -> list[Mailbox]:
+        return await self._database.read(_some, mailbox_ids)
+
+    async def unseen(self, mailbox: Mailbox, reader: int) -> int:
+        return await self._database.read(seen.unseen_for, mailbox, reader)
+
     async def create(self, account_id: int, name: str, special_use: str = "") -> Mailbox:
         def op(tx: Transaction) -> Mailbox:
             most = self._settings.now[MAX_MAILBOXES]
@@ -127,7 +139,9 @@ class MailStore:
         return await self._database.run(op)
 
     async def delete(self, account_id: int, name: str) -> None:
-        number = await self._database.run(naming.detach_in, account_id, name, self._feed, self._side)
+        number = await self._database.run(
+            naming.detach_in, account_id, name, self._feed, self._side, self._keep()
+        )
         await self._purge([number])
 
     async def rename(self, account_id: int, old: str, new: str) -> None:
@@ -168,9 +182,15 @@ class MailStore:
             for number in ids:
                 naming.detach_id(tx, account_id, number, self._feed, self._side)
             tx.execute(DELETE_SUBSCRIPTIONS, {"account_id": account_id})
+            acl.forget_identifier(tx, acl.of_account(account_id), self._feed)
+            seen.forget_account(tx, account_id)
+            tx.change(DELETE_SHARED_MAILBOX, {"of_account": account_id})
+            metadata.forget_account(tx, account_id)
             return ids
 
+        await self._database.run(deleted.forget_mailboxes_in, account_id)
         await self._purge(await self._database.run(op))
+        await deleted.forget_account(self._database, account_id)
 
     async def _purge(self, mailbox_ids: Sequence[int]) -> None:
         for mailbox_id in mailbox_ids:
@@ -182,12 +202,13 @@ class MailStore:
         """The store's periodic job (an hour apart is enough): finish interrupted deletions, prune
         tombstones, tidy the search index."""
         await upkeep.purge_all(self._database)
+        await upkeep.sweep_marks(self._database)
         await upkeep.prune_tombstones(self._database, self._settings.now[TOMBSTONES])
         if self._index is not None:
             await self._index.sweep()
 
-    async def select(self, mailbox_id: int) -> tuple[MailboxView, int]:
-        view = await self._openings.view(mailbox_id)
+    async def select(self, mailbox_id: int, reader: int = 0) -> tuple[MailboxView, int]:
+        view = await self._openings.view(mailbox_id, reader)
         mailbox = view.mailbox
         first = mailbox.recent_from
         try:
@@ -199,16 +220,18 @@ class MailStore:
             raise
         return view, first
 
-    async def examine(self, mailbox_id: int) -> MailboxView:
-        return await self._openings.view(mailbox_id)
+    async def examine(self, mailbox_id: int, reader: int = 0) -> MailboxView:
+        return await self._openings.view(mailbox_id, reader)
 
     # messages
 
-    async def append(self, mailbox_id: int, messages: Sequence[NewMessage]) -> list[Appended]:
+    async def append(
+        self, mailbox_id: int, messages: Sequence[NewMessage], reader: int = 0
+    ) -> list[Appended]:
         if len(messages) > CHUNK:
             raise StoreRefusal("LIMIT", f"At most {CHUNK} messages can be appended at once")
         account_id = await self._database.read(_account_of, mailbox_id)
-        limit = await self._quota_limit(account_id)
+        fits = await self._rooms.room(account_id)
         ready = [
             message
             if message.facts is not None
@@ -218,20 +241,33 @@ class MailStore:
         size = sum(len(message.prefix) + message.body.size for message in ready)
 
         def op(tx: Transaction) -> list[Appended]:
-            if limit:
+            if fits is not None:
                 lock_row(tx, mailbox_id)
-                check_room(tx, account_id, limit, size)
-            return self.appender.append_in(tx, mailbox_id, ready)
+                fits(tx, size, len(ready))
+            if not reader or not mailbox_from(lock_row(tx, mailbox_id)).own_seen:
+                return self.appender.append_in(tx, mailbox_id, ready)
+            made = self.appender.append_in(
+                tx, mailbox_id, [replace(message, flags=message.flags & ~SEEN) for message in ready]
+            )
+            pairs = zip(made, ready, strict=True)
+            read = [one.message_id for one, message in pairs if message.flags & SEEN]
+            seen.set_marks(tx, reader, read, True)
+            return made
 
         return await self._durability.commit([message.body for message in ready], op)
 
     async def flags(
-        self, mailbox_id: int, uids: Sequence[int], change: FlagChange, unchanged_since: int | None = None
+        self,
+        mailbox_id: int,
+        uids: Sequence[int],
+        change: FlagChange,
+        unchanged_since: int | None = None,
+        reader: int = 0,
     ) -> FlagOutcome:
         whole = FlagOutcome()
         for chunk in _chunks(uids):
             part = await self._database.run(
-                store_in, mailbox_id, chunk, change, unchanged_since, self._feed, self._side
+                store_in, mailbox_id, chunk, change, unchanged_since, self._feed, self._side, reader
             )
             whole.changed += part.changed
             whole.modified += part.modified
@@ -239,47 +275,79 @@ class MailStore:
             whole.modseq = part.modseq
         return whole
 
-    async def copy(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
-        limit = await self._limit_of(target_id)
+    async def copy(
+        self,
+        source_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        reader: int = 0,
+        mask: int = 63,
+        *,
+        also: Callable[[Transaction], None] | None = None,
+    ) -> CopyOutcome:
+        fits = await self._room_of(target_id)
         parts: list[CopyOutcome] = []
+        chunks = _chunks(uids)
         try:
-            for chunk in _chunks(uids):
+            for number, chunk in enumerate(chunks, 1):
                 parts.append(
                     await self._database.run(
-                        copy_in, source_id, chunk, target_id, limit, self._feed, self._side
+                        copy_in if also is None or number < len(chunks) else partial(_copy_and, also),
+                        source_id,
+                        chunk,
+                        target_id,
+                        fits,
+                        self._feed,
+                        self._side,
+                        reader=reader,
+                        mask=mask,
                     )
                 )
         except BaseException:
             made = [uid for part in parts for uid in part.target_uids]
             if made:
-                await self.expunge_any(target_id, made)
+                await self._expunge(target_id, made, 0, keep=0)  # nobody had them: nothing to restore
             raise
         return _joined(parts)
 
-    async def move(self, source_id: int, uids: Sequence[int], target_id: int) -> CopyOutcome:
-        limit = await self._limit_of(target_id)
+    async def move(
+        self, source_id: int, uids: Sequence[int], target_id: int, reader: int = 0, mask: int = 63
+    ) -> CopyOutcome:
+        fits = await self._room_of(target_id)
         parts = []
         for chunk in _chunks(uids):
             parts.append(
                 await self._database.run(
-                    copy_in, source_id, chunk, target_id, limit, self._feed, self._side, moving=True
+                    copy_in,
+                    source_id,
+                    chunk,
+                    target_id,
+                    fits,
+                    self._feed,
+                    self._side,
+                    moving=True,
+                    reader=reader,
+                    mask=mask,
                 )
             )
         return _joined(parts)
 
     async def expunge(self, mailbox_id: int, uids: Sequence[int] | None = None) -> list[int]:
         if uids is not None:
-            return await self._expunge(mailbox_id, uids, DELETED)
+            return await self._expunge(mailbox_id, uids, DELETED, keep=self._keep())
         gone: list[int] = []
         after = 0
+        keep = self._keep()
         while True:
-            part, after = await self._database.run(expunge_next, mailbox_id, after, self._feed, self._side)
+            part, after = await self._database.run(
+                expunge_next, mailbox_id, after, self._feed, self._side, keep
+            )
             gone += part
             if not after:
                 return gone
 
     async def expunge_any(self, mailbox_id: int, uids: Sequence[int]) -> list[int]:
-        return await self._expunge(mailbox_id, uids, 0)
+        return await self._expunge(mailbox_id, uids, 0, keep=self._keep())
 
     async def vanished(self, mailbox_id: int, since: int) -> list[int]:
         return await self._database.scan(_vanished, mailbox_id, since)
@@ -309,22 +377,28 @@ class MailStore:
         return await self._index.candidates(mailbox, messages, needle)
 
     async def quota(self, account_id: int) -> Quota:
-        limit = await self._quota_limit(account_id)
+        limit, most = await self._rooms.limits(account_id)
         used, messages = await self._database.read(used_in, account_id)
-        return Quota(used, limit, messages)
+        return Quota(used, limit, messages, most)
 
-    async def _expunge(self, mailbox_id: int, uids: Sequence[int], mask: int) -> list[int]:
+    def _keep(self) -> int:
+        """What is deleted now is kept as deleted at this time, 0 while nothing is kept."""
+        return int(self._clock()) if self._settings.now[UNDELETE_DAYS] else 0
+
+    async def _expunge(self, mailbox_id: int, uids: Sequence[int], mask: int, *, keep: int) -> list[int]:
         gone: list[int] = []
         for chunk in _chunks(sorted(uids)):
-            gone += await self._database.run(expunge_in, mailbox_id, chunk, mask, self._feed, self._side)
+            gone += await self._database.run(
+                expunge_in, mailbox_id, chunk, mask, self._feed, self._side, keep
+            )
         return gone
 
-    async def _limit_of(self, mailbox_id: int) -> int:
+    async def _room_of(self, mailbox_id: int) -> Check | None:
         try:
             account_id = await self._database.read(_account_of, mailbox_id)
         except StoreRefusal:
             raise StoreRefusal("TRYCREATE", "The target mailbox does not exist") from None
-        return await self._quota_limit(account_id)
+        return await self._rooms.room(account_id)
 
     async def _rename_inbox(self, account_id: int, new: str) -> None:
         target = await self.create(account_id, new)
@@ -335,12 +409,18 @@ class MailStore:
         await self.move(source.id, uids, target.id)
 
 
-def _chunks(uids: Sequence[int]) -> Iterable[Sequence[int]]:
+def _copy_and(also: Callable[[Transaction], None], tx: Transaction, *args: Any, **named: Any) -> CopyOutcome:
+    outcome = copy_in(tx, *args, **named)
+    also(tx)
+    return outcome
+
+
+def _chunks(uids: Sequence[int]) -> Sequence[Sequence[int]]:
     """Pieces of at most CHUNK; one empty piece for none, so that a missing mailbox is noticed all the
     same."""
     if not uids:
         return ((),)
-    return (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
+    return [uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK)]
 
 
 def _joined(parts: list[CopyOutcome]) -> CopyOutcome:
@@ -371,6 +451,13 @@ def _subscribe(tx: Transaction, account_id: int, name: str, subscribed: bool, fe
     else:
         tx.execute(DELETE_SUBSCRIPTION, key)
     naming.changed(tx, feed, account_id)
+
+
+def _some(tx: Transaction, mailbox_ids: Sequence[int]) -> list[Mailbox]:
+    found: list[Mailbox] = []
+    for ids in _chunks(mailbox_ids):
+        found += [mailbox_from(row) for row in tx.execute(SELECT_MAILBOXES_BY_ID, {"ids": list(ids)})]
+    return found
 
 
 def _find(tx: Transaction, account_id: int, name: str) -> Mailbox | None:

@@ -24,6 +24,7 @@ from posthouse.store.records import (
     message_id,
 )
 from posthouse.store.rows import StoredMessage, mailbox_from, tombstones_from
+from posthouse.store.seen import flags_for, marks_in, marks_of, unseen_for
 
 if TYPE_CHECKING:
     from posthouse.store.view import MailboxView
@@ -34,6 +35,8 @@ SCAN_ROWS = 20_000
 """Rows one scanning transaction loads."""
 LOG_ENTRIES = 4_000
 """Changes remembered one by one; a session further behind compares everything."""
+_AS_BEFORE = -1
+"""In place of a number that nothing changed."""
 CHECK_SECONDS = 1.0
 """How long a database that is not asked in passing may go unasked without a notice from the feed."""
 
@@ -53,8 +56,10 @@ class MailboxState:
     """The shared state. ``uids`` and ``rows`` run side by side. A change of membership makes a new list of
     ``uids``, so that a session can keep the old one as its own numbering; ``rows`` changes in place."""
 
-    def __init__(self, database: Database, mailbox_id: int) -> None:
+    def __init__(self, database: Database, mailbox_id: int, reader: int = 0) -> None:
         self._database = database
+        self._reader = reader
+        """Whose \\Seen is shown, where each reader has their own; else 0."""
         self.mailbox_id = mailbox_id
         self.mailbox: Mailbox = Mailbox(mailbox_id, 0, "", "", 0, 1, 0)
         self.uids: list[int] = []
@@ -81,6 +86,11 @@ class MailboxState:
         self._lock = asyncio.Lock()
         self._checked = 0.0
         self._loads = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The mailbox and the reader."""
+        return self.mailbox_id, self._reader
 
     def find(self, uid: int) -> Message | None:
         """The newest state of a message."""
@@ -123,12 +133,12 @@ class MailboxState:
             raise
 
     async def _load(self) -> None:
-        loaded = await self._database.read(_look, self.mailbox_id, self.modseq, INLINE_ROWS)
+        loaded = await self._database.read(_look, self.mailbox_id, self.modseq, INLINE_ROWS, self._reader)
         if not loaded.complete:
             if loaded.everything:
                 await self._load_everything()
                 return
-            loaded = await self._database.scan(_look, self.mailbox_id, self.modseq, SCAN_ROWS)
+            loaded = await self._database.scan(_look, self.mailbox_id, self.modseq, SCAN_ROWS, self._reader)
             if not loaded.complete:
                 await self._load_everything()
                 return
@@ -144,7 +154,7 @@ class MailboxState:
         """Load all messages, in several transactions where there are many: what changes between them has a
         modseq above the one read first, and is loaded again next time."""
         rows: list[Row] = []
-        head, part = await self._database.scan(_look_everything, self.mailbox_id, 0)
+        head, part = await self._database.scan(_look_everything, self.mailbox_id, 0, self._reader)
         if head is None:
             self.gone = True
             self.version += 1
@@ -152,7 +162,7 @@ class MailboxState:
             return
         rows += part
         while len(part) == SCAN_ROWS:
-            _, part = await self._database.scan(_look_everything, self.mailbox_id, part[-1][0])
+            _, part = await self._database.scan(_look_everything, self.mailbox_id, part[-1][0], self._reader)
             rows += part
         self._checked = time.monotonic()
         self._replace([StoredMessage(row) for row in rows], head)
@@ -173,6 +183,8 @@ class MailboxState:
 
     def _apply(self, loaded: _Loaded, mailbox: Mailbox) -> None:
         changed = bool(loaded.rows or loaded.tombstones)
+        if mailbox.unseen == _AS_BEFORE:
+            mailbox.unseen = self.mailbox.unseen
         if changed:
             self._apply_rows([StoredMessage(row) for row in loaded.rows])
             self._apply_tombstones(loaded.tombstones)
@@ -247,28 +259,50 @@ def since(log: list[tuple[int, int]], modseq: int) -> list[tuple[int, int]]:
     return log[place:]
 
 
-def _look(tx: Transaction, mailbox_id: int, since_modseq: int, most: int) -> _Loaded:
-    """What is above a modseq; not ``complete`` when it is more than ``most`` rows."""
+def _look(tx: Transaction, mailbox_id: int, since_modseq: int, most: int, reader: int = 0) -> _Loaded:
+    """What is above a modseq; not ``complete`` when it is more than ``most`` rows. ``reader``: for whose eyes."""
     found = tx.execute(SELECT_MAILBOX, {"of_id": mailbox_id})
     if not found or found[0][1] < 0:
         return _Loaded(None)
     mailbox = mailbox_from(found[0])
+    own = reader and mailbox.own_seen
     if mailbox.highest_modseq <= since_modseq:
+        if own:
+            mailbox.unseen = _AS_BEFORE
         return _Loaded(mailbox)
+    if own:
+        mailbox.unseen = unseen_for(tx, mailbox, reader)
     if (since_modseq == 0 and mailbox.messages > most) or 0 < since_modseq < tombstones_from(found[0]):
         return _Loaded(mailbox, complete=False, everything=True)
     key = {"mailbox_id": mailbox_id, "since": since_modseq}
     rows = tx.execute(SELECT_CHANGED, {**key, "count": most + 1})
     if len(rows) > most:
         return _Loaded(mailbox, complete=False)
+    rows = _as_read(tx, mailbox, rows, reader)
     if since_modseq == 0:
         return _Loaded(mailbox, rows)
     return _Loaded(mailbox, rows, [(row[0], row[1]) for row in tx.execute(SELECT_TOMBSTONES, key)])
 
 
-def _look_everything(tx: Transaction, mailbox_id: int, after: int) -> tuple[Mailbox | None, list[Row]]:
+def _as_read(tx: Transaction, mailbox: Mailbox, rows: list[Row], reader: int) -> list[Row]:
+    """The rows with a reader's own \\Seen."""
+    if not reader or not mailbox.own_seen or not rows:
+        return rows
+    if len(rows) > INLINE_ROWS:
+        marks = marks_in(tx, reader, mailbox.id)
+    else:
+        marks = marks_of(tx, reader, [row[0] for row in rows])
+    return [(*row[:2], flags_for(row[2], marks.get(row[0])), *row[3:]) for row in rows]
+
+
+def _look_everything(
+    tx: Transaction, mailbox_id: int, after: int, reader: int = 0
+) -> tuple[Mailbox | None, list[Row]]:
     head = tx.execute(SELECT_MAILBOX, {"of_id": mailbox_id})
     if not head or head[0][1] < 0:
         return None, []
     span = {"after": after or message_id(mailbox_id, 0), "last": message_id(mailbox_id, (1 << UID_BITS) - 1)}
-    return mailbox_from(head[0]), tx.execute(SELECT_RANGE, {**span, "count": SCAN_ROWS})
+    mailbox = mailbox_from(head[0])
+    if reader and mailbox.own_seen:
+        mailbox.unseen = unseen_for(tx, mailbox, reader)
+    return mailbox, _as_read(tx, mailbox, tx.execute(SELECT_RANGE, {**span, "count": SCAN_ROWS}), reader)

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from posthouse.database.contract import Database, Transaction
+from posthouse.observe import steps
+from posthouse.store import acl, kept, metadata, seen
 from posthouse.store.boxes import CHUNK
 from posthouse.store.records import (
     COUNT_TOMBSTONES,
@@ -30,9 +32,12 @@ _MAILBOXES = 200
 
 
 def referred_in(tx: Transaction, digests: Sequence[str]) -> set[str]:
-    """Which of these bodies a message has (a Referrer of ``bodies.removal``)."""
+    """Which of these bodies a message has, or a deleted one that may come back (a Referrer of
+    ``bodies.removal``)."""
     rows = tx.execute(SELECT_REFERRED, {"digests": [bytes.fromhex(digest) for digest in digests]})
-    return {bytes(row[0]).hex() for row in rows}
+    found = {bytes(row[0]).hex() for row in rows}
+    rest = [digest for digest in digests if digest not in found]
+    return found | kept.referred_in(tx, rest) if rest else found
 
 
 def holds_in(tx: Transaction, account_id: int, digest: str) -> bool:
@@ -61,6 +66,12 @@ async def purge_all(database: Database) -> int:
     return purged
 
 
+async def sweep_marks(database: Database) -> None:
+    """Remove readers' marks of messages that are gone."""
+    while await database.run(seen.sweep):
+        pass
+
+
 async def prune_tombstones(database: Database, keep: int) -> int:
     """Leave at most ``keep`` tombstones in each mailbox, the newest; returns how many mailboxes were
     pruned."""
@@ -85,12 +96,24 @@ def _purge_some(tx: Transaction, mailbox_id: int) -> bool:
     span = {"after": message_id(mailbox_id, 0), "last": message_id(mailbox_id + 1, 0) - 1}
     rows = tx.execute(SELECT_IDS, {**span, "count": CHUNK})
     if rows:
-        tx.execute(DELETE_SOME, {"ids": [row[0] for row in rows]})
+        ids = [row[0] for row in rows]
+        owner = kept.kept_mailbox(tx, mailbox_id)
+        if owner is not None:
+            kept.keep_in(tx, owner[0], ids, owner[1], whole=True)
+        tx.execute(DELETE_SOME, {"ids": ids})
+        tx.after_commit(_purged)
         return False
     tx.execute(DELETE_ALL_TOMBSTONES, {"mailbox_id": mailbox_id})
     tx.execute(DELETE_ALL_KEYWORDS, {"mailbox_id": mailbox_id})
+    acl.forget_mailbox(tx, mailbox_id)
+    seen.forget_mailbox(tx, mailbox_id)
+    metadata.forget_mailbox(tx, mailbox_id)
     tx.execute(DELETE_MAILBOX, {"of_id": mailbox_id})
     return True
+
+
+def _purged() -> None:
+    steps.step("mailbox.purged")
 
 
 def _some_ids(tx: Transaction, after: int) -> list[int]:

@@ -64,6 +64,8 @@ async def answer(site: Site, page: Page, request: Request) -> Response:
     try:
         asker = await ask(request, site.context, "web")
         visit.session = asker.session
+        if visit.session is not None and not request.cookies.get(cookies.LANGUAGE):
+            visit.language = choose(visit.session.language.partition("-")[0], visit.language.code)
         if site.rates is not None and (wait := site.rates.take(bucket_of(asker))):
             return too_often(visit, wait)
         if page.method == "POST":

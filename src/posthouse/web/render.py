@@ -16,6 +16,7 @@ from posthouse.manage.setup_facts import host_name
 from posthouse.settings.values import format_size
 from posthouse.web import flash, static_files
 from posthouse.web.coded import coded
+from posthouse.web.days import shown_day
 from posthouse.web.language import NAMES, Language, language
 from posthouse.web.mended import mended_at
 from posthouse.web.nav import GROUPS
@@ -49,6 +50,7 @@ def environment(code: str) -> Environment:
         size=words.size,
         span=words.span,
         moment=lambda at: _time(words, at),
+        day_field=shown_day,
         log_time=_log_time,
         words=words,
         coded=coded,

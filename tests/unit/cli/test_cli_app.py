@@ -63,7 +63,7 @@ def test_a_result_in_words_and_as_json(server: Server, run: Run) -> None:
     assert run("domain", "add", "example.org") == (0, "Added domain example.org.\n", "")
     code, out, _ = run("domain", "add", "example.org", "--json")
     assert (code, json.loads(out)) == (0, {"name": "example.org"})
-    assert server.calls == [("domain.add", {"name": "example.org"})] * 2
+    assert server.calls == [("domain.add", {"name": "example.org", "template": ""})] * 2
 
 
 def test_an_error_is_two_lines(server: Server, run: Run) -> None:

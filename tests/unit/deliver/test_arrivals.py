@@ -21,7 +21,7 @@ from posthouse.deliver import arrivals as module
 from posthouse.deliver import tls_report_records
 from posthouse.deliver.arrivals import VERP, Arrivals
 from posthouse.deliver.dsn import verp
-from posthouse.deliver.dsn.bounces import bounces_of
+from posthouse.deliver.dsn.bounces import Wanted, page
 from posthouse.deliver.remote.tls_report_read import TlsReportReader
 from posthouse.directory.own_secrets import own_secret
 from posthouse.directory.passwords import Passwords
@@ -97,8 +97,8 @@ class Scene:
             await task
 
     async def bounces(self, sender: str) -> list[tuple[str, bool]]:
-        found = await self.database.read(bounces_of, sender)
-        return [(each.about.recipient, each.certain) for each in found]
+        found, _ = await self.database.read(page, Wanted(sender=sender))
+        return [(each.about.recipient, each.certain) for _, _, each in found]
 
     async def reports(self) -> list[str]:
         def op(tx: Transaction) -> list[str]:

@@ -19,6 +19,7 @@ from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database
 from posthouse.deliver import dispatch as dispatch_module
 from posthouse.deliver import local as local_module
+from posthouse.deliver import under_way as under_way_module
 from posthouse.deliver.dispatch import Dispatcher
 from posthouse.deliver.local import LocalDelivery
 from posthouse.deliver.settlement import SettlementDesk
@@ -232,7 +233,8 @@ async def test_a_database_that_is_away_is_waited_for(
     scene: Scene, running: asyncio.Task[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker survives and delivers when it is back."""
-    monkeypatch.setattr(dispatch_module, "PAUSE", 0.02)
+    for module in (dispatch_module, under_way_module):
+        monkeypatch.setattr(module, "PAUSE", 0.02)
     await scene.put("alice@ours.test", due_at=scene.clock.now + 1)
     scene.database.fail()
     scene.clock.now += 1
@@ -257,7 +259,7 @@ async def test_stopping_finishes_what_is_leased(scene: Scene) -> None:
 async def test_the_steps_are_reached_in_order(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The crash tests kill the server at each of them."""
     seen: list[str] = []
-    for module in (dispatch_module, local_module):
+    for module in (dispatch_module, under_way_module, local_module):
         monkeypatch.setattr(module, "step", seen.append)
     await scene.put("alice@ours.test")
     task = asyncio.create_task(scene.worker.run())

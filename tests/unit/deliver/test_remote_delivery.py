@@ -416,6 +416,26 @@ async def test_a_host_without_requiretls_is_not_the_last_word(scene: Scene) -> N
     assert [kind for kind, _ in scene.notices.composed] == ["failed"]
 
 
+async def test_requiretls_ends_where_no_host_has_tls_as_it_must_be(scene: Scene) -> None:
+    """There is nothing to wait for: the sender hears of it at once, with 5.7.10. Other mail waits."""
+    bad = Said(0, "4.7.5", "TLS is required, but the certificate is wrong", "mx.there.test", stage="STARTTLS")
+    scene.world.hosts["there.test"] = TWO_HOSTS
+    scene.world.answers["one.there.test"] = scene.world.answers["two.there.test"] = ConnectFailed(bad)
+    queue_id = await scene.put(THERE, require_tls=True)
+    await scene.attempt()
+    assert await scene.rows(queue_id) == []
+    assert [kind for kind, _ in scene.notices.composed] == ["failed"]
+    waiting = await scene.put(THERE)
+    await scene.attempt()
+    assert (await scene.rows(waiting))[0].status == "4.7.5"
+    scene.notices.composed.clear()
+    scene.world.answers["two.there.test"] = ConnectFailed(AWAY)  # that one may be all right
+    queue_id = await scene.put(THERE, require_tls=True)
+    await scene.attempt()
+    assert len(await scene.rows(queue_id)) == 1
+    assert scene.notices.composed == []
+
+
 async def test_requiretls_waits_for_a_host_that_is_away(scene: Scene) -> None:
     """One host lacks it, the other cannot be reached: it may have it."""
     scene.world.hosts["there.test"] = TWO_HOSTS

@@ -75,7 +75,7 @@ async def test_a_message_as_it_arrives() -> None:
         async with peer:
             (result,) = await send(made, peer)
     assert result.state == "relayed"
-    assert str(result.said) == "mx.peer.test[127.0.0.1] said: 250 2.0.0 taken as 42 (to .)"
+    assert str(result.said) == "mx.peer.test[127.0.0.1] said: 250 2.0.0 taken as 42"
     (mail,) = peer.mails
     assert mail.data == BODY
     assert mail.mail == f"MAIL FROM:<a@ours.test> SIZE={len(BODY)}"

@@ -291,16 +291,16 @@ async def test_the_last_server_administrator_stays(world: Context) -> None:
 async def test_roles_go_with_account_and_domain(world: Context) -> None:
     """A new account of the same address is an ordinary user, and nobody administers a domain that is gone."""
     local = Actor("uid 0", "control socket")
-    await perform(world, local, "account.remove", {"address": "dora@own.example"})
+    await perform(world, local, "account.remove", {"address": "dora@own.example", "purge": True})
     await perform(world, local, "account.add", {"address": "dora@own.example", "password": "long enough"})
     shown = await perform(world, local, "account.show", {"address": "dora@own.example"})
     assert (shown.role, shown.domains) == ("user", [])
     for address in ("bert@other.example", "olaf@other.example"):
-        await perform(world, local, "account.remove", {"address": address})
+        await perform(world, local, "account.remove", {"address": address, "purge": True})
     both = {"address": "anna@own.example", "role": "domain", "domains": ["own.example", "other.example"]}
     await perform(world, local, "account.role", both)
     await perform(world, local, "alias.remove", {"address": "info@other.example"})
-    await perform(world, local, "domain.remove", {"name": "other.example"})
+    await perform(world, local, "domain.remove", {"name": "other.example", "purge": True})
     await perform(world, local, "domain.add", {"name": "other.example"})
     shown = await perform(world, local, "account.show", {"address": "anna@own.example"})
     assert shown.domains == ["own.example"]

@@ -196,8 +196,10 @@ async def test_by_hand(context: Context, do: Do, zone: DnsServer) -> None:
         await do("dkim.show", **for_key)
     with pytest.raises(ManageError, match="not ours"):
         await do("dkim.make", domain="other.example")
-    # The domain goes with its keys.
+    # The domain goes with its keys, which wait as long as it may come back.
     await do("domain.remove", name="a.example")
+    assert len(await context.database.read(lambda tx: tx.execute(dkim_keys.select()))) == 2
+    await do("domain.purge", name="a.example")
     assert await context.database.read(lambda tx: tx.execute(dkim_keys.select())) == []
 
 

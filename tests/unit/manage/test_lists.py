@@ -32,6 +32,7 @@ async def fill(context: Context) -> None:
             for name in ("a.example", "b.example")
         ]
         secret = dict.fromkeys(("password_hash", "scram_salt", "scram_stored_key", "scram_server_key"), "x")
+        secret["scram_sha1"] = ""
         rows = [
             {
                 **secret,
@@ -41,6 +42,7 @@ async def fill(context: Context) -> None:
                 "quota": 0,
                 "active": 1,
                 "created_at": 0.0,
+                "password_changed_at": 0.0,
             }
             for number in range(MANY)
         ]
@@ -125,8 +127,13 @@ CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "account.quota": ("account.show", {"address": "anna@example.org"}, {"quota": "1G"}),
     "account.role": ("account.show", {"address": "anna@example.org"}, {"role": "server"}),
     "account.active": ("account.show", {"address": "anna@example.org"}, {"active": False}),
+    "account.change": ("account.show", {"address": "anna@example.org"}, {"display_name": "Anna"}),
+    "account.rename": ("account.show", {"address": "anna@example.org"}, {"new": "ann@example.org"}),
+    "account.empty": ("account.show", {"address": "anna@example.org"}, {}),
+    "alias.change": ("alias.show", {"address": "info@example.org"}, {"note": "for all"}),
     "alias.remove": ("alias.show", {"address": "info@example.org"}, {}),
     "domain.remove": ("domain.show", {"name": "empty.example"}, {}),
+    "domain.set": ("domain.show", {"name": "example.org"}, {"plus": "-"}),
     "setting.set": ("setting.get", {"name": "smtp.max_message_size"}, {"value": "1M"}),
 }
 """Each conditional use with the ``show`` whose version it expects, what both name, and what is changed."""

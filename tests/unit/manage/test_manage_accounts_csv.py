@@ -21,19 +21,19 @@ def test_columns_by_place() -> None:
     """Without a header: address, password, quota."""
     assert accounts("Anna@Example.org,secret,2G\nbert@example.org,word\n") == [
         (1, "anna@example.org", "secret", 2 << 30),
-        (2, "bert@example.org", "word", 0),
+        (2, "bert@example.org", "word", None),
     ]
 
 
 def test_columns_by_name_in_any_order() -> None:
-    """A header names them; empty and `none` mean no quota; blank lines do not count."""
+    """A header names them; `none` means no quota, empty what new accounts get; blank lines do not count."""
     text = "quota,Address,PASSWORD\r\nnone,anna@example.org,a\r\n\r\n,bert@example.org,b\r\n"
-    assert accounts(text) == [(2, "anna@example.org", "a", 0), (4, "bert@example.org", "b", 0)]
+    assert accounts(text) == [(2, "anna@example.org", "a", 0), (4, "bert@example.org", "b", None)]
 
 
 def test_quoted_passwords() -> None:
     """Commas, quotes and blanks in a password are kept."""
-    assert accounts('anna@example.org,"a, ""b"" "\n') == [(1, "anna@example.org", 'a, "b" ', 0)]
+    assert accounts('anna@example.org,"a, ""b"" "\n') == [(1, "anna@example.org", 'a, "b" ', None)]
 
 
 def test_line_numbers_count_lines_of_the_file() -> None:
@@ -85,3 +85,20 @@ def test_a_file_that_is_something_else() -> None:
     """The wrong file is given up on, not reported line by line without end."""
     found = problems("no address\n" * 10_000)
     assert len(found) == MAX_PROBLEMS + 1
+
+
+def test_hashes_of_another_server_stand_in_place_of_passwords() -> None:
+    """By their own columns, named in the header; not together with a password, and only those that are known."""
+    lines, problems = read_accounts(
+        "address,password,password_hash,kind\n"
+        "a@x.example,,5ebe2294ecd0e0f08eab7690d2a6ee69,md5\n"
+        "b@x.example,a good one,,\n"
+        "c@x.example,both,5ebe2294ecd0e0f08eab7690d2a6ee69,md5\n"
+        "d@x.example,,5ebe,md5\n"
+    )
+    assert [(line.address, line.foreign is not None) for line in lines] == [
+        ("a@x.example", True),
+        ("b@x.example", False),
+    ]
+    assert [problem.partition(":")[0] for problem in problems] == ["line 4", "line 5"]
+    assert "5ebe" not in " ".join(problems)

@@ -15,6 +15,7 @@ import pytest
 from posthouse.net import reading
 from posthouse.net.connection import Connection
 from posthouse.net.door import Door
+from posthouse.net.ranges import USUAL, Range
 
 
 class Lines(Connection):
@@ -315,7 +316,7 @@ class Counter:
         self.left = limit
         self.seen: list[str] = []
 
-    def enter(self, address: str) -> str:
+    def enter(self, address: str, protocol: str = "") -> str:
         self.seen.append(address)
         if self.left == 0:
             return "too many of you"
@@ -324,6 +325,15 @@ class Counter:
 
     def leave(self, address: str) -> None:
         self.left += 1
+
+    def permits(self, address: str) -> Range:
+        return USUAL
+
+    def guessed(self, address: str, protocol: str) -> None:
+        raise AssertionError("nobody signs in here")
+
+    def too_many_messages(self, address: str) -> bool:
+        return False
 
 
 async def test_refused_in_the_words_of_the_protocol() -> None:

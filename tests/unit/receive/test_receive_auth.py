@@ -41,13 +41,15 @@ async def test_auth_is_offered_only_where_passwords_are_safe() -> None:
     """No AUTH in clear from afar; over TLS and on this machine it is announced; -PLUS only with tls-unique."""
     server = Reception()
     assert b"AUTH" not in server.talk(Kind.SUBMISSION).say("EHLO c")
-    assert b"250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n" in server.talk(Kind.SUBMISSION, address="127.0.0.1").say(
-        "EHLO c"
-    )
-    assert b"250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n" in server.talk(Kind.SUBMISSION, change=under_tls).say(
-        "EHLO c"
-    )
-    assert b"AUTH SCRAM-SHA-256-PLUS " in server.talk(Kind.SUBMISSION, change=under_old_tls).say("EHLO c")
+    assert b"250-AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN\r\n" in server.talk(
+        Kind.SUBMISSION, address="127.0.0.1"
+    ).say("EHLO c")
+    assert b"250-AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN\r\n" in server.talk(
+        Kind.SUBMISSION, change=under_tls
+    ).say("EHLO c")
+    assert b"AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS " in server.talk(
+        Kind.SUBMISSION, change=under_old_tls
+    ).say("EHLO c")
     talk = server.talk(Kind.SUBMISSION)
     assert talk.codes("EHLO c", f"AUTH PLAIN {GOOD}", "MAIL FROM:<>") == ["250", "538", "530"]
     assert server.directory.tries == []
@@ -205,7 +207,7 @@ async def test_another_identity_is_refused() -> None:
     server = Reception({smtp.MAX_AUTH_FAILURES: 1})
     talk = submission(server)
     assert talk.codes("AUTH PLAIN " + b64("root\0anna@example.org\0secret")) == ["421"]
-    assert server.directory.tries == []
+    assert server.directory.tries == [("root*anna@example.org", False, "203.0.113.9", "submission")]
 
 
 async def test_failures_are_slowed_down_and_end_the_session() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posthouse.settings.imap import APPEND_LIMIT
-from posthouse.wire import sasl
 
 if TYPE_CHECKING:
     from posthouse.access.imap.session import Session
@@ -41,7 +40,11 @@ _SIGNED_IN = (
     "PREVIEW",
     "QUOTA",
     "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
 )
+
+_SHARING = ("ACL", "RIGHTS=tekx", "LIST-MYRIGHTS", "METADATA", "LIST-METADATA")
+"""Where folders can be shared. METADATA-SERVER is part of METADATA."""
 
 ENABLEABLE = ("CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "IMAP4REV2")
 """What ENABLE knows (RFC 5161), in upper case."""
@@ -54,12 +57,16 @@ def capabilities(session: Session) -> bytes:
         if session.can_start_tls:
             words.append("STARTTLS")
         if session.secure:
-            words += [f"AUTH={name}" for name in sasl.available(channel_binding=session.channel_binding)]
+            words += [f"AUTH={name}" for name in session.mechanisms.names]
         else:
             words.append("LOGINDISABLED")
     else:
         words += _SIGNED_IN
+        if session.quota_setter:
+            words.append("QUOTASET")
         words.append(f"APPENDLIMIT={session.settings.now[APPEND_LIMIT]}")
+        if session.sharing is not None:
+            words += _SHARING
         if not session.compressed:
             words.append("COMPRESS=DEFLATE")
     return " ".join(words).encode("ascii")

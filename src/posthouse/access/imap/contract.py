@@ -18,12 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from posthouse.directory.contract import Account, Directory
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Message, Store, View
 from posthouse.wire.imap.syntax import Command, Messages, ReaderState
+
+if TYPE_CHECKING:
+    from posthouse.access.imap.mailboxes import Place
+    from posthouse.access.imap.quota import QuotaDesk
+    from posthouse.access.imap.sharing import Sharing
 
 
 class BadSequence(Exception):
@@ -65,8 +70,18 @@ class ImapSession(Protocol):
     """The client has shown that it wants MODSEQ (RFC 7162 3.1). Set by ``enable_condstore``."""
     qresync: bool
     """ENABLE QRESYNC: VANISHED instead of EXPUNGE."""
+    quotas: QuotaDesk | None
+    """Quotas of others, for administrators."""
+    sharing: Sharing | None
+    """Folders of others, where there are any."""
+    place: Place | None
+    """The selected mailbox with its name and the rights on it, as they are now."""
     first_recent: int
     """Messages with a UID from here on are \\Recent to this session (IMAP4rev1)."""
+
+    @property
+    def rights(self) -> str:
+        """What this account may do in the selected mailbox (RFC 4314)."""
 
     @property
     def user(self) -> Account:

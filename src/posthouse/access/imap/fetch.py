@@ -79,7 +79,7 @@ class Fetching:
         self._arguments = arguments
         self._uid = uid
         self._items = plan(arguments, uid)
-        self._seen = session.writable and marks_seen(self._items)
+        self._seen = session.writable and "s" in session.rights and marks_seen(self._items)
         self._pace = Pace()
         self._waiting = 0
         self.missing = False
@@ -191,7 +191,7 @@ class Fetching:
             return list(messages), []
         session = self._session
         outcome = await session.store.flags(
-            session.selected.mailbox.id, unseen, FlagChange("add", flags=SEEN)
+            session.selected.mailbox.id, unseen, FlagChange("add", flags=SEEN), None, session.user.id
         )
         now = {message.uid: message for message in outcome.changed}
         gone = set(outcome.gone)

@@ -56,10 +56,31 @@ def defined_flags(keywords: Iterable[str]) -> bytes:
     return flag_list((*_SYSTEM_WORDS, *keywords))
 
 
-def permanent_flags(keywords: Iterable[str], writable: bool) -> bytes:
+WRITING = frozenset("swtei")
+"""A mailbox with none of these rights is read-only (RFC 4314 5.2)."""
+
+KEYWORDS = 32
+"""In a mask of flags: keywords too."""
+
+
+def mask_of(rights: str) -> int:
+    """The flags that may be changed: ``s`` is about \\Seen, ``t`` about \\Deleted, ``w`` about all others."""
+    mask = SEEN if "s" in rights else 0
+    if "t" in rights:
+        mask |= DELETED
+    if "w" in rights:
+        mask |= ANSWERED | FLAGGED | DRAFT | KEYWORDS
+    return mask
+
+
+def permanent_flags(keywords: Iterable[str], writable: bool, rights: str = "stw") -> bytes:
     """The list of PERMANENTFLAGS: ``\\*`` while new keywords may still be made, nothing in a read-only
     mailbox."""
     if not writable:
         return b"()"
-    known = tuple(keywords)
-    return flag_list((*_SYSTEM_WORDS, *known, *(("\\*",) if len(known) < MAX_KEYWORDS else ())))
+    mask = mask_of(rights)
+    words = [word for bit, word in SYSTEM if mask & bit]
+    if mask & KEYWORDS:
+        known = tuple(keywords)
+        words += [*known, *(("\\*",) if len(known) < MAX_KEYWORDS else ())]
+    return flag_list(words)

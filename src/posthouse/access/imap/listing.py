@@ -40,6 +40,8 @@ class Tree:
         self.mailboxes = {mailbox.name: mailbox for mailbox in mailboxes}
         self.subscribed = frozenset(subscriptions)
         self._with_children = {above for name in self.mailboxes for above in parents(name)}
+        self.nodes = frozenset(self._with_children - self.mailboxes.keys())
+        """Names that are no mailboxes, but have some below: the roots of what is shared, and the like."""
 
     def listed(self, arguments: List, patterns: list[Pattern]) -> list[Listed]:
         """The answer to LIST, in the order of names with INBOX first."""
@@ -57,7 +59,9 @@ class Tree:
 
     def _chosen(self, selection: frozenset[str]) -> frozenset[str]:
         """The names that meet the selection options (all of them together)."""
-        names: frozenset[str] = self.subscribed if "SUBSCRIBED" in selection else frozenset(self.mailboxes)
+        names: frozenset[str] = (
+            self.subscribed if "SUBSCRIBED" in selection else frozenset(self.mailboxes) | self.nodes
+        )
         if "SPECIAL-USE" in selection:
             names = frozenset(name for name in names if self._special(name))
         return names
@@ -74,10 +78,12 @@ class Tree:
         words: list[str] = []
         if name not in self.mailboxes:
             words.append("\\NonExistent")
+            if name in self.nodes:
+                words.append("\\Noselect")  # (for clients that know RFC 3501 only)
         selection, returns = arguments.selection, arguments.returns
         if ("SUBSCRIBED" in selection or "SUBSCRIBED" in returns) and name in self.subscribed:
             words.append("\\Subscribed")
-        if not arguments.extended or "CHILDREN" in returns or name in self.mailboxes:
+        if not arguments.extended or "CHILDREN" in returns or name in self.mailboxes or name in self.nodes:
             words.append("\\HasChildren" if name in self._with_children else "\\HasNoChildren")
         special = self._special(name)
         if special:

@@ -46,7 +46,7 @@ def tell_keywords(session: Session, view: View) -> None:
         return
     session.write(
         b"* FLAGS %s\r\n* OK [PERMANENTFLAGS %s] New keywords\r\n"
-        % (defined_flags(keywords), permanent_flags(keywords, session.writable))
+        % (defined_flags(keywords), permanent_flags(keywords, session.writable, session.rights))
     )
 
 

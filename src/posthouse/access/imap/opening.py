@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap.contract import BadCommand
-from posthouse.access.imap.flags import defined_flags, permanent_flags
-from posthouse.access.imap.mailboxes import find
+from posthouse.access.imap.flags import WRITING, defined_flags, permanent_flags
+from posthouse.access.imap.mailboxes import locate, reader_of
 from posthouse.access.imap.notices import flags_line, recent_count
 from posthouse.access.imap.sequence import expand, within
 from posthouse.store.contract import SEEN, View
@@ -32,12 +32,14 @@ async def open_mailbox(session: Session, command: Command, writable: bool) -> No
         session.write(b"* OK [CLOSED] The mailbox before is closed\r\n")
     if arguments.condstore:
         session.enable_condstore()
-    mailbox = await find(session, arguments.mailbox)
+    place = await locate(session, arguments.mailbox, "r")
+    mailbox, reader = place.mailbox, reader_of(session, place.mailbox)
+    writable = writable and bool(WRITING.intersection(place.rights))
     if writable:
-        view, first_recent = await session.store.select(mailbox.id)
+        view, first_recent = await session.store.select(mailbox.id, reader)
     else:
-        view, first_recent = await session.store.examine(mailbox.id), mailbox.recent_from
-    session.open_view(view, writable, first_recent)
+        view, first_recent = await session.store.examine(mailbox.id, reader), mailbox.recent_from
+    session.open_view(view, writable, first_recent, place)
     _tell_state(session, view)
     if arguments.qresync is not None:
         await _resynchronise(session, view, arguments.qresync)
@@ -50,7 +52,8 @@ def _tell_state(session: Session, view: View) -> None:
     rev2 = session.state.rev2
     lines = [
         b"* FLAGS %s\r\n" % defined_flags(view.keywords),
-        b"* OK [PERMANENTFLAGS %s] Kept\r\n" % permanent_flags(view.keywords, session.writable),
+        b"* OK [PERMANENTFLAGS %s] Kept\r\n"
+        % permanent_flags(view.keywords, session.writable, session.rights),
         b"* %d EXISTS\r\n" % len(view.uids),
     ]
     if not rev2:
@@ -65,7 +68,7 @@ def _tell_state(session: Session, view: View) -> None:
         b"* OK [MAILBOXID (%s)] Ok\r\n" % mailbox.object_id.encode("ascii"),
     ]
     if rev2:
-        lines.append(list_line((), mailbox.name, session.state.utf8))
+        lines.append(list_line((), session.place.name if session.place else mailbox.name, session.state.utf8))
     session.write(b"".join(lines))
 
 

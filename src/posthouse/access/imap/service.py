@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from posthouse.access.imap.quota import QuotaDesk
 from posthouse.access.imap.session import Session
+from posthouse.access.imap.sharing import Sharing
 from posthouse.bodies.contract import Spool
 from posthouse.directory.contract import Directory
 from posthouse.net.door import OPEN_DOOR, Door
@@ -28,8 +30,12 @@ class ImapService:
         spool: Callable[[], Spool],
         settings: CurrentSettings,
         hostname: str | Callable[[], str] = "",
+        sharing: Sharing | None = None,
     ) -> None:
         self.store = store
+        self.sharing = sharing
+        self.quotas: QuotaDesk | None = None
+        """Quotas of others, once the worker has who sets them."""
         self.directory = directory
         self.spool = spool
         self.settings = settings

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap import idling, notices
@@ -17,7 +18,8 @@ from posthouse.access.imap.capability import capabilities
 from posthouse.access.imap.contract import AUTHENTICATED, LOGOUT, NOT_AUTHENTICATED, SELECTED
 from posthouse.access.imap.deflate import Compression
 from posthouse.access.imap.dispatch import carry_out
-from posthouse.access.imap.flags import flag_bytes
+from posthouse.access.imap.flags import WRITING, flag_bytes, permanent_flags
+from posthouse.access.imap.mailboxes import Place
 from posthouse.access.imap.sequence import by_number, by_uid
 from posthouse.access.imap.upload import Uploads
 from posthouse.directory.contract import Account
@@ -25,6 +27,7 @@ from posthouse.net.connection import Connection
 from posthouse.net.door import Door
 from posthouse.observe.log import logger
 from posthouse.settings.imap import IDLE_TIMEOUT, LOGIN_TIMEOUT, MAX_ERRORS
+from posthouse.store.acl import ALL
 from posthouse.store.contract import Message, StoreRefusal, View
 from posthouse.wire.imap.reader import Reader
 from posthouse.wire.imap.response import tagged
@@ -38,6 +41,7 @@ from posthouse.wire.imap.syntax import (
     SaslResponse,
     SyntaxProblem,
 )
+from posthouse.wire.sasl.offer import Offer
 
 if TYPE_CHECKING:
     from posthouse.access.imap.service import ImapService
@@ -73,10 +77,14 @@ class Session(Connection):
         "idling",
         "logged_out",
         "news",
+        "place",
         "qresync",
+        "quota_setter",
+        "quotas",
         "saved",
         "service",
         "settings",
+        "sharing",
         "state",
         "store",
         "told_keywords",
@@ -90,6 +98,9 @@ class Session(Connection):
         self.door = door
         self.service = service
         self.store = service.store
+        self.sharing = service.sharing
+        self.quotas = service.quotas
+        self.quota_setter = False
         self.directory = service.directory
         self.settings = service.settings
         self.state = ReaderState()
@@ -97,6 +108,7 @@ class Session(Connection):
         self.client = ""
         """Name and version from ID."""
         self.view: View | None = None
+        self.place: Place | None = None
         self.writable = False
         self.saved: list[int] = []
         self.condstore = False
@@ -145,6 +157,11 @@ class Session(Connection):
         return self.view
 
     @property
+    def rights(self) -> str:
+        """What this account may do in the selected mailbox."""
+        return self.place.rights if self.place is not None else ALL
+
+    @property
     def compressed(self) -> bool:
         """Whether COMPRESS is in force."""
         return self._compression is not None
@@ -153,6 +170,17 @@ class Session(Connection):
     def channel_binding(self) -> bytes | None:
         """The tls-unique value of this connection, where there is one."""
         return self.tls.unique if self.tls is not None else None
+
+    @property
+    def mechanisms(self) -> Offer:
+        """Which SASL mechanisms this connection has."""
+        certificate = self.tls.certificate if self.tls is not None else None
+        return Offer(
+            self.channel_binding,
+            self.directory.scram_announced(),
+            certificate,
+            self.directory.tokens_taken(),
+        )
 
     def tell_client(self) -> None:
         """Note which program this is for the account's owner, once both are known."""
@@ -181,9 +209,12 @@ class Session(Connection):
         """The reader tells the lines of commands, which it alone tells from literals."""
         self._reader.heard = self.talk.line if self.talk is not None else None
 
-    def open_view(self, view: View, writable: bool, first_recent: int) -> None:
+    def open_view(self, view: View, writable: bool, first_recent: int, place: Place | None = None) -> None:
         """Enter the selected state."""
         self.view = view
+        self.place = place
+        if place is not None and place.foreign and self.sharing is not None:
+            self.sharing.enter(self)
         self.writable = writable
         self.first_recent = first_recent
         self.told_keywords = view.keywords
@@ -194,7 +225,9 @@ class Session(Connection):
         if self.view is not None:
             self.view.on_change(None)
             self.view.close()
-        self.view = None
+        if self.place is not None and self.sharing is not None:
+            self.sharing.leave(self)
+        self.view = self.place = None
         self.writable = False
         self.saved = []
 
@@ -470,10 +503,33 @@ class Session(Connection):
         """Send untagged FETCH FLAGS for these and mute them in the view."""
         notices.tell_flags(self, self.selected, messages)
 
+    async def check_rights(self) -> None:
+        """Ask anew what may be done in the selected mailbox of somebody else. One that may not be read any more ends
+        the session, like one that is gone."""
+        place, sharing = self.place, self.sharing
+        if place is None or sharing is None or self.account is None:
+            return
+        rights = (await sharing.seen(self.account.id)).rights(place.mailbox.id)
+        if self.place is not place or rights == place.rights:
+            return
+        if "r" not in rights:
+            self.close_view()
+            self.bye("You may not read the selected mailbox any more", b"NOPERM")
+            self.push()
+            raise ConnectionAbortedError("rights were taken")
+        self.place = replace(place, rights=rights)
+        self.writable = self.writable and bool(set(rights) & WRITING)
+        self.write(
+            b"* OK [PERMANENTFLAGS %s] Your rights are others now\r\n"
+            % permanent_flags(self.told_keywords, self.writable, rights)
+        )
+
     async def refresh(self) -> None:
         """Load changes of the selected mailbox. A mailbox that is gone ends the session (RFC 2180 3.3)."""
         if self.view is None:
             return
+        if self.place is not None and self.place.foreign:
+            await self.check_rights()
         try:
             await self.view.refresh()
         except StoreRefusal as refusal:

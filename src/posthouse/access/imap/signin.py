@@ -41,6 +41,7 @@ async def conclude(session: Session, command: Command, result: SignIn) -> None:
     if not session.service.enter(account.id):
         log.info("imap.too_many_sessions", account=account.address, peer=session.peer.address)
         raise No("Too many sessions of this account", b"LIMIT")
+    session.quota_setter = session.quotas is not None and await session.quotas.governs(account.id)
     session.signed_in(account)
     session.set_deadline(session.settings.now[IDLE_TIMEOUT])
     session.ok(command, "Signed in", b"CAPABILITY " + capabilities(session))
@@ -49,12 +50,14 @@ async def conclude(session: Session, command: Command, result: SignIn) -> None:
 def _refuse(session: Session, command: Command, result: SignIn) -> None:
     if result.temporary:
         raise No("Signing in is not possible at the moment", b"UNAVAILABLE")
-    count_failure(session, command)
+    count_failure(session, command, result.text)
 
 
-def count_failure(session: Session, command: Command) -> None:
-    """Answer a failed sign-in; the last one a connection may have is followed by BYE."""
+def count_failure(session: Session, command: Command, text: str = "") -> None:
+    """Answer a failed sign-in; the last one a connection may have is followed by BYE. ``text`` is what somebody with
+    the right password may know of the reason (RFC 5530's AUTHORIZATIONFAILED)."""
     session.failures += 1
-    session.write(tagged(command.tag, b"NO", "The name or the password is wrong", b"AUTHENTICATIONFAILED"))
+    code = b"AUTHORIZATIONFAILED" if text else b"AUTHENTICATIONFAILED"
+    session.write(tagged(command.tag, b"NO", text or "The name or the password is wrong", code))
     if session.failures >= session.settings.now[MAX_FAILURES]:
         session.bye("Too many failed sign-ins")

@@ -15,6 +15,12 @@ def demand_writable(session: ImapSession) -> None:
         raise No("The mailbox was opened read-only", b"READ-ONLY")
 
 
+def demand_rights(session: ImapSession, needed: str) -> None:
+    """Raise No when one of these rights on the selected mailbox is missing."""
+    if not set(needed) <= set(session.rights):
+        raise No("You may not do that in this mailbox", b"NOPERM")
+
+
 def demand_present(session: ImapSession, uids: Iterable[int]) -> None:
     """Raise No when one of the messages was expunged and the client was not told yet (RFC 2180 4.4.1)."""
     view = session.selected

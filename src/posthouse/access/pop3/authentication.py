@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from posthouse.directory.contract import Account, Directory, SignIn
 from posthouse.wire import sasl
-from posthouse.wire.sasl.contract import Challenge, CheckPassword, Failed, Mechanism, Proven, Step, WantKeys
+from posthouse.wire.sasl.contract import (
+    Challenge,
+    CheckCertificate,
+    CheckPassword,
+    CheckToken,
+    Failed,
+    Mechanism,
+    Proven,
+    Step,
+    WantKeys,
+)
 
 PROTOCOL = "pop3"
 
@@ -17,15 +29,28 @@ class Exchange:
     """Feed it the client's responses until it answers with a SignIn. Raises DatabaseUnavailable or
     Malformed."""
 
-    __slots__ = ("_account", "_asked", "_directory", "_mechanism", "_peer", "_proven")
+    __slots__ = (
+        "_account",
+        "_asked",
+        "_certificate",
+        "_directory",
+        "_mechanism",
+        "_peer",
+        "_proven",
+        "_refused",
+    )
 
-    def __init__(self, mechanism: Mechanism, directory: Directory, peer: str) -> None:
+    def __init__(
+        self, mechanism: Mechanism, directory: Directory, peer: str, certificate: bytes = b""
+    ) -> None:
         self._mechanism = mechanism
         self._directory = directory
         self._peer = peer
+        self._certificate = certificate
         self._asked = ""
         self._account: Account | None = None
         self._proven = False
+        self._refused: SignIn | None = None
 
     async def start(self, initial: bytes | None) -> bytes | SignIn:
         """Begin; the next challenge, or the outcome."""
@@ -33,6 +58,8 @@ class Exchange:
 
     async def respond(self, data: bytes) -> bytes | SignIn:
         """The client's next response; the next challenge, or the outcome."""
+        if self._refused is not None:
+            return self._refused
         if self._proven:
             # RFC 5802 5: the server's signature went out as a last challenge, this is the empty answer to it.
             return await self._directory.record_scram(
@@ -47,18 +74,40 @@ class Exchange:
                     return data
                 case CheckPassword(login, password):
                     return await self._directory.sign_in(login, password, peer=self._peer, protocol=PROTOCOL)
-                case WantKeys(login):
-                    step = await self._keys(login)
+                case CheckCertificate(authzid):
+                    return await self._directory.sign_in_certificate(
+                        self._certificate, authzid, peer=self._peer, protocol=PROTOCOL
+                    )
+                case CheckToken(kind, token, login):
+                    return await self._token(kind, token, login)
+                case WantKeys():
+                    step = await self._keys(step)
                 case Proven(_, data):
                     self._proven = True
                     return data
                 case Failed():
                     return await self._failed(step)
 
-    async def _keys(self, login: str) -> Step:
-        self._asked = login
-        self._account, keys = await self._directory.scram_keys(login)
-        assert isinstance(self._mechanism, sasl.ScramSha256)
+    @property
+    def refused(self) -> bool:
+        """Whether a token was refused and only the answer to the reason is missing: whatever it is (RFC 7628 3.2.3)."""
+        return self._refused is not None
+
+    async def _token(self, kind: Literal["OAUTHBEARER", "XOAUTH2"], token: str, login: str) -> bytes | SignIn:
+        result, challenge = await self._directory.sign_in_token(
+            kind, token, login, peer=self._peer, protocol=PROTOCOL
+        )
+        if result.account is not None or not challenge:
+            return result
+        self._refused = result
+        return challenge
+
+    async def _keys(self, step: WantKeys) -> Step:
+        self._asked = step.login
+        directory = self._directory
+        ask = directory.scram_keys if step.algorithm == "sha256" else directory.scram_sha1_keys
+        self._account, keys = await ask(step.login)
+        assert isinstance(self._mechanism, sasl.Scram)
         return self._mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
 
     async def _failed(self, step: Failed) -> SignIn:

@@ -18,10 +18,10 @@ from posthouse.observe.log import logger
 from posthouse.settings import pop3 as settings_pop3
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Message, Store, StoreRefusal
-from posthouse.wire import sasl
 from posthouse.wire.pop3.commands import Bad, Command, State, parse
 from posthouse.wire.pop3.lines import MAX_COMMAND, MAX_RESPONSE, LineReader, TooLong
 from posthouse.wire.pop3.replies import err, multi_line, ok
+from posthouse.wire.sasl.offer import Offer
 
 log = logger("access.pop3")
 
@@ -263,7 +263,7 @@ class Pop3Session(Connection):
     def _capabilities(self) -> list[str]:
         lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "UTF8 USER"]
         if self._drop is None and self.secure:
-            lines += ["USER", "SASL " + " ".join(sasl.available(channel_binding=self._binding))]
+            lines += ["USER", "SASL " + " ".join(self._offer.names)]
         if self._drop is None and self.can_start_tls:
             lines.append("STLS")
         return [*lines, "IMPLEMENTATION Posthouse"]
@@ -271,8 +271,14 @@ class Pop3Session(Connection):
     # ------------------------------------------------------------------ TLS and signing in
 
     @property
-    def _binding(self) -> bytes | None:
-        return self.tls.unique if self.tls is not None else None
+    def _offer(self) -> Offer:
+        tls = self.tls
+        return Offer(
+            tls.unique if tls is not None else None,
+            self._directory.scram_announced(),
+            tls.certificate if tls is not None else None,
+            self._directory.tokens_taken(),
+        )
 
     def _stls(self) -> None:
         if not self.can_start_tls:
@@ -306,9 +312,9 @@ class Pop3Session(Connection):
             return
         if not arguments:
             # RFC 5034 3 leaves AUTH alone unspecified; clients before CAPA used it to ask for the mechanisms.
-            self.write(multi_line("Mechanisms follow", sasl.available(channel_binding=self._binding)))
+            self.write(multi_line("Mechanisms follow", self._offer.names))
             return
-        mechanism = sasl.mechanism(arguments[0], channel_binding=self._binding)
+        mechanism = self._offer.begin(arguments[0])
         if mechanism is None:
             self.write(err("This mechanism is not offered"))
             return
@@ -319,13 +325,17 @@ class Pop3Session(Connection):
             if initial is None:
                 self._bad("The initial response is not base64")
                 return
-        self._exchange = Exchange(mechanism, self._directory, self.peer.address)
+        self._exchange = Exchange(
+            mechanism, self._directory, self.peer.address, self._offer.certificate or b""
+        )
         self.perform(self._exchange_step(self._exchange, initial, first=True))
 
     def _respond(self, line: bytes) -> None:
         exchange = self._exchange
         assert exchange is not None
         data = None if line == b"*" else _decoded(line)
+        if exchange.refused:
+            data = b""
         if data is None:
             self._exchange = None
             self._bad("The exchange was cancelled" if line == b"*" else "The response is not base64")
@@ -353,7 +363,7 @@ class Pop3Session(Connection):
             self.write(_TROUBLE)
         elif sign_in.account is None:
             self._failures += 1
-            self.write(err("Authentication failed", "AUTH"))
+            self.write(err(sign_in.text or "Authentication failed", "AUTH"))
             if self._failures >= self._settings.now[settings_pop3.MAX_FAILURES]:
                 self.close()
         else:

@@ -7,6 +7,12 @@ from posthouse.api.route import Route
 ROUTES = (
     Route("GET", "/me", "me.show", "Me"),
     Route("PUT", "/me/password", "me.password", "Me"),
+    Route("GET", "/me/profile", "me.profile", "Me"),
+    Route("PATCH", "/me/profile", "me.profile_change", "Me"),
+    Route("GET", "/me/masked", "me.masked", "Me", items="masked"),
+    Route("POST", "/me/masked", "me.masked_add", "Me", status=201),
+    Route("PATCH", "/me/masked/{masked}", "me.masked_change", "Me"),
+    Route("DELETE", "/me/masked/{masked}", "me.masked_remove", "Me"),
     Route("GET", "/me/quota", "me.quota", "Me"),
     Route("GET", "/me/devices", "me.devices", "Me", items="devices"),
     Route("GET", "/me/sessions", "me.sessions", "Me", items="sessions"),

@@ -32,7 +32,11 @@ def _with_password(result: Any, password: str, generated: bool) -> Any:
 @command(account, "add", "account.add")
 @click.argument("address")
 @_password_options
-@click.option("--quota", metavar="SIZE", help="Most the account may hold, e.g. 2G; none if left out.")
+@click.option(
+    "--quota",
+    metavar="SIZE",
+    help="Most the account may hold, e.g. 2G, or none; if left out, as its domain has it.",
+)
 def add(session: Session, address: str, password_stdin: bool, generate: bool, quota: str | None) -> None:
     """Add the account ADDRESS. Asks for a password unless told otherwise."""
     password = passwords.obtain(password_stdin, generate)
@@ -76,14 +80,16 @@ def list_(session: Session, domain: str | None, search: str) -> None:
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Even the last server administrator.")
-def remove(session: Session, address: str, yes: bool, force: bool) -> None:
-    """Remove the account ADDRESS and all its mail. This cannot be undone."""
+@click.option("--purge", is_flag=True, help="For good, at once: it cannot be restored.")
+def remove(session: Session, address: str, yes: bool, force: bool, purge: bool) -> None:
+    """Remove the account ADDRESS and all its mail; it can be restored for some days (setting
+    directory.removed_days)."""
     if not yes:
         if not sys.stdin.isatty():
-            raise CommandError("invalid", f"Removing {address} destroys its mail.", "Say so with --yes.")
-        if not click.confirm(f"Remove {address} and all its mail for good?", err=True):
+            raise CommandError("invalid", f"Removing {address} takes its mail away.", "Say so with --yes.")
+        if not click.confirm(f"Remove {address} and all its mail{' for good' if purge else ''}?", err=True):
             raise click.Abort
-    result = session.call("account.remove", {"address": address, "force": force})
+    result = session.call("account.remove", {"address": address, "force": force, "purge": purge})
     session.show(
         result,
         lambda removed: show.line(

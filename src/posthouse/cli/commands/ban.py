@@ -46,12 +46,13 @@ def list_(session: Session, search: str) -> None:
     session.show(
         result,
         lambda found: show.table(
-            ("NETWORK", "SINCE", "UNTIL", "WHY"),
+            ("NETWORK", "SINCE", "UNTIL", "KIND", "WHY"),
             [
                 (
                     row["network"],
                     show.moment(row["created"]),
                     show.moment(row["until"]) if row["until"] else "removed",
+                    row["kind"] or "own",
                     row["reason"],
                 )
                 for row in found["bans"]

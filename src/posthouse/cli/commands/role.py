@@ -9,6 +9,7 @@ import click
 from posthouse.cli import show
 from posthouse.cli.command import command
 from posthouse.cli.commands.account import account
+from posthouse.cli.commands.account_people import words_of
 from posthouse.cli.commands.probation import tell_probation
 from posthouse.cli.session import Session
 
@@ -28,7 +29,8 @@ def show_(session: Session, address: str) -> None:
     """Show the account ADDRESS."""
 
     def words(row: Any) -> None:
-        show.line(f"{row['address']}: {'active' if row['active'] else 'closed'}, {_role(row)}")
+        words_of(row)
+        show.line(f"  {'active' if row['active'] else 'closed'}, {_role(row)}")
         held = show.count(row["messages"], "message")
         show.line(f"  {held}, {show.size(row['used'])}; quota {show.quota(row['quota'])}")
 

@@ -7,23 +7,18 @@ from typing import Literal
 
 import msgspec
 
-from posthouse.client.generated.shared import Forward
+from posthouse.client.generated.shared import (
+    Account,
+    Csv,
+    Forward,
+    Masked,
+    MaskedList,
+    ShownArchive,
+    ShownAutoReply,
+    ShownSignature,
+)
 from posthouse.client.link import Tagged
 from posthouse.client.topic import Topic, given, path_of
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account. `quota` and `used` in bytes, quota 0 = none. `domains` are those that a domain
-    administrator looks after. `probation` is the id of a change that must be confirmed, 0 for none."""
-
-    address: str
-    quota: int = 0
-    used: int = 0
-    messages: int = 0
-    active: bool = True
-    role: Literal["server", "domain", "user"] = "user"
-    domains: list[str] = []
-    probation: int = 0
 
 
 class Accounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +29,39 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
 
 
+class AppPasswordsOnly(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether mail programs of this account must use an app password."""
+
+    address: str
+    only: bool
+
+
 class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     """How many factors and recovery codes were removed."""
 
     address: str
     removed: int
+
+
+class Emptied(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages went."""
+
+    address: str
+    messages: int
+
+
+class FurtherAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """`signin`: the account may be signed in to with it."""
+
+    address: str
+    signin: bool
+
+
+class FurtherAddresses(msgspec.Struct, frozen=True, kw_only=True):
+    """The further addresses of an account, by address."""
+
+    address: str
+    addresses: list[FurtherAddress]
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +75,35 @@ class SendAsList(msgspec.Struct, frozen=True, kw_only=True):
 
     address: str
     patterns: list[str]
+
+
+class SignedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """How many browsers were signed out, and how many connections of mail programs ended."""
+
+    address: str
+    browsers: int
+    connections: int
+
+
+class TakenOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose hash was taken over."""
+
+    address: str
+
+
+class WithoutKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that cannot use SCRAM. `why`: `imported` (a hash of another server, not used yet), `source`
+    (its password is judged outside) or `none` (it has no password)."""
+
+    address: str
+    why: str
+
+
+class WithoutScram(msgspec.Struct, frozen=True, kw_only=True):
+    """By address. `next` is the `after` of the page that follows, "" on the last."""
+
+    accounts: list[WithoutKeys]
+    next: str = ""
 
 
 class AccountsCalls(Topic):
@@ -75,15 +127,58 @@ class AccountsCalls(Topic):
         )
 
     def account_add(
-        self, *, address: str, password: str, quota: str = "none", idempotency_key: str = ""
+        self,
+        *,
+        address: str,
+        password: str,
+        quota: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        display_name: str | None = None,
+        language: str | None = None,
+        time_zone: str | None = None,
+        note: str | None = None,
+        max_message: str | None = None,
+        protocols: Sequence[str] | None = None,
+        networks: Sequence[str] | None = None,
+        idempotency_key: str = "",
     ) -> Account:
         """Add an account with its mailboxes. Right: change."""
         return self._link.ask(
             "POST",
             "/accounts",
             Account,
-            body=given({"address": address, "password": password}, ("quota", quota, "none")),
+            body=given(
+                {"address": address, "password": password},
+                ("quota", quota, None),
+                ("first_name", first_name, None),
+                ("last_name", last_name, None),
+                ("display_name", display_name, None),
+                ("language", language, None),
+                ("time_zone", time_zone, None),
+                ("note", note, None),
+                ("max_message", max_message, None),
+                ("protocols", protocols, None),
+                ("networks", networks, None),
+            ),
             key=idempotency_key,
+        )
+
+    def account_without_scram(self, *, limit: int = 200, after: str = "") -> WithoutScram:
+        """List the accounts that keep SCRAM from being announced (see `signin.scram`). Right: view."""
+        return self._link.ask(
+            "GET",
+            "/accounts-without-scram",
+            WithoutScram,
+            query=given({}, ("limit", limit, 200), ("after", after, "")),
+        )
+
+    def account_export(self, *, domain: str | None = None, idempotency_key: str = "") -> Csv:
+        """Write the accounts, of one domain or of all, as CSV with the columns that account.import reads.
+        Passwords cannot be read back: add a column for them before such a file is imported elsewhere. Right:
+        view."""
+        return self._link.ask(
+            "POST", "/accounts/export", Csv, body=given({}, ("domain", domain, None)), key=idempotency_key
         )
 
     def account_import(self, *, text: str, idempotency_key: str = "") -> Imported:
@@ -93,20 +188,59 @@ class AccountsCalls(Topic):
             "POST", "/accounts/import", Imported, body=given({"text": text}), key=idempotency_key
         )
 
-    def account_remove(self, address: str, *, force: bool = False, if_match: str = "") -> Account:
-        """Remove an account and all its mail, for good. Right: change. `if_match`: only if it is still the
-        version with this `etag`."""
+    def account_remove(
+        self, address: str, *, force: bool = False, purge: bool = False, if_match: str = ""
+    ) -> Account:
+        """Remove an account and all its mail. It can be restored for some days, unless it is removed for
+        good at once. Right: change. `if_match`: only if it is still the version with this `etag`."""
         return self._link.ask(
             "DELETE",
             path_of("/accounts/{}", address),
             Account,
-            query=given({}, ("force", force, False)),
+            query=given({}, ("force", force, False), ("purge", purge, False)),
             if_match=if_match,
         )
 
     def account_show(self, address: str) -> Tagged[Account]:
         """Show one account: its quota and what it holds, whether it is active, its role. Right: view."""
         return self._link.tagged("GET", path_of("/accounts/{}", address), Account)
+
+    def account_change(
+        self,
+        address: str,
+        *,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        display_name: str | None = None,
+        language: str | None = None,
+        time_zone: str | None = None,
+        note: str | None = None,
+        max_message: str | None = None,
+        protocols: Sequence[str] | None = None,
+        networks: Sequence[str] | None = None,
+        if_match: str = "",
+    ) -> Account:
+        """Change what is known of an account: names, language, time zone, note, the largest message it
+        takes, and by which protocols and from which networks it may be signed in to. Right: change.
+        `if_match`: only if it is still the version with this `etag`."""
+        return self._link.ask(
+            "PATCH",
+            path_of("/accounts/{}", address),
+            Account,
+            body=given(
+                {},
+                ("first_name", first_name, None),
+                ("last_name", last_name, None),
+                ("display_name", display_name, None),
+                ("language", language, None),
+                ("time_zone", time_zone, None),
+                ("note", note, None),
+                ("max_message", max_message, None),
+                ("protocols", protocols, None),
+                ("networks", networks, None),
+            ),
+            if_match=if_match,
+        )
 
     def account_active(
         self, address: str, *, active: bool, force: bool = False, now: bool = False, if_match: str = ""
@@ -120,6 +254,132 @@ class AccountsCalls(Topic):
             Account,
             body=given({"active": active}, ("force", force, False), ("now", now, False)),
             if_match=if_match,
+        )
+
+    def account_rename(self, address: str, *, new: str, keep: bool = True, if_match: str = "") -> Account:
+        """Give an account another address; its mail, password and everything else stay. What leads to the
+        old address still gets there while that is kept. Right: change. `if_match`: only if it is still the
+        version with this `etag`."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/address", address),
+            Account,
+            body=given({"new": new}, ("keep", keep, True)),
+            if_match=if_match,
+        )
+
+    def account_addresses(self, address: str) -> FurtherAddresses:
+        """List the further addresses of an account. Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/addresses", address), FurtherAddresses)
+
+    def account_address_add(
+        self, address: str, *, further: str, signin: bool | None = None, idempotency_key: str = ""
+    ) -> FurtherAddresses:
+        """Give an account a further address: mail for it is the account's, and it may send as it. Right:
+        change."""
+        return self._link.ask(
+            "POST",
+            path_of("/accounts/{}/addresses", address),
+            FurtherAddresses,
+            body=given({"further": further}, ("signin", signin, None)),
+            key=idempotency_key,
+        )
+
+    def account_address_remove(self, address: str, further: str) -> FurtherAddresses:
+        """Take a further address away from an account; mail for it is refused from then on. Right: change."""
+        return self._link.ask(
+            "DELETE", path_of("/accounts/{}/addresses/{}", address, further), FurtherAddresses
+        )
+
+    def account_app_passwords_only(self, address: str, *, only: bool) -> AppPasswordsOnly:
+        """Let an account's own password open only the pages, so that mail programs need app passwords; or
+        let it be. Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/app-passwords-only", address),
+            AppPasswordsOnly,
+            body=given({"only": only}),
+        )
+
+    def account_archive_clear(self, address: str) -> ShownArchive:
+        """Remove the archive rule of an account; what was archived stays where it is. Right: change."""
+        return self._link.ask("DELETE", path_of("/accounts/{}/archive", address), ShownArchive)
+
+    def account_archive(self, address: str) -> ShownArchive:
+        """Show the archive rule of an account. Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/archive", address), ShownArchive)
+
+    def account_archive_set(
+        self,
+        address: str,
+        *,
+        mail: Literal["all", "received", "sent"] = "all",
+        action: Literal["copy", "move"] = "move",
+        days: int = 365,
+        folder: str = "Archive/%YEAR%/%MONTH%",
+        active: bool = True,
+    ) -> ShownArchive:
+        """Set the archive rule of an account. Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/archive", address),
+            ShownArchive,
+            body=given(
+                {},
+                ("mail", mail, "all"),
+                ("action", action, "move"),
+                ("days", days, 365),
+                ("folder", folder, "Archive/%YEAR%/%MONTH%"),
+                ("active", active, True),
+            ),
+        )
+
+    def account_auto_reply_clear(self, address: str) -> ShownAutoReply:
+        """Remove the automatic reply of an account. Right: change."""
+        return self._link.ask("DELETE", path_of("/accounts/{}/auto-reply", address), ShownAutoReply)
+
+    def account_auto_reply(self, address: str) -> ShownAutoReply:
+        """Show what an account answers automatically. Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/auto-reply", address), ShownAutoReply)
+
+    def account_auto_reply_set(
+        self,
+        address: str,
+        *,
+        plain: str = "",
+        html: str = "",
+        subject: str = "",
+        active: bool = True,
+        starts_at: float = 0.0,
+        ends_at: float = 0.0,
+        days: int = 7,
+        audience: Literal["everyone", "domain", "outside"] = "everyone",
+    ) -> ShownAutoReply:
+        """Set what an account answers automatically. When its words change everybody may get it once more.
+        Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/auto-reply", address),
+            ShownAutoReply,
+            body=given(
+                {},
+                ("plain", plain, ""),
+                ("html", html, ""),
+                ("subject", subject, ""),
+                ("active", active, True),
+                ("starts_at", starts_at, 0.0),
+                ("ends_at", ends_at, 0.0),
+                ("days", days, 7),
+                ("audience", audience, "everyone"),
+            ),
+        )
+
+    def account_empty(self, address: str, *, if_match: str = "", idempotency_key: str = "") -> Emptied:
+        """Remove all messages of an account; its folders stay. Where removed mail is kept for a while, its
+        owner can have it back. Asks for a fresh proof of the person. Right: change. `if_match`: only if it
+        is still the version with this `etag`."""
+        return self._link.ask(
+            "POST", path_of("/accounts/{}/empty", address), Emptied, if_match=if_match, key=idempotency_key
         )
 
     def account_factors_clear(self, address: str) -> Cleared:
@@ -136,7 +396,19 @@ class AccountsCalls(Topic):
         return self._link.ask("GET", path_of("/accounts/{}/forward", address), Forward)
 
     def account_forward_set(
-        self, address: str, *, targets: Sequence[str], keep: bool = True, active: bool = True
+        self,
+        address: str,
+        *,
+        targets: Sequence[str],
+        keep: bool = True,
+        active: bool = True,
+        not_spam: bool = False,
+        sender: str = "",
+        recipient: str = "",
+        subject: str = "",
+        max_size: int = 0,
+        starts_at: float = 0.0,
+        ends_at: float = 0.0,
     ) -> Forward:
         """Forward the mail of an account. Where that fails, the mail is kept in its mailbox and its owner is
         told. Right: change."""
@@ -144,7 +416,35 @@ class AccountsCalls(Topic):
             "PUT",
             path_of("/accounts/{}/forward", address),
             Forward,
-            body=given({"targets": targets}, ("keep", keep, True), ("active", active, True)),
+            body=given(
+                {"targets": targets},
+                ("keep", keep, True),
+                ("active", active, True),
+                ("not_spam", not_spam, False),
+                ("sender", sender, ""),
+                ("recipient", recipient, ""),
+                ("subject", subject, ""),
+                ("max_size", max_size, 0),
+                ("starts_at", starts_at, 0.0),
+                ("ends_at", ends_at, 0.0),
+            ),
+        )
+
+    def account_masked(self, address: str) -> MaskedList:
+        """List the masked addresses that the owner of an account made. Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/masked", address), MaskedList)
+
+    def account_masked_remove(self, address: str, masked: str) -> Masked:
+        """Throw a masked address of an account away; mail for it is refused from then on. Right: change."""
+        return self._link.ask("DELETE", path_of("/accounts/{}/masked/{}", address, masked), Masked)
+
+    def account_masked_switch(self, address: str, masked: str, *, active: bool) -> Masked:
+        """Switch a masked address of an account on or off. Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/masked/{}/active", address, masked),
+            Masked,
+            body=given({"active": active}),
         )
 
     def account_password(self, address: str, *, password: str, if_match: str = "") -> Account:
@@ -157,6 +457,22 @@ class AccountsCalls(Topic):
             Account,
             body=given({"password": password}),
             if_match=if_match,
+        )
+
+    def account_import_hash(
+        self,
+        address: str,
+        *,
+        password_hash: str,
+        kind: Literal["plain", "blowfish", "md5", "sha256", "phc", "scheme"] | None = None,
+    ) -> TakenOver:
+        """Take over the hash of an account's password from another server; it is replaced at the first
+        sign-in. Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/password-hash", address),
+            TakenOver,
+            body=given({"password_hash": password_hash}, ("kind", kind, None)),
         )
 
     def account_quota(self, address: str, *, quota: str, if_match: str = "") -> Account:
@@ -212,4 +528,40 @@ class AccountsCalls(Topic):
             SendAsList,
             body=given({"pattern": pattern}),
             key=idempotency_key,
+        )
+
+    def account_sign_out(self, address: str, *, idempotency_key: str = "") -> SignedOut:
+        """Sign an account out everywhere: its browsers, and the connections of its mail programs (a locked
+        POP3 mailbox is free again). With the password they may come again. Right: change."""
+        return self._link.ask(
+            "POST", path_of("/accounts/{}/sign-out", address), SignedOut, key=idempotency_key
+        )
+
+    def account_signature(self, address: str) -> ShownSignature:
+        """Show the signature of an account. Right: view."""
+        return self._link.ask("GET", path_of("/accounts/{}/signature", address), ShownSignature)
+
+    def account_signature_set(
+        self,
+        address: str,
+        *,
+        plain: str = "",
+        html: str = "",
+        active: bool = True,
+        replies: bool = False,
+        within: bool = True,
+    ) -> ShownSignature:
+        """Set or remove the signature of an account. Right: change."""
+        return self._link.ask(
+            "PUT",
+            path_of("/accounts/{}/signature", address),
+            ShownSignature,
+            body=given(
+                {},
+                ("plain", plain, ""),
+                ("html", html, ""),
+                ("active", active, True),
+                ("replies", replies, False),
+                ("within", within, True),
+            ),
         )

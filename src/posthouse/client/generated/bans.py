@@ -9,13 +9,14 @@ from posthouse.client.topic import Topic, given
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
     """A banned network. Times in seconds since 1970, `until` 0: for ever. `probation`: the change to
-    confirm, 0 for none."""
+    confirm, 0 for none. `kind`: "" made by an administrator, `sign-in` by itself because sign-ins failed."""
 
     network: str
     reason: str = ""
     until: float = 0.0
     created: float = 0.0
     probation: int = 0
+    kind: str = ""
 
 
 class BanList(msgspec.Struct, frozen=True, kw_only=True):

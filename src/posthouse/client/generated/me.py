@@ -7,8 +7,56 @@ from typing import Literal
 
 import msgspec
 
-from posthouse.client.generated.shared import Browser, Browsers, Forward
+from posthouse.client.generated.shared import (
+    Back,
+    Browser,
+    Browsers,
+    Forward,
+    GoneForGood,
+    Masked,
+    MaskedList,
+    ShownArchive,
+    ShownAutoReply,
+    ShownSignature,
+)
 from posthouse.client.topic import Topic, given, path_of
+
+
+class DeletedFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A deleted folder and what went with it."""
+
+    id: str
+    name: str
+    messages: int
+    size: int
+    deleted_at: int
+    until: int
+
+
+class DeletedList(msgspec.Struct, frozen=True, kw_only=True):
+    """What was deleted last comes first. `next` is the `after` of the page that follows, "" on the last;
+    `total` and `size` count all messages; `days` is how long they are kept, 0 = not at all."""
+
+    messages: list[DeletedMail]
+    folders: list[DeletedFolder]
+    next: str
+    total: int
+    size: int
+    days: int
+
+
+class DeletedMail(msgspec.Struct, frozen=True, kw_only=True):
+    """A deleted message. `folder` is where it was ("" when that is not known any more), `date` when it came,
+    `deleted_at` and `until` (when it goes for good) in seconds since 1970."""
+
+    id: str
+    folder: str
+    subject: str
+    sender: str
+    size: int
+    date: int
+    deleted_at: int
+    until: int
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +146,18 @@ class PasswordChanged(msgspec.Struct, frozen=True, kw_only=True):
     sessions_ended: int
 
 
+class PersonalProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Who you are. `addresses` are further ones, which are as good as `address`."""
+
+    address: str
+    first_name: str
+    last_name: str
+    display_name: str
+    language: str
+    time_zone: str
+    addresses: list[str]
+
+
 class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
     """Ten codes, each good once; shown this once."""
 
@@ -126,6 +186,121 @@ class MeCalls(Topic):
     def me_show(self) -> Me:
         """Show who is signed in, and how far the rights reach. Right: view."""
         return self._link.ask("GET", "/me", Me)
+
+    def me_archive_clear(self) -> ShownArchive:
+        """Remove your archive rule; what was archived stays where it is. Right: change."""
+        return self._link.ask("DELETE", "/me/archive", ShownArchive)
+
+    def me_archive(self) -> ShownArchive:
+        """Show your archive rule. Right: view."""
+        return self._link.ask("GET", "/me/archive", ShownArchive)
+
+    def me_archive_set(
+        self,
+        *,
+        mail: Literal["all", "received", "sent"] = "all",
+        action: Literal["copy", "move"] = "move",
+        days: int = 365,
+        folder: str = "Archive/%YEAR%/%MONTH%",
+        active: bool = True,
+    ) -> ShownArchive:
+        """Set your archive rule. Right: change."""
+        return self._link.ask(
+            "PUT",
+            "/me/archive",
+            ShownArchive,
+            body=given(
+                {},
+                ("mail", mail, "all"),
+                ("action", action, "move"),
+                ("days", days, 365),
+                ("folder", folder, "Archive/%YEAR%/%MONTH%"),
+                ("active", active, True),
+            ),
+        )
+
+    def me_auto_reply_clear(self) -> ShownAutoReply:
+        """Remove your automatic reply. Right: change."""
+        return self._link.ask("DELETE", "/me/auto-reply", ShownAutoReply)
+
+    def me_auto_reply(self) -> ShownAutoReply:
+        """Show what is answered automatically for you. Right: view."""
+        return self._link.ask("GET", "/me/auto-reply", ShownAutoReply)
+
+    def me_auto_reply_set(
+        self,
+        *,
+        plain: str = "",
+        html: str = "",
+        subject: str = "",
+        active: bool = True,
+        starts_at: float = 0.0,
+        ends_at: float = 0.0,
+        days: int = 7,
+        audience: Literal["everyone", "domain", "outside"] = "everyone",
+    ) -> ShownAutoReply:
+        """Set what is answered automatically for you. When its words change everybody may get it once more.
+        Right: change."""
+        return self._link.ask(
+            "PUT",
+            "/me/auto-reply",
+            ShownAutoReply,
+            body=given(
+                {},
+                ("plain", plain, ""),
+                ("html", html, ""),
+                ("subject", subject, ""),
+                ("active", active, True),
+                ("starts_at", starts_at, 0.0),
+                ("ends_at", ends_at, 0.0),
+                ("days", days, 7),
+                ("audience", audience, "everyone"),
+            ),
+        )
+
+    def me_deleted(self, *, limit: int = 50, after: str = "") -> DeletedList:
+        """List your deleted messages and folders that can be brought back. Right: view."""
+        return self._link.ask(
+            "GET", "/me/deleted", DeletedList, query=given({}, ("limit", limit, 50), ("after", after, ""))
+        )
+
+    def me_deleted_purge(
+        self,
+        *,
+        messages: Sequence[str] = (),
+        folders: Sequence[str] = (),
+        everything: bool = False,
+        idempotency_key: str = "",
+    ) -> GoneForGood:
+        """Let deleted messages of yours go for good, now: the chosen ones, or everything. Right: change."""
+        return self._link.ask(
+            "POST",
+            "/me/deleted/purge",
+            GoneForGood,
+            body=given(
+                {}, ("messages", messages, ()), ("folders", folders, ()), ("everything", everything, False)
+            ),
+            key=idempotency_key,
+        )
+
+    def me_deleted_restore(
+        self,
+        *,
+        messages: Sequence[str] = (),
+        folders: Sequence[str] = (),
+        everything: bool = False,
+        idempotency_key: str = "",
+    ) -> Back:
+        """Bring deleted messages and folders of yours back; messages go where they were. Right: change."""
+        return self._link.ask(
+            "POST",
+            "/me/deleted/restore",
+            Back,
+            body=given(
+                {}, ("messages", messages, ()), ("folders", folders, ()), ("everything", everything, False)
+            ),
+            key=idempotency_key,
+        )
 
     def me_devices(self) -> Devices:
         """List the mail programs that signed in to your account, and from where. Right: view."""
@@ -179,13 +354,95 @@ class MeCalls(Topic):
         """Show where your mail is forwarded to, and whether that works. Right: view."""
         return self._link.ask("GET", "/me/forward", Forward)
 
-    def me_forward_set(self, *, targets: Sequence[str], keep: bool = True, active: bool = True) -> Forward:
+    def me_forward_set(
+        self,
+        *,
+        targets: Sequence[str],
+        keep: bool = True,
+        active: bool = True,
+        not_spam: bool = False,
+        sender: str = "",
+        recipient: str = "",
+        subject: str = "",
+        max_size: int = 0,
+        starts_at: float = 0.0,
+        ends_at: float = 0.0,
+    ) -> Forward:
         """Forward your mail. Where that fails, it is kept in your mailbox and you are told. Right: change."""
         return self._link.ask(
             "PUT",
             "/me/forward",
             Forward,
-            body=given({"targets": targets}, ("keep", keep, True), ("active", active, True)),
+            body=given(
+                {"targets": targets},
+                ("keep", keep, True),
+                ("active", active, True),
+                ("not_spam", not_spam, False),
+                ("sender", sender, ""),
+                ("recipient", recipient, ""),
+                ("subject", subject, ""),
+                ("max_size", max_size, 0),
+                ("starts_at", starts_at, 0.0),
+                ("ends_at", ends_at, 0.0),
+            ),
+        )
+
+    def me_masked(self) -> MaskedList:
+        """List your masked addresses, and how they were used. Right: view."""
+        return self._link.ask("GET", "/me/masked", MaskedList)
+
+    def me_masked_add(
+        self,
+        *,
+        prefix: str = "",
+        note: str = "",
+        expires_at: float = 0.0,
+        last_day: str = "",
+        most: int = 0,
+        idempotency_key: str = "",
+    ) -> Masked:
+        """Make a masked address: mail for it comes to your mailbox until you switch it off. Right: change."""
+        return self._link.ask(
+            "POST",
+            "/me/masked",
+            Masked,
+            body=given(
+                {},
+                ("prefix", prefix, ""),
+                ("note", note, ""),
+                ("expires_at", expires_at, 0.0),
+                ("last_day", last_day, ""),
+                ("most", most, 0),
+            ),
+            key=idempotency_key,
+        )
+
+    def me_masked_remove(self, masked: str) -> Masked:
+        """Throw a masked address of yours away; mail for it is refused from then on. Right: change."""
+        return self._link.ask("DELETE", path_of("/me/masked/{}", masked), Masked)
+
+    def me_masked_change(
+        self,
+        masked: str,
+        *,
+        note: str | None = None,
+        active: bool | None = None,
+        expires_at: float | None = None,
+        most: int | None = None,
+    ) -> Masked:
+        """Change the note, expiry or number of messages of your masked address, or switch it on or off.
+        Right: change."""
+        return self._link.ask(
+            "PATCH",
+            path_of("/me/masked/{}", masked),
+            Masked,
+            body=given(
+                {},
+                ("note", note, None),
+                ("active", active, None),
+                ("expires_at", expires_at, None),
+                ("most", most, None),
+            ),
         )
 
     def me_password(self, *, current: str, new: str) -> PasswordChanged:
@@ -193,6 +450,34 @@ class MeCalls(Topic):
         change."""
         return self._link.ask(
             "PUT", "/me/password", PasswordChanged, body=given({"current": current, "new": new})
+        )
+
+    def me_profile(self) -> PersonalProfile:
+        """Show your names, language, time zone and further addresses. Right: view."""
+        return self._link.ask("GET", "/me/profile", PersonalProfile)
+
+    def me_profile_change(
+        self,
+        *,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        display_name: str | None = None,
+        language: str | None = None,
+        time_zone: str | None = None,
+    ) -> PersonalProfile:
+        """Change your names, language or time zone. Right: change."""
+        return self._link.ask(
+            "PATCH",
+            "/me/profile",
+            PersonalProfile,
+            body=given(
+                {},
+                ("first_name", first_name, None),
+                ("last_name", last_name, None),
+                ("display_name", display_name, None),
+                ("language", language, None),
+                ("time_zone", time_zone, None),
+            ),
         )
 
     def me_quota(self) -> Room:
@@ -218,3 +503,31 @@ class MeCalls(Topic):
     def me_session_end(self, id: int) -> Browser:
         """Sign a browser out of your account. Right: change."""
         return self._link.ask("DELETE", path_of("/me/sessions/{}", id), Browser)
+
+    def me_signature(self) -> ShownSignature:
+        """Show your signature. Right: view."""
+        return self._link.ask("GET", "/me/signature", ShownSignature)
+
+    def me_signature_set(
+        self,
+        *,
+        plain: str = "",
+        html: str = "",
+        active: bool = True,
+        replies: bool = False,
+        within: bool = True,
+    ) -> ShownSignature:
+        """Set or remove your signature. Right: change."""
+        return self._link.ask(
+            "PUT",
+            "/me/signature",
+            ShownSignature,
+            body=given(
+                {},
+                ("plain", plain, ""),
+                ("html", html, ""),
+                ("active", active, True),
+                ("replies", replies, False),
+                ("within", within, True),
+            ),
+        )

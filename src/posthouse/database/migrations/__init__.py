@@ -4,7 +4,7 @@ A released version is never edited; a change of the schema is a new file in ``ve
 here.
 """
 
-VERSIONS: tuple[str, ...] = ("0001", "0002", "0003")
+VERSIONS: tuple[str, ...] = ("0001", "0002", "0003", "0004")
 """Every version in order; a database at any other is newer than this program."""
 
 HEAD = VERSIONS[-1]

@@ -49,17 +49,19 @@ def _run() -> None:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         _make_transactional(engine)
-    with engine.connect() as connection:
-        _exclusive(connection)
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            render_as_batch=connection.dialect.name == "sqlite",
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            _exclusive(connection)
+            context.configure(
+                connection=connection,
+                target_metadata=metadata,
+                render_as_batch=connection.dialect.name == "sqlite",
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+            connection.commit()
+    finally:
+        engine.dispose()
 
 
 _run()

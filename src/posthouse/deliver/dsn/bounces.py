@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import time
+from typing import Any
 
 from posthouse.database.contract import Database, Transaction
 from posthouse.deliver import bounce_records as records
@@ -18,6 +19,7 @@ from posthouse.deliver.dsn.bounced import BouncedRecipient
 from posthouse.deliver.dsn.cause import Cause
 from posthouse.deliver.dsn.read import read_bounce
 from posthouse.directory import suppression
+from posthouse.directory.listing import like
 from posthouse.mail.address import Address
 from posthouse.mail.mime import Buffer
 from posthouse.settings.contract import CurrentSettings
@@ -98,14 +100,38 @@ class Bounces:
         return bounces
 
 
-def bounces_of(tx: Transaction, sender: str, limit: int = 200) -> list[Bounce]:
-    """The newest bounces of mail from an address (lower case)."""
-    found = []
-    for row in tx.execute(records.SELECT_OF, {"sender": sender, "count": limit}):
-        mark, _, sender, recipient, cause, action, status, said, envid, message_id, certain = row
-        about = BouncedRecipient(recipient, cause, action, status, said, envid=envid, message_id=message_id)
-        found.append(Bounce(bytes(mark), sender, bool(certain), about))
-    return found
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which bounces are looked for: with a piece of text in the addresses or in what was said, of one cause (""
+    for any), of mail from one address (lower case, "" for any), that came since a moment."""
+
+    search: str = ""
+    cause: str = ""
+    sender: str = ""
+    since: float = 0.0
+
+
+def page(
+    tx: Transaction, wanted: Wanted, limit: int = 200, below: int = 2**62
+) -> tuple[list[tuple[int, float, Bounce]], int]:
+    """The newest bounces with an id below one, each with its id and when it came, and how many there are in all."""
+    found: dict[str, object] = {
+        "pattern": like(wanted.search),
+        "cause": wanted.cause or "%",
+        "since": wanted.since,
+    }
+    select, count = records.SELECT_PAGE, records.COUNT_FOUND
+    if wanted.sender:
+        found["sender"] = wanted.sender
+        select, count = records.SELECT_PAGE_OF, records.COUNT_FOUND_OF
+    rows = tx.execute(select, {**found, "below": below, "count": limit})
+    return [_kept(*row) for row in rows], int(tx.execute(count, found)[0][0])
+
+
+def _kept(of_id: int, mark: bytes, at: float, sender: str, *told: Any) -> tuple[int, float, Bounce]:
+    recipient, cause, action, status, said, envid, message_id, certain = told
+    about = BouncedRecipient(recipient, cause, action, status, said, envid=envid, message_id=message_id)
+    return int(of_id), at, Bounce(bytes(mark), sender, bool(certain), about)
 
 
 def causes_since(tx: Transaction, since: float) -> dict[str, int]:

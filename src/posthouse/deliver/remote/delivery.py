@@ -51,6 +51,10 @@ AFTER_DOT = "."
 NO_REQUIRETLS = "5.7.30"
 """The status code of a host that does not offer REQUIRETLS (RFC 8689 5)."""
 
+NO_TLS, UNPROTECTED = "4.7.5", "5.7.10"
+"""The status code of a host with which TLS does not come about as it is wanted; and the same where the sender requires
+it, so that there is nothing to wait for (RFC 8689 4.2.1)."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -120,6 +124,8 @@ class RemoteDelivery:
             if feedback.well:
                 answered()
             await self._settle(results + found, way.tries, way.minutes)
+        if len(there) == len(leases) == len(found) and all(each.state != "deferred" for each in found):
+            return replace(feedback, waits=False)
         return feedback
 
     async def _settle(self, results: list[Result], tries: int, minutes: int) -> None:
@@ -277,7 +283,7 @@ class RemoteDelivery:
             try:
                 session = await self._sessions.take(Call(attempt.way, host, address, policy))
             except ConnectFailed as failure:
-                attempt.note(failure.said)
+                attempt.note(_required(attempt, failure.said))
                 attempt.slow = attempt.slow or failure.slow
                 continue
             attempt.sessions += 1
@@ -316,6 +322,15 @@ def _elsewhere(result: Result) -> bool:
     if result.state == "failed":
         return result.said.status == NO_REQUIRETLS
     return result.state == "deferred" and result.said.stage != AFTER_DOT
+
+
+def _required(attempt: Attempt, said: Said) -> Said:
+    """Why there is no session. A message for which its sender requires TLS is not kept for better days: where no host
+    can be reached that way, the sender is to hear of it now (RFC 8689 4.2.1)."""
+    wanted = any(lease.message.require_tls for lease in attempt.left)
+    if wanted and said.status == NO_TLS and said.stage == "STARTTLS":
+        return replace(said, code=550, status=UNPROTECTED)
+    return said
 
 
 def _broken(result: Result) -> bool:

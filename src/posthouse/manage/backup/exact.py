@@ -58,9 +58,13 @@ LAST = (
     "queue_messages",
     "queue_recipients",
     "domains",
+    "domain_names",
     "dkim_keys",
     "accounts",
     "aliases",
+    "account_addresses",
+    "masked_addresses",
+    "source_accounts",
 )
 """Put in after everything else, in this order: what lets mail in, and what refers to it."""
 
@@ -255,7 +259,7 @@ def _put(
 
 def _changed(name: str, row: dict[str, Any], contents: Contents) -> tuple[dict[str, Any], bool]:
     """The row as it is put in, and whether it is."""
-    if name in ("messages", "queue_messages") and row["body"] in contents.lost:
+    if name in ("messages", "deleted_messages", "queue_messages") and row["body"] in contents.lost:
         if name == "queue_messages":
             contents.lost_queue.add(row["id"])
         return row, False

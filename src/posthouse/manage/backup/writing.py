@@ -34,6 +34,7 @@ from posthouse.manage.backup.tables import (
 from posthouse.observe import steps
 from posthouse.observe.log import logger
 from posthouse.queue.records import queue_messages
+from posthouse.store.deleted_records import deleted_messages
 from posthouse.store.records import mailboxes, messages
 
 log = logger("backup")
@@ -45,6 +46,7 @@ _LEAST = 80
 """Bytes below which a file in a place cannot be an object."""
 
 _IN_MAIL = exists().where(messages.c.body == bodies_table.c.digest)
+_IN_DELETED = exists().where(deleted_messages.c.body == bodies_table.c.digest)
 _IN_QUEUE = exists().where(queue_messages.c.body == bodies_table.c.digest)
 
 Tell = Callable[[str, int, int], None]
@@ -201,7 +203,7 @@ class Writer:
         of = bodies_table.c
         wanted = (
             select(of.digest, of.size, of.created_at)
-            .where(or_(of.condemned_at.is_(None), _IN_MAIL, _IN_QUEUE))
+            .where(or_(of.condemned_at.is_(None), _IN_MAIL, _IN_DELETED, _IN_QUEUE))
             .order_by(of.created_at, of.digest)
         )
         size = 0

@@ -50,7 +50,7 @@ async def add(visit: Visit) -> Response:
     wanted = {
         "address": name if "@" in name else f"{name}@{domain}",
         "password": password or generated,
-        "quota": visit.form.get("quota", "").strip() or "none",
+        "quota": visit.form.get("quota", "").strip() or None,
     }
     made = await visit.attempt("account.add", wanted)
     if made is None:
@@ -92,6 +92,7 @@ async def show(visit: Visit) -> Response:
         browsers=browsers.sessions,
         forward=forward,
         send_as=send_as.patterns,
+        masked=(await visit.perform("account.masked", {"address": account.address})).masked,
     )
 
 

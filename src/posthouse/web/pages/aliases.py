@@ -7,6 +7,7 @@ from starlette.responses import Response
 from posthouse.web.language import mark
 from posthouse.web.nav import Nav
 from posthouse.web.page import page
+from posthouse.web.pages.account_people import csv_file
 from posthouse.web.visit import PER_PAGE, Visit
 
 
@@ -27,12 +28,42 @@ async def listing(visit: Visit) -> Response:
 
 @page("POST", "/admin/aliases", open_to="domain")
 async def add(visit: Visit) -> Response:
-    """Let mail for an address go to another one."""
-    wanted = {name: visit.form.get(name, "").strip() for name in ("address", "target")}
+    """Let mail for an address go to another one, or to several."""
+    targets = _targets(visit)
+    wanted = {
+        "address": visit.form.get("address", "").strip(),
+        "target": targets[0] if targets else "",
+        "more": targets[1:],
+        "note": visit.form.get("note", ""),
+    }
     made = await visit.attempt("alias.add", wanted)
     if made is None:
         return await listing(visit)
-    text = visit.t("Mail for {address} goes to {target}.", address=made.address, target=made.target)
+    goal = ", ".join([made.target, *made.more])
+    text = visit.t("Mail for {address} goes to {target}.", address=made.address, target=goal)
+    return visit.done("/admin/aliases", text)
+
+
+@page("GET", "/admin/aliases-export", open_to="domain")
+async def export(visit: Visit) -> Response:
+    """The aliases as a CSV file to save."""
+    found = await visit.perform("alias.export", {"domain": visit.query.get("domain") or None})
+    return csv_file(found.text, "aliases.csv")
+
+
+@page("GET", "/admin/aliases-import", open_to="domain")
+async def import_form(visit: Visit) -> Response:
+    """The form that takes many aliases as CSV."""
+    return visit.render("aliases/import.html")
+
+
+@page("POST", "/admin/aliases-import", open_to="domain")
+async def import_(visit: Visit) -> Response:
+    """Add all aliases of the text, or none."""
+    made = await visit.attempt("alias.import", {"text": visit.form.get("text", "")}, field="text")
+    if made is None:
+        return await import_form(visit)
+    text = visit.language.count("{count} alias was added.", "{count} aliases were added.", len(made.added))
     return visit.done("/admin/aliases", text)
 
 
@@ -48,3 +79,30 @@ async def remove(visit: Visit) -> Response:
     """Remove an alias."""
     done = await visit.perform("alias.remove", {"address": visit.part("address")})
     return visit.done("/admin/aliases", visit.t("{address} is no longer an alias.", address=done.address))
+
+
+@page("GET", "/admin/aliases/{address:path}", open_to="domain")
+async def show(visit: Visit) -> Response:
+    """One alias."""
+    alias = await visit.perform("alias.show", {"address": visit.part("address")})
+    return visit.render("aliases/show.html", alias=alias)
+
+
+@page("POST", "/admin/aliases/{address:path}/change", open_to="domain")
+async def change(visit: Visit) -> Response:
+    """Change where an alias leads, its note, or switch it on or off."""
+    wanted = {
+        "address": visit.part("address"),
+        "targets": _targets(visit),
+        "note": visit.form.get("note", ""),
+        "active": visit.form.get("active") == "on",
+    }
+    done = await visit.attempt("alias.change", wanted, field="targets")
+    if done is None:
+        return await show(visit)
+    return visit.done("/admin/aliases", visit.t("{address} is changed.", address=done.address))
+
+
+def _targets(visit: Visit) -> list[str]:
+    """The addresses of the form, one a line."""
+    return [line.strip() for line in visit.form.get("targets", "").splitlines() if line.strip()]

@@ -27,7 +27,8 @@ async def listing(visit: Visit) -> Response:
 @page("POST", "/admin/domains", open_to="server")
 async def add(visit: Visit) -> Response:
     """Take mail for a domain from now on."""
-    made = await visit.attempt("domain.add", {"name": visit.form.get("name", "").strip()}, field="name")
+    wanted = {name: visit.form.get(name, "").strip() for name in ("name", "template")}
+    made = await visit.attempt("domain.add", wanted, field="name")
     if made is None:
         return await listing(visit)
     return visit.done(
@@ -65,7 +66,8 @@ async def remove(visit: Visit) -> Response:
             "confirm", visit.t("That is not the name of the domain."), visit.t("Nothing was removed.")
         )
         return await ask_remove(visit)
-    done = await visit.attempt("domain.remove", {"name": name})
+    wanted = {"name": name, **{each: visit.form.get(each) == "on" for each in ("everything", "purge")}}
+    done = await visit.attempt("domain.remove", wanted)
     if done is None:
         return await ask_remove(visit)
     return visit.done("/admin/domains", visit.t("Mail for {name} is no longer taken.", name=done.name))

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from posthouse.web.days import DAY, day_of, number_of
 from posthouse.web.language import mark
 from posthouse.web.nav import Nav
 from posthouse.web.page import page
@@ -64,6 +65,13 @@ def _wanted(visit: Visit) -> dict[str, Any]:
         "targets": [line.strip() for line in lines if line.strip()],
         "keep": visit.form.get("keep") == "on",
         "active": visit.form.get("active") == "on",
+        "not_spam": visit.form.get("not_spam") == "on",
+        "sender": visit.form.get("sender", "").strip(),
+        "recipient": visit.form.get("recipient", "").strip(),
+        "subject": visit.form.get("subject", "").strip(),
+        "max_size": number_of(visit.form.get("max_size", "") or "0"),
+        "starts_at": day_of(visit.form.get("begin", "")),
+        "ends_at": end + DAY if (end := day_of(visit.form.get("end", ""))) > 0 else end,
     }
 
 

@@ -10,6 +10,7 @@ CAUSES = frozenset(
         mark("Tried for as long as may be; nobody could be told."),
         mark("Held because its sender sent too much at once."),
         mark("Waits until its route is asked for it."),
+        mark("Waits for a moderator of the list."),
         mark("Not tried yet."),
         mark("Put off, without a code that says why."),
         mark("Something is wrong with an address."),
@@ -41,6 +42,7 @@ _HELD = {
     "expired": mark("nobody could be told that it failed"),
     "burst": mark("too much at once from its sender"),
     "route": mark("waits to be asked for"),
+    "list": mark("waits for a moderator of the list"),
 }
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from posthouse.wire.imap import parse_mailbox, parse_message, parse_search, parse_session
+from posthouse.wire.imap import parse_mailbox, parse_message, parse_search, parse_session, parse_sharing
 from posthouse.wire.imap.cursor import Bad, Cursor
 from posthouse.wire.imap.parse_fetch import parse_fetch
 from posthouse.wire.imap.syntax import Command, ReaderState, SyntaxProblem
@@ -59,6 +59,13 @@ _COMMANDS: dict[bytes, Parser] = {
     b"LIST": parse_mailbox.parse_list,
     b"LSUB": parse_mailbox.parse_lsub,
     b"STATUS": parse_mailbox.parse_status,
+    b"GETACL": parse_mailbox.parse_name,
+    b"MYRIGHTS": parse_mailbox.parse_name,
+    b"SETACL": parse_sharing.parse_setacl,
+    b"DELETEACL": parse_sharing.parse_identifier,
+    b"LISTRIGHTS": parse_sharing.parse_identifier,
+    b"GETMETADATA": parse_sharing.parse_getmetadata,
+    b"SETMETADATA": parse_sharing.parse_setmetadata,
     b"GETQUOTA": parse_mailbox.parse_getquota,
     b"SETQUOTA": parse_mailbox.parse_setquota,
     b"EXPUNGE": parse_message.parse_expunge,

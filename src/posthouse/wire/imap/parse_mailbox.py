@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posthouse.wire.imap.cursor import LIST_MAILBOX, MAX_NUMBER64, Bad, Cursor
+from posthouse.wire.imap.parse_sharing import parse_entries
 from posthouse.wire.imap.syntax import (
     Create,
     List,
@@ -32,7 +33,7 @@ STATUS_ITEMS = frozenset(
     )
 )
 _SELECTION = frozenset(("SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"))
-_RETURNS = frozenset(("SUBSCRIBED", "CHILDREN", "SPECIAL-USE"))
+_RETURNS = frozenset(("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"))
 MAX_PATTERNS = 64
 """Most patterns in one LIST."""
 MAX_PATTERN = 2048
@@ -155,15 +156,16 @@ def parse_list(cursor: Cursor) -> List:
         patterns.append(_list_mailbox(cursor))
     returns: frozenset[str] = frozenset()
     status: tuple[str, ...] | None = None
+    metadata: tuple[str, ...] = ()
     if not cursor.done():
         extended = True
         cursor.space()
         if cursor.word("RETURN") != "RETURN":
             raise Bad("Expected RETURN after the patterns")
         cursor.space()
-        returns, status = _list_returns(cursor)
+        returns, status, metadata = _list_returns(cursor)
     cursor.end()
-    return List(reference, tuple(patterns), selection, returns, status, extended)
+    return List(reference, tuple(patterns), selection, returns, status, extended, metadata)
 
 
 def _selection(cursor: Cursor) -> frozenset[str]:
@@ -181,23 +183,31 @@ def _selection(cursor: Cursor) -> frozenset[str]:
     return found
 
 
-def _list_returns(cursor: Cursor) -> tuple[frozenset[str], tuple[str, ...] | None]:
+def _list_returns(
+    cursor: Cursor,
+) -> tuple[frozenset[str], tuple[str, ...] | None, tuple[str, ...]]:
     cursor.expect(b"(", "the return options")
     found: set[str] = set()
     status: tuple[str, ...] | None = None
+    metadata: tuple[str, ...] = ()
     if cursor.take(b")"):
-        return frozenset(), None
+        return frozenset(), None, ()
     while True:
         word = cursor.word("a return option")
         if word == "STATUS":
             cursor.space()
             status = _status_items(cursor)
+        elif word == "METADATA":
+            cursor.space()
+            if not cursor.at(b"("):
+                raise Bad("Expected the entries in parentheses")
+            metadata = parse_entries(cursor)
         elif word in _RETURNS:
             found.add(word)
         else:
             raise Bad(f"Unknown LIST return option {word[:40]}")
         if cursor.take(b")"):
-            return frozenset(found), status
+            return frozenset(found), status, metadata
         cursor.space()
 
 

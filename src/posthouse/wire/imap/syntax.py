@@ -93,9 +93,38 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class MailboxName:
-    """DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT."""
+    """DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, GETACL, MYRIGHTS."""
 
     mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acl:
+    """SETACL, DELETEACL, LISTRIGHTS (RFC 4314): ``rights`` as written, with ``+`` or ``-`` in front; "" but for
+    SETACL."""
+
+    mailbox: str
+    identifier: str
+    rights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetMetadata:
+    """GETMETADATA (RFC 5464 4.2). ``mailbox`` "" is the server, ``depth`` 0, 1 or -1 for all below; ``entries`` in
+    lower case."""
+
+    mailbox: str
+    entries: tuple[str, ...]
+    maxsize: int | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetadata:
+    """SETMETADATA (RFC 5464 4.3): entries and values, None for NIL."""
+
+    mailbox: str
+    values: tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +150,8 @@ class Rename:
 class List:
     """LIST and LSUB (RFC 5258). ``selection``: SUBSCRIBED, REMOTE, RECURSIVEMATCH, SPECIAL-USE;
     ``returns``: SUBSCRIBED, CHILDREN, SPECIAL-USE; ``status``: STATUS items of LIST-STATUS (RFC 5819), None
-    when not asked. ``extended`` says that the extended syntax was used."""
+    when not asked. ``extended`` says that the extended syntax was used. ``metadata``: entries of LIST-METADATA (RFC
+    9590); MYRIGHTS among ``returns`` is RFC 8440's."""
 
     reference: str
     patterns: tuple[str, ...]
@@ -129,6 +159,7 @@ class List:
     returns: frozenset[str] = frozenset()
     status: tuple[str, ...] | None = None
     extended: bool = False
+    metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

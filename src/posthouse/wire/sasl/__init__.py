@@ -8,26 +8,34 @@ accounts.
 
 from __future__ import annotations
 
+from typing import Literal
+
+from posthouse.wire.sasl.bearer import Bearer
 from posthouse.wire.sasl.contract import (
     Challenge,
+    CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
     Step,
     WantKeys,
 )
+from posthouse.wire.sasl.external import External
 from posthouse.wire.sasl.login import Login
 from posthouse.wire.sasl.plain import Plain
-from posthouse.wire.sasl.scram import ScramSha256
+from posthouse.wire.sasl.scram import Scram
 
 __all__ = [
     "Challenge",
+    "CheckCertificate",
     "CheckPassword",
+    "CheckToken",
     "Failed",
     "Mechanism",
     "Proven",
-    "ScramSha256",
+    "Scram",
     "Step",
     "WantKeys",
     "available",
@@ -35,26 +43,48 @@ __all__ = [
 ]
 
 
-def available(*, channel_binding: bytes | None) -> list[str]:
+_PASSWORDS = ("PLAIN", "LOGIN")
+_TOKENS = ("OAUTHBEARER", "XOAUTH2")
+_SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-1")
+_SCRAM_PLUS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS")
+
+
+def available(
+    *, channel_binding: bytes | None, scram: bool = True, external: bool = False, tokens: bool = False
+) -> list[str]:
     """The mechanisms to announce, strongest first.
 
-    ``channel_binding`` is the connection's tls-unique value; None (no TLS, or TLS 1.3, where tls-unique does
-    not exist) leaves SCRAM-SHA-256-PLUS out.
+    ``channel_binding`` is the connection's tls-unique value; None (no TLS, or TLS 1.3, where tls-unique does not exist)
+    leaves the -PLUS forms out. ``scram``: whether SCRAM is announced at all; ``external``: whether the client showed a
+    certificate; ``tokens``: whether somebody judges access tokens.
     """
-    names = ["SCRAM-SHA-256", "PLAIN", "LOGIN"]
-    return ["SCRAM-SHA-256-PLUS", *names] if channel_binding else names
+    names: list[str] = ["EXTERNAL"] if external else []
+    if scram:
+        names += [*(_SCRAM_PLUS if channel_binding else ()), *_SCRAM]
+    return [*names, *(_TOKENS if tokens else ()), *_PASSWORDS]
 
 
-def mechanism(name: str, *, channel_binding: bytes | None) -> Mechanism | None:
+def mechanism(
+    name: str,
+    *,
+    channel_binding: bytes | None,
+    scram: bool = True,
+    external: bool = False,
+    tokens: bool = False,
+) -> Mechanism | None:
     """A new exchange of the mechanism called ``name`` (any case), or None when it is not offered here."""
-    match name.upper():
+    name = name.upper()
+    if name not in available(channel_binding=channel_binding, scram=scram, external=external, tokens=tokens):
+        return None
+    match name:
         case "PLAIN":
             return Plain()
         case "LOGIN":
             return Login()
-        case "SCRAM-SHA-256":
-            return ScramSha256(channel_binding=channel_binding)
-        case "SCRAM-SHA-256-PLUS" if channel_binding:
-            return ScramSha256(channel_binding=channel_binding, plus=True)
-        case _:
-            return None
+        case "EXTERNAL":
+            return External()
+        case "OAUTHBEARER" | "XOAUTH2":
+            return Bearer(name)
+    algorithm: Literal["sha256", "sha1"] = "sha256" if "SHA-256" in name else "sha1"
+    binding = channel_binding if scram else None
+    return Scram(algorithm, channel_binding=binding, plus=name.endswith("-PLUS"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,31 @@ class CheckPassword:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckCertificate:
+    """EXTERNAL: whose is the certificate that the client showed within TLS (Directory.sign_in_certificate)?
+    ``authzid`` is whom it wants to be, "" for whoever the certificate says."""
+
+    authzid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckToken:
+    """OAUTHBEARER or XOAUTH2: whose is this access token (Directory.sign_in_token)? ``login`` is whom the client wants
+    to be, "" for whoever the token says. A refusal comes with a challenge to be sent before it; whatever the client
+    answers to that ends the exchange (RFC 7628 3.2.3)."""
+
+    kind: Literal["OAUTHBEARER", "XOAUTH2"]
+    token: str = field(repr=False)
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
 class WantKeys:
-    """SCRAM wants the stored keys of this login: call ``keys(...)`` on the mechanism, which returns the
-    next step."""
+    """SCRAM wants the stored keys of this login, for ``algorithm``: call ``keys(...)`` on the mechanism, which
+    returns the next step."""
 
     login: str
+    algorithm: Literal["sha256", "sha1"] = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,7 @@ class Failed:
     login: str = ""
 
 
-Step = Challenge | CheckPassword | WantKeys | Proven | Failed
+Step = Challenge | CheckPassword | CheckCertificate | CheckToken | WantKeys | Proven | Failed
 
 
 class Mechanism(Protocol):
@@ -65,9 +85,11 @@ class Mechanism(Protocol):
 
 
 # wire.sasl offers:
-#   def mechanism(name: str, *, channel_binding: bytes | None) -> Mechanism | None
-#   def available(*, channel_binding: bytes | None) -> list[str]
-# PLAIN, LOGIN, SCRAM-SHA-256 and, only with channel_binding (tls-unique, TLS <= 1.2), SCRAM-SHA-256-PLUS.
+#   def mechanism(name: str, *, channel_binding: bytes | None, scram: bool, external: bool,
+#                 tokens: bool) -> Mechanism | None
+#   def available(*, channel_binding: bytes | None, scram: bool, external: bool, tokens: bool) -> list[str]
+# PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-1 and, only with channel_binding (tls-unique, TLS <= 1.2), their -PLUS forms;
+# EXTERNAL where the client showed a certificate; OAUTHBEARER and XOAUTH2 where somebody judges tokens.
 # SCRAM mechanisms have: def keys(self, salt, iterations, stored_key, server_key) -> Step
 # Responses over 8 KiB are Failed(malformed=True) before anything else; "*" is handled by the protocol
 # session.

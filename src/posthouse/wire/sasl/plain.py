@@ -35,8 +35,7 @@ class Plain:
             return Failed(str(problem), malformed=True)
         if not login or not password:
             return Failed("empty login or password", malformed=True, login=login)
-        if authzid not in ("", login):
-            # Acting for somebody else is not offered; the password is not looked at, so that nothing is
-            # learnt.
-            return Failed("authorization identity differs from login", login=login)
+        if authzid.casefold() not in ("", login.casefold()):
+            # An administrator may act for somebody else, where that is allowed: the directory judges.
+            return CheckPassword(f"{authzid}*{login}", password)
         return CheckPassword(login, password)

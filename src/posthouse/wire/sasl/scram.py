@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, server side (RFC 5802, RFC 7677).
+"""SCRAM-SHA-256, SCRAM-SHA-1 and their -PLUS forms, server side (RFC 5802, RFC 7677).
 
 The server never sees a password: it holds StoredKey and ServerKey, and checks that the client could compute
 the key whose hash is StoredKey. An unknown login runs through the same steps with made-up keys.
@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from posthouse.wire.sasl.contract import Challenge, Failed, Proven, Step, WantKeys
 from posthouse.wire.sasl.text import MAX_RESPONSE, decode
@@ -29,7 +29,7 @@ class _ClientFirst(NamedTuple):
     nonce: bytes
 
 
-class ScramSha256:
+class Scram:
     """One exchange: client-first → WantKeys → ``keys`` → server-first → client-final → Proven or Failed.
 
     ``channel_binding`` is the tls-unique value where it works, whether or not this is the -PLUS form: a
@@ -38,11 +38,18 @@ class ScramSha256:
     """
 
     def __init__(
-        self, *, channel_binding: bytes | None = None, plus: bool = False, nonce: bytes | None = None
+        self,
+        algorithm: Literal["sha256", "sha1"] = "sha256",
+        *,
+        channel_binding: bytes | None = None,
+        plus: bool = False,
+        nonce: bytes | None = None,
     ) -> None:
         if plus and not channel_binding:
             raise ValueError("-PLUS needs channel binding data")
-        self.name = "SCRAM-SHA-256-PLUS" if plus else "SCRAM-SHA-256"
+        self.algorithm = algorithm
+        name = "SCRAM-SHA-256" if algorithm == "sha256" else "SCRAM-SHA-1"
+        self.name = f"{name}-PLUS" if plus else name
         self._plus = plus
         self._binding = channel_binding
         self._server_nonce = nonce or secrets.token_urlsafe(18).encode("ascii")
@@ -89,7 +96,7 @@ class ScramSha256:
         if first.authzid not in ("", first.login):
             return self._failed("authorization identity differs from login", malformed=False)
         self._state = "keys"
-        return WantKeys(first.login)
+        return WantKeys(first.login, self.algorithm)
 
     def _client_final(self, data: bytes) -> Step:
         first = self._first
@@ -107,11 +114,11 @@ class ScramSha256:
         if len(proof) != len(self._stored_key):
             return self._failed("proof has the wrong length", malformed=False)
         exchange = b"%b,%b,%b" % (first.bare, self._server_first, without_proof)
-        signature = hmac.digest(self._stored_key, exchange, "sha256")
+        signature = hmac.digest(self._stored_key, exchange, self.algorithm)
         client_key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
-        if not hmac.compare_digest(hashlib.sha256(client_key).digest(), self._stored_key):
+        if not hmac.compare_digest(hashlib.new(self.algorithm, client_key).digest(), self._stored_key):
             return self._failed("wrong proof", malformed=False)
-        return Proven(first.login, b"v=" + _base64(hmac.digest(self._server_key, exchange, "sha256")))
+        return Proven(first.login, b"v=" + _base64(hmac.digest(self._server_key, exchange, self.algorithm)))
 
     def _failed(self, reason: str, *, malformed: bool = True) -> Failed:
         self._state = "done"

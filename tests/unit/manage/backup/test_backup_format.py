@@ -16,10 +16,12 @@ from backup_parts import house
 
 from posthouse.manage.backup import keys, retention, sealing
 from posthouse.manage.backup.access import put_state
+from posthouse.manage.backup.exact import LAST
 from posthouse.manage.backup.manifest import Manifest, Piece, TablePieces
 from posthouse.manage.backup.place import FolderPlace, PlaceError, checked
 from posthouse.manage.backup.repository import Repository, new_id
 from posthouse.manage.backup.sealing import PIECE, TAG, WRAPPED, Damaged
+from posthouse.manage.backup.tables import every_table
 from posthouse.manage.errors import ManageError
 
 
@@ -230,3 +232,13 @@ async def test_a_hostile_manifest_is_refused(empty_data: Path, tmp_path: Path) -
         assert sorted(path.name for path in (tmp_path / "second").rglob("*.eml")) == before
         assert not await second.rows("accounts")
         assert not await second.rows("settings_values")
+
+
+def test_what_refers_to_something_is_put_back_after_it() -> None:
+    """Engines check it; so do we, for every table there will be."""
+    tables = every_table()
+    order = [name for name in tables if name not in LAST] + list(LAST)
+    assert set(LAST) <= set(tables)
+    for place, name in enumerate(order):
+        referred = {key.column.table.name for key in tables[name].foreign_keys}
+        assert referred <= set(order[:place]) | {name}, name

@@ -96,7 +96,7 @@ async def test_a_merge_adds_what_is_missing_and_nothing_else(first: House, tmp_p
     await first.context.store.flags(inbox.id, [4], FlagChange("set", 0, ()))
     later = await first.put(ANNA, "INBOX", message(99))
     await first.context.store.delete(await first.account(ANNA), "Ablage/Jörgen 🐎")
-    await first.do("account.remove", address=BERT)
+    await first.do("account.remove", address=BERT, purge=True)
     told = await first.do("backup.restore", key=key, dry_run=True)
     assert (told["accounts"], told["mailboxes"], told["messages"]) == (1, 7, 4)
     assert await first.uids(ANNA, "INBOX") == [4, 5, 6, later]
@@ -122,12 +122,41 @@ async def test_a_merge_adds_what_is_missing_and_nothing_else(first: House, tmp_p
     assert first.recorded() == await first.indexed(), "a repair finds what was put back"
 
 
+async def test_a_merge_and_what_was_removed(first: House, tmp_path: Path) -> None:
+    """What was removed when the backup was made is left out; what is removed here keeps its name until it is removed
+    for good; a domain that is made again has the properties it had."""
+    for name in ("was.example", "here.example"):
+        await first.do("domain.add", name=name)
+        await first.do("account.add", address=f"anna@{name}", password="quiet harbour 41")
+    await first.do("domain.set", name="here.example", plus="-", max_accounts=7)
+    await first.do("domain.remove", name="was.example", everything=True)
+    await first.do("account.remove", address=BERT)
+    key = await first.keep(tmp_path / "place")
+    assert (await first.do("backup.restore", key=key))["changes"] == []
+    with pytest.raises(ManageError, match="has no bert"):
+        await first.do("backup.restore", key=key, account=BERT)
+    await first.do("account.remove", address="anna@here.example")
+    told = await first.do("backup.restore", key=key)
+    assert told["changes"] == [
+        "leave out account anna@here.example: there is the address of a removed account of that name"
+    ]
+    await first.do("account.restore", address="anna@here.example")
+    await first.do("domain.remove", name="here.example", everything=True)
+    told = await first.do("backup.restore", key=key)
+    assert [line.partition(":")[0] for line in told["changes"]] == ["leave out domain here.example"]
+    await first.do("domain.purge", name="here.example")
+    told = await first.do("backup.restore", key=key)
+    assert told["accounts"] == 1
+    shown = await first.do("domain.show", name="here.example")
+    assert (shown["plus"], shown["max_accounts"]) == ("-", 7)
+
+
 async def test_one_message_one_folder_or_one_account(first: House, tmp_path: Path) -> None:
     """The scope is kept to; what the backup has not is said; a backup of before is chosen by its date."""
     key = await first.keep(tmp_path / "place")
     inbox = await first.box(ANNA, "INBOX")
     await first.context.store.expunge_any(inbox.id, [1, 3, 4])
-    await first.do("account.remove", address=BERT)
+    await first.do("account.remove", address=BERT, purge=True)
     done = await first.do("backup.restore", key=key, account=ANNA, folder="INBOX", uid=3)
     assert (done["messages"], done["accounts"]) == (1, 0)
     done = await first.do("backup.restore", key=key, account=BERT, at=time.strftime("%Y-%m-%d"))
@@ -175,6 +204,7 @@ async def test_bodies_stay_while_a_backup_runs(first: House) -> None:
     """The removal job unlinks nothing during a hold, and afterwards as ever."""
     database, bodies = first.context.database, first.context.bodies
     await first.do("setting.set", name="store.removal_wait", value="1")
+    await first.do("setting.set", name="store.undelete_days", value="0")
     removal = Removal(database, bodies, [upkeep.referred_in], [upkeep.forget_in], first.context.settings)
     inbox = await first.box(ANNA, "INBOX")
     await first.context.store.expunge_any(inbox.id, [1])

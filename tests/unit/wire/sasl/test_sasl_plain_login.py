@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posthouse.wire.sasl import Challenge, CheckPassword, Failed, Proven, WantKeys, available, mechanism
+from posthouse.wire.sasl import (
+    Challenge,
+    CheckCertificate,
+    CheckPassword,
+    Failed,
+    Proven,
+    WantKeys,
+    available,
+    mechanism,
+)
 
 
 def test_plain_in_one_response() -> None:
@@ -47,13 +56,14 @@ def test_bad_plain_responses_are_malformed(response: bytes) -> None:
     assert "ret" not in step.reason
 
 
-def test_plain_for_somebody_else_is_refused() -> None:
-    """Another authorization identity is a refusal, with the password never looked at."""
+def test_plain_for_somebody_else_is_asked_for_as_such() -> None:
+    """Another authorization identity makes a login of its own form, which the directory judges."""
     plain = mechanism("PLAIN", channel_binding=None)
     assert plain is not None
-    assert plain.start(b"root\0ann\0secret") == Failed(
-        "authorization identity differs from login", login="ann"
-    )
+    assert plain.start(b"root\0ann\0secret") == CheckPassword("root*ann", "secret")
+    same = mechanism("PLAIN", channel_binding=None)
+    assert same is not None
+    assert same.start(b"Ann\0ann\0secret") == CheckPassword("ann", "secret")
 
 
 def test_login_in_two_responses() -> None:
@@ -84,8 +94,12 @@ def test_bad_login_responses_are_malformed(responses: list[bytes]) -> None:
 
 def test_plus_is_offered_only_with_channel_binding() -> None:
     """-PLUS is announced and built only where tls-unique exists; unknown names are None."""
-    assert available(channel_binding=None) == ["SCRAM-SHA-256", "PLAIN", "LOGIN"]
-    assert available(channel_binding=b"x")[0] == "SCRAM-SHA-256-PLUS"
+    assert available(channel_binding=None) == ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"]
+    assert available(channel_binding=b"x")[:2] == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]
+    assert available(channel_binding=b"x", scram=False) == ["PLAIN", "LOGIN"]
+    assert available(channel_binding=None, scram=False, external=True) == ["EXTERNAL", "PLAIN", "LOGIN"]
+    assert mechanism("SCRAM-SHA-256", channel_binding=None, scram=False) is None
+    assert mechanism("EXTERNAL", channel_binding=None) is None
     assert mechanism("SCRAM-SHA-256-PLUS", channel_binding=None) is None
     bound = mechanism("scram-sha-256-plus", channel_binding=b"x")
     assert bound is not None
@@ -95,19 +109,29 @@ def test_plus_is_offered_only_with_channel_binding() -> None:
 
 
 @given(
-    name=st.sampled_from(["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]),
+    name=st.sampled_from(
+        [
+            "PLAIN",
+            "LOGIN",
+            "SCRAM-SHA-256",
+            "SCRAM-SHA-256-PLUS",
+            "SCRAM-SHA-1",
+            "SCRAM-SHA-1-PLUS",
+            "EXTERNAL",
+        ]
+    ),
     responses=st.lists(
         st.binary(max_size=60) | st.just(b"n,,n=u,r=x") | st.just(b"\0u\0p"), min_size=1, max_size=4
     ),
 )
 def test_hostile_responses_never_raise_and_never_prove(name: str, responses: list[bytes]) -> None:
     """Any bytes in any number lead to a step, never to an exception and never to a proof."""
-    exchange = mechanism(name, channel_binding=b"binding")
+    exchange = mechanism(name, channel_binding=b"binding", external=True)
     assert exchange is not None
     exchange.start(None)
     for response in responses:
         step = exchange.respond(response)
-        assert isinstance(step, Challenge | CheckPassword | WantKeys | Failed)
+        assert isinstance(step, Challenge | CheckPassword | CheckCertificate | WantKeys | Failed)
         assert not isinstance(step, Proven)
         if isinstance(step, WantKeys):
             exchange.keys(b"salt" * 4, 4096, b"k" * 32, b"s" * 32)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import hmac
 
 import pytest
 
-from posthouse.wire.sasl import Challenge, Failed, Proven, ScramSha256, WantKeys
+from posthouse.wire.sasl import Challenge, Failed, Proven, Scram, WantKeys
 
 SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
 PASSWORD = b"pencil"
@@ -28,7 +28,7 @@ def keys(password: bytes = PASSWORD) -> tuple[bytes, int, bytes, bytes]:
     return SALT, 4096, stored, hmac.digest(salted, b"Server Key", "sha256")
 
 
-def client_final(mechanism: ScramSha256, first: bytes, header: bytes, password: bytes = PASSWORD) -> bytes:
+def client_final(mechanism: Scram, first: bytes, header: bytes, password: bytes = PASSWORD) -> bytes:
     """What an honest client answers; ``header`` is what it puts into ``c=``."""
     asked = mechanism.start(first)
     assert isinstance(asked, WantKeys)
@@ -47,7 +47,7 @@ def client_final(mechanism: ScramSha256, first: bytes, header: bytes, password: 
 
 def test_the_exchange_of_rfc_7677_succeeds_byte_for_byte() -> None:
     """The example of RFC 7677 section 3 gives exactly its server messages."""
-    mechanism = ScramSha256(nonce=SERVER_NONCE)
+    mechanism = Scram(nonce=SERVER_NONCE)
     assert mechanism.start(CLIENT_FIRST) == WantKeys("user")
     assert mechanism.keys(*keys()) == Challenge(SERVER_FIRST)
     assert mechanism.respond(CLIENT_FINAL) == Proven("user", SERVER_FINAL)
@@ -55,7 +55,7 @@ def test_the_exchange_of_rfc_7677_succeeds_byte_for_byte() -> None:
 
 def test_without_an_initial_response_the_challenge_is_empty() -> None:
     """SCRAM is client-first: the server's first challenge carries nothing."""
-    mechanism = ScramSha256()
+    mechanism = Scram()
     assert mechanism.start(None) == Challenge(b"")
     assert mechanism.respond(CLIENT_FIRST) == WantKeys("user")
 
@@ -64,7 +64,7 @@ def test_each_exchange_has_its_own_nonce() -> None:
     """Two exchanges never share a server nonce, and it is 18 random bytes or more."""
     seen = set()
     for _ in range(50):
-        mechanism = ScramSha256()
+        mechanism = Scram()
         mechanism.start(CLIENT_FIRST)
         challenge = mechanism.keys(*keys())
         assert isinstance(challenge, Challenge)
@@ -75,21 +75,21 @@ def test_each_exchange_has_its_own_nonce() -> None:
 
 def test_a_wrong_password_fails_without_being_malformed() -> None:
     """A wrong proof is a refusal (535), not a syntax error, and names the login for the log."""
-    mechanism = ScramSha256()
+    mechanism = Scram()
     final = client_final(mechanism, CLIENT_FIRST, b"n,,", b"pencils")
     assert mechanism.respond(final) == Failed("wrong proof", login="user")
 
 
 def test_quoted_commas_and_equals_signs_are_decoded() -> None:
     """``=2C`` and ``=3D`` in a user name stand for comma and equals sign (RFC 5802 5.1)."""
-    assert ScramSha256().start(b"n,,n=a=2Cb=3Dc,r=abc") == WantKeys("a,b=c")
-    assert ScramSha256().start(b"n,,n=a=3D2C,r=abc") == WantKeys("a=2C")
+    assert Scram().start(b"n,,n=a=2Cb=3Dc,r=abc") == WantKeys("a,b=c")
+    assert Scram().start(b"n,,n=a=3D2C,r=abc") == WantKeys("a=2C")
 
 
 def test_an_authorization_identity_must_be_the_login() -> None:
     """Acting for somebody else is refused; naming oneself is fine."""
-    assert ScramSha256().start(b"n,a=user,n=user,r=abc") == WantKeys("user")
-    step = ScramSha256().start(b"n,a=root,n=user,r=abc")
+    assert Scram().start(b"n,a=user,n=user,r=abc") == WantKeys("user")
+    step = Scram().start(b"n,a=root,n=user,r=abc")
     assert isinstance(step, Failed)
     assert not step.malformed
 
@@ -97,19 +97,19 @@ def test_an_authorization_identity_must_be_the_login() -> None:
 def test_plus_binds_the_channel() -> None:
     """-PLUS succeeds with the right tls-unique value and fails with another one."""
     first = b"p=tls-unique,,n=user,r=abc"
-    good = ScramSha256(channel_binding=b"unique", plus=True)
+    good = Scram(channel_binding=b"unique", plus=True)
     assert isinstance(good.respond(client_final(good, first, b"p=tls-unique,,unique")), Proven)
-    bad = ScramSha256(channel_binding=b"unique", plus=True)
+    bad = Scram(channel_binding=b"unique", plus=True)
     step = bad.respond(client_final(bad, first, b"p=tls-unique,,another"))
     assert step == Failed("channel bindings differ", login="user")
 
 
 def test_downgrade_from_plus_is_noticed() -> None:
     """A client that believes -PLUS was not offered, though it was, has been lied to (RFC 5802 6)."""
-    step = ScramSha256(channel_binding=b"unique").start(b"y,,n=user,r=abc")
+    step = Scram(channel_binding=b"unique").start(b"y,,n=user,r=abc")
     assert isinstance(step, Failed)
     assert "downgraded" in step.reason
-    assert ScramSha256(channel_binding=None).start(b"y,,n=user,r=abc") == WantKeys("user")
+    assert Scram(channel_binding=None).start(b"y,,n=user,r=abc") == WantKeys("user")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_downgrade_from_plus_is_noticed() -> None:
 )
 def test_bad_first_messages_are_malformed(first: bytes) -> None:
     """Whatever is no client-first-message of this mechanism ends the exchange as a syntax error."""
-    mechanism = ScramSha256()
+    mechanism = Scram()
     step = mechanism.start(first)
     assert isinstance(step, Failed)
     assert step.malformed
@@ -162,7 +162,7 @@ def test_bad_first_messages_are_malformed(first: bytes) -> None:
 )
 def test_bad_final_messages_are_malformed(final: bytes) -> None:
     """Whatever is no client-final-message ends the exchange as a syntax error."""
-    mechanism = ScramSha256(nonce=SERVER_NONCE)
+    mechanism = Scram(nonce=SERVER_NONCE)
     mechanism.start(CLIENT_FIRST)
     mechanism.keys(*keys())
     step = mechanism.respond(final)
@@ -180,7 +180,7 @@ def test_bad_final_messages_are_malformed(final: bytes) -> None:
 )
 def test_tampered_final_messages_are_refused(final: bytes, reason: str) -> None:
     """A changed nonce, header or proof is a failed sign-in, not a syntax error."""
-    mechanism = ScramSha256(nonce=SERVER_NONCE)
+    mechanism = Scram(nonce=SERVER_NONCE)
     mechanism.start(CLIENT_FIRST)
     mechanism.keys(*keys())
     assert mechanism.respond(final) == Failed(reason, login="user")
@@ -188,7 +188,7 @@ def test_tampered_final_messages_are_refused(final: bytes, reason: str) -> None:
 
 def test_an_exchange_is_used_once() -> None:
     """After its end an exchange accepts nothing more, not even the same proof again."""
-    mechanism = ScramSha256(nonce=SERVER_NONCE)
+    mechanism = Scram(nonce=SERVER_NONCE)
     mechanism.start(CLIENT_FIRST)
     mechanism.keys(*keys())
     assert isinstance(mechanism.respond(CLIENT_FINAL), Proven)
@@ -198,6 +198,6 @@ def test_an_exchange_is_used_once() -> None:
 def test_keys_before_they_were_asked_for_is_a_mistake_of_ours() -> None:
     """Handing over keys out of turn is a programming error, said loudly."""
     with pytest.raises(RuntimeError):
-        ScramSha256().keys(*keys())
+        Scram().keys(*keys())
     with pytest.raises(ValueError):
-        ScramSha256(plus=True)
+        Scram(plus=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap.contract import BadCommand, No
-from posthouse.access.imap.flags import parse_flags
-from posthouse.access.imap.mailboxes import find
+from posthouse.access.imap.flags import KEYWORDS, mask_of, parse_flags
+from posthouse.access.imap.mailboxes import locate, reader_of
 from posthouse.access.imap.unbinary import without_nul
 from posthouse.access.imap.upload import Upload
 from posthouse.bodies.contract import Body
@@ -27,11 +27,14 @@ async def run(session: Session, command: Command) -> None:
     """Keep all of the messages, or none. The spools are let go of by whoever called, in any case."""
     arguments = command.arguments
     assert isinstance(arguments, Append)
-    mailbox = await find(session, arguments.mailbox, b"TRYCREATE")
+    place = await locate(session, arguments.mailbox, "i", b"TRYCREATE")
+    mailbox = place.mailbox
     made: list[Body] = []
     try:
-        messages = [await _message(session, message, made) for message in arguments.messages]
-        kept = await session.store.append(mailbox.id, messages)
+        messages = [
+            await _message(session, message, made, mask_of(place.rights)) for message in arguments.messages
+        ]
+        kept = await session.store.append(mailbox.id, messages, reader_of(session, mailbox))
     finally:
         for body in made:
             body.discard()
@@ -42,10 +45,13 @@ async def run(session: Session, command: Command) -> None:
     session.ok(command, "APPEND completed", b"APPENDUID %d %s" % (kept[0].uidvalidity, uids))
 
 
-async def _message(session: Session, message: AppendMessage, made: list[Body]) -> NewMessage:
+async def _message(session: Session, message: AppendMessage, made: list[Body], mask: int) -> NewMessage:
     if message.utf8 and not session.state.utf8:
         raise BadCommand("UTF8 was not enabled")
     flags, keywords = parse_flags(word for word in message.flags if word.lower() != "\\recent")
+    flags &= mask
+    if not mask & KEYWORDS:
+        keywords = ()
     date, zone = message.date if message.date is not None else (None, 0)
     upload = message.data
     assert isinstance(upload, Upload)

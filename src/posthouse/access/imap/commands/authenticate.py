@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap.contract import BadCommand, No
@@ -14,7 +15,9 @@ from posthouse.wire import sasl
 from posthouse.wire.imap.syntax import Authenticate, Command
 from posthouse.wire.sasl.contract import (
     Challenge,
+    CheckCertificate,
     CheckPassword,
+    CheckToken,
     Failed,
     Mechanism,
     Proven,
@@ -33,7 +36,7 @@ async def run(session: Session, command: Command) -> None:
     demand_privacy(session)
     arguments = command.arguments
     assert isinstance(arguments, Authenticate)
-    mechanism = sasl.mechanism(arguments.mechanism, channel_binding=session.channel_binding)
+    mechanism = session.mechanisms.begin(arguments.mechanism)
     if mechanism is None:
         raise No("This mechanism is not offered", b"CANNOT")
     exchange = _Exchange(session, mechanism)
@@ -66,6 +69,12 @@ class _Exchange:
                 return await session.directory.sign_in(
                     step.login, step.password, peer=peer, protocol=PROTOCOL
                 )
+            elif isinstance(step, CheckCertificate):
+                return await session.directory.sign_in_certificate(
+                    session.mechanisms.certificate or b"", step.authzid, peer=peer, protocol=PROTOCOL
+                )
+            elif isinstance(step, CheckToken):
+                return await self._token(step)
             elif isinstance(step, WantKeys):
                 step = await self._keys(step)
             elif isinstance(step, Proven):
@@ -77,11 +86,25 @@ class _Exchange:
             else:
                 return await self._failed(step)
 
+    async def _token(self, step: CheckToken) -> SignIn:
+        session = self._session
+        result, challenge = await session.directory.sign_in_token(
+            step.kind, step.token, step.login, peer=session.peer.address, protocol=PROTOCOL
+        )
+        if result.account is None and challenge:
+            with contextlib.suppress(
+                BadCommand
+            ):  # whatever the answer is (RFC 7628 3.2.3), the failure counts
+                await self._ask(challenge)
+        return result
+
     async def _keys(self, step: WantKeys) -> Step:
-        self._account, keys = await self._session.directory.scram_keys(step.login)
+        directory = self._session.directory
+        ask = directory.scram_keys if step.algorithm == "sha256" else directory.scram_sha1_keys
+        self._account, keys = await ask(step.login)
         self._asked = step.login
         mechanism = self._mechanism
-        assert isinstance(mechanism, sasl.ScramSha256)
+        assert isinstance(mechanism, sasl.Scram)
         return mechanism.keys(keys.salt, keys.iterations, keys.stored_key, keys.server_key)
 
     async def _failed(self, step: Failed) -> SignIn | Failed:

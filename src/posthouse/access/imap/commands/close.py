@@ -14,7 +14,8 @@ async def run(session: Session, command: Command) -> None:
     """Expunge without a word, and leave the mailbox. A read-only mailbox is only left."""
     mailbox = session.selected.mailbox
     writable = session.writable
+    expunges = "e" in session.rights
     session.close_view()
-    if writable and mailbox.deleted:
+    if writable and expunges and mailbox.deleted:
         await session.store.expunge(mailbox.id)
     session.ok(command, "CLOSE completed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posthouse.access.imap.contract import ImapSession, No
+from posthouse.access.imap.foreign import site
 from posthouse.wire.imap.names import SEPARATOR, complaint
 from posthouse.wire.imap.response import list_line
 from posthouse.wire.imap.syntax import Command, Create
@@ -17,9 +18,10 @@ async def run(session: ImapSession, command: Command) -> None:
     problem = complaint(name)
     if problem:
         raise No(problem, b"CANNOT")
-    mailbox = await session.store.create(session.user.id, name, _special_use(arguments.special_use))
-    if session.state.rev2 and mailbox.name != arguments.mailbox:
-        session.write(list_line((), mailbox.name, session.state.utf8, old_name=arguments.mailbox))
+    place = await site(session, name)
+    mailbox = await session.store.create(place.owner, place.name, _special_use(arguments.special_use))
+    if session.state.rev2 and name != arguments.mailbox:
+        session.write(list_line((), name, session.state.utf8, old_name=arguments.mailbox))
     session.ok(command, "CREATE completed", b"MAILBOXID (%s)" % mailbox.object_id.encode("ascii"))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from posthouse.access.imap.contract import ImapSession
-from posthouse.access.imap.writing import demand_writable, highest_modseq
+from posthouse.access.imap.writing import demand_rights, demand_writable, highest_modseq
 from posthouse.wire.imap.syntax import Command, Expunge
 
 
 async def run(session: ImapSession, command: Command) -> None:
     """Remove what carries \\Deleted (among the named UIDs), and tell it."""
     demand_writable(session)
+    demand_rights(session, "e")
     arguments = command.arguments
     uids: list[int] | None = None
     if isinstance(arguments, Expunge) and arguments.messages is not None:

@@ -14,7 +14,7 @@ async def run(session: ImapSession, command: Command) -> None:
     assert isinstance(arguments, Status)
     if "HIGHESTMODSEQ" in arguments.items:
         session.enable_condstore()
-    mailbox = await mailboxes.find(session, arguments.mailbox)
-    values = await mailboxes.status(session, mailbox, arguments.items)
-    session.write(status_line(mailbox.name, values, session.state.utf8))
+    place = await mailboxes.locate(session, arguments.mailbox, "r")
+    values = await mailboxes.status(session, place.mailbox, arguments.items)
+    session.write(status_line(place.name, values, session.state.utf8))
     session.ok(command, "STATUS completed")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap import notices
-from posthouse.access.imap.flags import parse_flags
+from posthouse.access.imap.contract import No
+from posthouse.access.imap.flags import KEYWORDS, mask_of, parse_flags
 from posthouse.access.imap.writing import demand_writable
 from posthouse.store.contract import FlagChange, Message
 from posthouse.wire.imap.response import number_set
@@ -24,12 +25,16 @@ async def run(session: Session, command: Command) -> None:
     arguments = command.arguments
     assert isinstance(arguments, Store)
     flags, keywords = parse_flags(arguments.flags)
+    mask = mask_of(session.rights)
+    touched = flags | (KEYWORDS if keywords else 0)
+    if not mask or (touched and not touched & mask):
+        raise No("You may not change these flags", b"NOPERM")
     if arguments.unchanged_since is not None:
         session.enable_condstore()
     uids = [uid for _, uid in session.resolve(arguments.messages, command.uid)]
     # What others changed is told before, so that what .SILENT leaves out is known to the client.
     notices.notices(session, session.selected, session.expunges)
-    work = _Work(session, arguments, FlagChange(arguments.mode, flags, keywords))
+    work = _Work(session, arguments, FlagChange(arguments.mode, flags, keywords, mask))
     for begin in range(0, len(uids), _AT_ONCE):
         await work.change(uids[begin : begin + _AT_ONCE])
         await session.drain()
@@ -59,11 +64,11 @@ class _Work:
         silent = self._arguments.silent
         expected = {m.uid: self._expected(m) for m in view.messages(uids)} if silent else {}
         outcome = await session.store.flags(
-            view.mailbox.id, uids, self._change, self._arguments.unchanged_since
+            view.mailbox.id, uids, self._change, self._arguments.unchanged_since, session.user.id
         )
         self.modified += outcome.modified
         self.gone = self.gone or bool(outcome.gone)
-        if not set(self._change.keywords) <= set(session.told_keywords):
+        if self._change.keywords and not set(self._change.keywords) <= set(session.told_keywords):
             await session.refresh()
             notices.tell_keywords(session, view)
         if not silent:
@@ -79,7 +84,8 @@ class _Work:
 
     def _expected(self, message: Message) -> tuple[int, frozenset[str]]:
         """What the client believes the flags to be after its STORE."""
-        change, keywords = self._change, frozenset(self._change.keywords)
+        change = self._change
+        keywords = frozenset(change.keywords)
         match change.mode:
             case "set":
                 return change.flags, keywords

@@ -1,0 +1,209 @@
+"""Deliveries that are under way: of the rows of one message to one destination, from when they are leased until their
+destination goes on being served. Who is next is the scheduler's business (``dispatch``)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any
+
+from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.deliver.contract import Deliverer, Settlement
+from posthouse.deliver.lease_desk import LeaseDesk
+from posthouse.deliver.overdue import Overdue, ended, nothing_more
+from posthouse.deliver.places import Place, Places
+from posthouse.deliver.results import Feedback, Result, Said
+from posthouse.observe.log import logger
+from posthouse.observe.steps import step
+from posthouse.queue import destinations
+from posthouse.queue.contract import Lease, Queue
+from posthouse.settings import queue as settings_queue
+from posthouse.settings.contract import CurrentSettings
+
+log = logger("deliver.dispatch")
+
+PAUSE = 5.0
+"""Seconds to wait when the database cannot be reached."""
+
+
+class UnderWay:
+    """The deliveries of this process. ``deliverers`` by class of destinations; ``overdue`` ends what waited too long,
+    ``desk`` knows the limits of now."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        queue: Queue,
+        deliverers: Mapping[str, Deliverer],
+        settlement: Settlement,
+        settings: CurrentSettings,
+        places: Places,
+        desk: LeaseDesk,
+        overdue: Overdue,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._deliverers = deliverers
+        self._settlement = settlement
+        self._settings = settings
+        self._places = places
+        self._desk = desk
+        self._overdue = overdue
+        self._clock = clock
+        self.awake = asyncio.Event()
+        """Set when there may be something to lease."""
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.running = 0
+        """Messages under way to other servers, and room kept for those that are being leased."""
+        self.unproven = 0
+        """Those among them that go to destinations that took none recently."""
+
+    def keep(self, count: int, unproven: bool) -> None:
+        """Count room for so many messages to others; fewer than none frees it."""
+        self.running += count
+        if unproven:
+            self.unproven += count
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it as a task of its own."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("dispatch.broke", exc_info=error)
+        self.awake.set()
+
+    def again(self, place: Place) -> None:
+        """There is more for it now: serve it as soon as there is room."""
+        if place.room(self._desk.limits()) > 0:
+            self._places.schedule(place, self._clock())
+            self.awake.set()
+        else:
+            place.more = True
+
+    def deliver_soon(self, place: Place, leases: list[Lease], unproven: bool | None) -> None:
+        """Deliver what was leased. ``unproven``: how its room is counted, None where it takes none."""
+        self._places.take(place, leases[0].message.sender)
+        self.begin(self._deliver(place, leases, unproven))
+
+    def handed_over(self, place: Place, leases: list[Lease]) -> None:
+        """Deliver what was just accepted; its room is counted already."""
+        step("queue.leased")
+        self.begin(self._deliver(place, leases, False, found=False))
+
+    def left(self, place: Place) -> None:
+        """Room that was kept is free again: whoever came meanwhile may have it."""
+        if place.more and not place.taking:
+            place.more = False
+            self.again(place)
+        elif place.at is None:
+            self._places.forget(place)
+
+    async def _deliver(
+        self, place: Place, leases: list[Lease], unproven: bool | None, *, found: bool = True
+    ) -> None:
+        """Deliver rows of one message; then its destination has room for another. ``found`` False: they came here
+        without being looked for, so what is known of the queue does not count them."""
+        feedback, began, left = Feedback(), self._clock(), False
+
+        def leave() -> None:
+            """Its room is free again."""
+            nonlocal left
+            if left:
+                return
+            left = True
+            place.leave(leases[0].message.sender)
+            if unproven is not None:
+                self.keep(-1, unproven)
+
+        def answered() -> None:
+            """Lease the next one while this one is written down: both share a commit. Not where it was down."""
+            if place.failures:
+                return
+            leave()
+            if place.more and not place.taking:
+                place.more = False
+                self.again(place)
+
+        try:
+            feedback = await self._attempt(place, leases, answered)
+            await self._heed(place, feedback, began)
+        except DatabaseUnavailable as problem:
+            # The rows stay leased; when the lease runs out, they are due again.
+            log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
+        finally:
+            leave()
+        if found or feedback.waits:
+            await self._finished(place)
+        else:
+            self.left(place)
+
+    async def _attempt(self, place: Place, leases: list[Lease], answered: Callable[[], None]) -> Feedback:
+        now = self._clock()
+        over = [each for each in leases if nothing_more(each, now)]
+        if over:
+            await self._overdue.settle(ended(over), end=True)
+            leases = [each for each in leases if each not in over]
+            if not leases:
+                return Feedback()
+        try:
+            return await self._deliverers[place.name.partition(":")[0]].deliver(leases, answered)
+        except DatabaseUnavailable:
+            raise
+        except Exception as failure:
+            log.exception("dispatch.broke", destination=place.name, trace=leases[0].message.trace)
+            said = Said(0, "4.3.0", f"internal error ({type(failure).__name__})")
+            await self._settlement.settle([Result(each, "deferred", said) for each in leases])
+            return Feedback()
+
+    async def _heed(self, place: Place, feedback: Feedback, began: float) -> None:
+        """Learn from the attempt, and remember for all workers what concerns them."""
+        if place.local:
+            return
+        now, known_down = self._clock(), place.failures > 0
+        if place.heed(feedback, began, now, self._desk.limits()):
+            reason = str(feedback.said) if feedback.said is not None else "it cannot be reached"
+            place.rest_until = now + PAUSE  # others that were under way find out the same meanwhile
+            state = await self._database.run(
+                partial(
+                    destinations.note_down,
+                    first=float(self._settings.now[settings_queue.DOWN_FIRST]),
+                    most=float(self._settings.now[settings_queue.DOWN_MOST]),
+                    retry_after=feedback.retry_after,
+                ),
+                place.name,
+                now,
+                reason,
+            )
+            place.failures, place.rest_until = state.failures, state.down_until
+            log.warning("destination.down", destination=place.name, reason=reason, failures=state.failures)
+        elif feedback.well and known_down:
+            place.failures, place.rest_until = 0, 0.0
+            if await self._database.run(destinations.note_well, place.name, now):
+                log.info("destination.works", destination=place.name)
+
+    async def _finished(self, place: Place) -> None:
+        """A delivery ended: see to it that the destination goes on being served."""
+        if place.more and not place.taking:
+            place.more = False
+            self.again(place)
+        elif not (place.running or place.taking or place.ready):
+            # What was deferred is due at a time nobody has told us; what is planned may be the end of its lease.
+            planned = place.at
+            try:
+                due = await self._database.read(partial(self._queue.next_due, destination=place.name))
+            except DatabaseUnavailable:
+                due = self._clock() + PAUSE
+            if place.running or place.taking or place.ready or place.at != planned:
+                pass  # it was taken up meanwhile
+            elif due is None:
+                self._places.forget(place)
+            else:
+                self._places.schedule(place, due)
+        self.awake.set()

@@ -1,0 +1,34 @@
+"""What one connection offers: the mechanisms as its TLS and the server's settings have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from posthouse.wire import sasl
+from posthouse.wire.sasl.contract import Mechanism
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """``binding`` is the tls-unique value, ``certificate`` the client's (DER), None where there is none; ``tokens``:
+    whether access tokens are taken."""
+
+    binding: bytes | None = field(repr=False)
+    scram: bool = True
+    certificate: bytes | None = field(default=None, repr=False)
+    tokens: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """What to announce, strongest first."""
+        external = self.certificate is not None
+        return sasl.available(
+            channel_binding=self.binding, scram=self.scram, external=external, tokens=self.tokens
+        )
+
+    def begin(self, name: str) -> Mechanism | None:
+        """A new exchange, None for a mechanism that is not offered."""
+        external = self.certificate is not None
+        return sasl.mechanism(
+            name, channel_binding=self.binding, scram=self.scram, external=external, tokens=self.tokens
+        )

@@ -1,0 +1,28 @@
+"""Signatures, automatic replies, archive rules, journals."""
+
+SAMPLES = {
+    "account.archive": ({"address": "{address}"}, "domain"),
+    "account.archive_clear": ({"address": "{address}"}, "domain"),
+    "account.archive_set": ({"address": "{address}", "days": 30}, "domain"),
+    "account.auto_reply": ({"address": "{address}"}, "domain"),
+    "account.auto_reply_clear": ({"address": "{address}"}, "domain"),
+    "account.auto_reply_set": ({"address": "{address}", "plain": "I am away."}, "domain"),
+    "account.signature": ({"address": "{address}"}, "domain"),
+    "account.signature_set": ({"address": "{address}", "plain": "Anna"}, "domain"),
+    "domain.archive": ({"name": "{domain}"}, "domain"),
+    "domain.archive_clear": ({"name": "{domain}"}, "domain"),
+    "domain.archive_set": ({"name": "{domain}", "days": 30}, "domain"),
+    "domain.signature": ({"name": "{domain}"}, "domain"),
+    "domain.signature_set": ({"name": "{domain}", "plain": "The office"}, "domain"),
+    "journal.list": ({}, "server"),
+    "journal.remove": ({"of": "{domain}"}, "server"),
+    "journal.set": ({"address": "journal@there.example", "of": "{domain}"}, "server"),
+    "me.archive": ({}, "each"),
+    "me.archive_clear": ({}, "each"),
+    "me.archive_set": ({"days": 30}, "each"),
+    "me.auto_reply": ({}, "each"),
+    "me.auto_reply_clear": ({}, "each"),
+    "me.auto_reply_set": ({"plain": "I am away."}, "each"),
+    "me.signature": ({}, "each"),
+    "me.signature_set": ({"plain": "Anna"}, "each"),
+}
