@@ -16,6 +16,7 @@ from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.net.ranges import USUAL, Range
 from posthouse.observe.log import logger
+from posthouse.queue.contract import LOCAL
 from posthouse.route.lists import ListGate
 from posthouse.route.resolve import OWN_NAMES, Destination, Router
 from posthouse.route.shared_senders import SharedSenders
@@ -194,7 +195,8 @@ class ReceptionDesk:
             return False
         way = await self._ways.way(onward, sender, origin.account_id)
         if not isinstance(way, Refusal):
-            return True
+            # What leads nowhere has not arrived with a way back to us: a catch-all that goes in a circle has one.
+            return destination.kind != "unknown" or way.destination != LOCAL
         if destination.kind == "unknown":
             return False
         if destination.kind == "outside":
