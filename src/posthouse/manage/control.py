@@ -27,6 +27,7 @@ from posthouse.manage.address import HAS_UNIX, MAX_REQUEST, PROTOCOL, ShortPath,
 from posthouse.manage.context import Actor, Context
 from posthouse.manage.errors import ManageError
 from posthouse.manage.use import Private, perform
+from posthouse.net.closing import close_servers
 from posthouse.observe.log import logger
 
 log = logger("manage.control")
@@ -76,7 +77,7 @@ class ControlServer:
         """Stop listening, give running requests a moment, end the rest, remove the socket."""
         if self._server is None:
             return
-        self._server.close()
+        await close_servers([self._server])
         await asyncio.sleep(0.01)  # a connection just accepted has its task by then
         if self._clients:
             await asyncio.wait(self._clients, timeout=CLOSE_SECONDS)

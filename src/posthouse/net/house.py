@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from posthouse.net.closing import close_servers, close_soon
 from posthouse.net.connection import Connection
 from posthouse.net.contract import TlsContexts
 from posthouse.net.door import Admission, Door
@@ -126,8 +127,7 @@ class House:
         """Take no more connections on this listener. Its sessions go on."""
         for entry in [entry for entry in self._open if entry[0] == listener]:
             self._open.remove(entry)
-            for server in entry[2]:
-                server.close()
+            close_soon(entry[2])
 
     def counts(self) -> dict[str, int]:
         """Open sessions by protocol."""
@@ -150,9 +150,7 @@ class House:
     async def close(self, seconds: float, hurry: asyncio.Event) -> None:
         """Take no more connections; tell every session, wait up to ``seconds`` for their last words, cut off
         the rest. ``hurry`` cuts the wait short."""
-        for _, _, servers in self._open:
-            for server in servers:
-                server.close()
+        await close_servers([server for _, _, servers in self._open for server in servers])
         for session in list(self.sessions):
             session.shut_down()
         await self._wait(lambda: all(session.settled for session in self.sessions), seconds, hurry)
