@@ -5,7 +5,7 @@ A lost notice costs delay, never correctness: listeners compare versions at thei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 Listener = Callable[[str, int, int], None]
@@ -23,3 +23,7 @@ class Feed(Protocol):
     def subscribe(self, topic: str, key: int | None, listener: Listener) -> Callable[[], None]:
         """Hear a topic (key None: all its keys). Returns the call that ends the subscription. Event loop
         only."""
+
+    def follow(self, caught_up: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Who acts on notices only a moment after they came says so: a command is answered when ``caught_up`` has
+        returned in every worker. Returns the call that ends it. Event loop only."""

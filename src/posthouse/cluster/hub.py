@@ -3,11 +3,12 @@
 Messages from a worker: ``ready``; ``failed`` (kind, what, mend) instead of it; ``feed`` (notices) and
 ``failures`` (of sign-ins: peer, login, times), both passed on to the others; ``count``
 (connections by source, as changes); ``sessions`` (open sessions by protocol); ``ask`` (number), answered with
-``live`` (number, sessions of all workers by protocol); ``question`` (number, topic, asked), passed on to the
-others with the asker's number, after the asker was told ``asked`` (number, whom); ``answer`` (asker, number,
-good, answered), which goes back to it; ``tell`` (worker, topic, told), passed on to that one as ``told``;
+``live`` (number, sessions of all workers by protocol); ``attend``, answered with ``attending``: from then on
+questions are put to it; ``question`` (number, topic, asked), passed on to the others that attend with the asker's
+number, after the asker was told ``asked`` (number, whom); ``answer`` (asker, number, good, answered), which goes back
+to it; ``tell`` (worker, topic, told), passed on to that one as ``told``;
 ``logging`` (how log lines are written from now on). Messages to a worker: ``start``, ``stop``, ``feed``,
-``others`` (connections of the other workers by source).
+``others`` (connections of the other workers by source), ``gone`` (worker): it answers nothing any more.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Hub:
         self._failed = failed
         self._logging = logging
         self._links: dict[int, Link] = {}
+        self._attending: set[int] = set()
         self._tally = Tally()
         self._sessions: dict[int, dict[str, int]] = {}
         self._telling: asyncio.TimerHandle | None = None
@@ -48,6 +50,8 @@ class Hub:
     def remove(self, worker: int) -> None:
         """A worker is gone."""
         self._links.pop(worker, None)
+        self._attending.discard(worker)
+        self.send_all("gone", worker)
         self._sessions.pop(worker, None)
         self._tally.forget(worker)
         self._tell_soon()
@@ -84,6 +88,10 @@ class Hub:
                 asker = self._links.get(worker)
                 if asker is not None:
                     asker.send("live", number, dict(total))
+            case ["attend"]:
+                self._attending.add(worker)
+                if worker in self._links:
+                    self._links[worker].send("attending")
             case ["question", int(number), str(topic), asked]:
                 self._ask(worker, number, topic, asked)
             case ["answer", int(to), int(number), bool(good), answered]:
@@ -100,7 +108,7 @@ class Hub:
                 self._failed(worker, (kind, what, mend))
 
     def _ask(self, asker: int, number: int, topic: str, asked: Any) -> None:
-        others = [worker for worker in self._links if worker != asker]
+        others = [worker for worker in self._links if worker != asker and worker in self._attending]
         if asker in self._links:
             self._links[asker].send("asked", number, others)
         for worker in others:

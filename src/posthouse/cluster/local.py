@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from posthouse.cluster.contract import Listener
 from posthouse.observe.log import logger
@@ -12,6 +12,9 @@ from posthouse.observe.log import logger
 log = logger("cluster.feed")
 
 Notice = tuple[str, int, int]
+
+PASSING = frozenset(("mailbox", "account", "queue", "queue.destinations", "events", "webhooks"))
+"""Topics of the daily traffic of mail. A notice of any other topic is a change that somebody made."""
 
 
 class LocalFeed:
@@ -26,13 +29,18 @@ class LocalFeed:
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, int], int] = {}
         self._listeners: dict[tuple[str, int | None], dict[object, Listener]] = {}
+        self._followers: dict[object, Callable[[], Awaitable[None]]] = {}
         self.forward: Callable[[list[Notice]], None] | None = None
+        self.changes = 0
+        """How many notices were published here that are not :data:`PASSING`."""
 
     def publish(self, topic: str, key: int, version: int) -> None:
         """Tell everyone soon. From any thread."""
         place = (topic, key)
         with self._lock:
             first = not self._waiting
+            if topic not in PASSING:
+                self.changes += 1
             known = self._waiting.get(place)
             if known is None or version > known:
                 self._waiting[place] = version
@@ -56,6 +64,24 @@ class LocalFeed:
                     del self._listeners[place]
 
         return end
+
+    def follow(self, caught_up: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+        """Somebody acts on notices a moment after they came: ``caught_up`` returns once all that came before it was
+        called are acted on. Returns the call that ends this."""
+        token = object()
+        self._followers[token] = caught_up
+
+        def end() -> None:
+            self._followers.pop(token, None)
+
+        return end
+
+    async def settled(self) -> None:
+        """Return when all that was published or delivered here is told and acted on in this process. Event loop
+        only."""
+        self._tell()
+        for caught_up in list(self._followers.values()):
+            await caught_up()
 
     def deliver(self, notices: list[Notice]) -> None:
         """Tell the listeners of this process. Event loop only."""

@@ -47,6 +47,7 @@ class Member:
         self._open: dict[int, _Question] = {}
         self._link = Link(self._receive, self._lost)
         self._told = asyncio.Event()
+        self._attending = asyncio.Event()
         self._feed: LocalFeed | None = None
         self._deltas: Counter[str] = Counter()
         self._failed: Counter[tuple[str, str]] = Counter()
@@ -114,9 +115,26 @@ class Member:
         finally:
             self._asked.pop(number, None)
 
+    async def attend(self) -> None:
+        """From here on questions are put to this worker. Returns when the supervisor knows it: what was told to the
+        workers before has then been received here."""
+        self._link.send("attend")
+        await self._attending.wait()
+
     async def ask(self, topic: str, asked: Any, seconds: float = ASK_SECONDS) -> dict[int, Any]:
-        """What the other workers answer, by their number. One that does not answer in time, or that cannot, is
-        not among them."""
+        """What the other workers answer, by their number. One that does not answer in time, that cannot, or that
+        is being started is not among them."""
+        question = await self._put(topic, asked, seconds)
+        if question.missing:
+            log.warning("link.unanswered", topic=topic, missing=question.missing)
+        return question.answers
+
+    async def consult(self, topic: str, asked: Any, seconds: float = ASK_SECONDS) -> list[int]:
+        """Wait until every other worker has answered, whatever it says; the numbers of those that are late. One that
+        ends meanwhile is not waited for."""
+        return list((await self._put(topic, asked, seconds)).missing)
+
+    async def _put(self, topic: str, asked: Any, seconds: float) -> _Question:
         self._questions += 1
         number = self._questions
         question = self._open[number] = _Question()
@@ -124,10 +142,10 @@ class Member:
             self._link.send("question", number, topic, asked)
             await asyncio.wait_for(question.complete.wait(), seconds)
         except TimeoutError:
-            log.warning("link.unanswered", topic=topic, missing=question.missing)
+            pass
         finally:
             self._open.pop(number, None)
-        return question.answers
+        return question
 
     def steer_logging(self, how: dict[str, Any]) -> None:
         """Tell the supervisor how log lines are to be written (``observe.steering.how``)."""
@@ -177,6 +195,11 @@ class Member:
             case ["answer", int(worker), int(number), bool(good), answered]:
                 if (question := self._open.get(number)) is not None:
                     question.answered(worker, good, answered)
+            case ["attending"]:
+                self._attending.set()
+            case ["gone", int(worker)]:
+                for question in self._open.values():
+                    question.answered(worker, False, None)
             case ["told", int(worker), str(topic), told]:
                 hearer = self.hearers.get(topic)
                 if hearer is not None:
@@ -188,6 +211,9 @@ class Member:
 
     def _lost(self) -> None:
         self._told.set()
+        self._attending.set()
+        for question in self._open.values():
+            question.complete.set()  # nobody is left who could answer
         self.stopping.set()
 
 

@@ -30,6 +30,7 @@ class VersionedCache:
         self._answers: dict[Hashable, Any] = {}
         self._version = -1
         self._checked_at = -math.inf
+        self._told = -1
         self._unsubscribe = feed.subscribe(DIRECTORY, None, self._noticed)
 
     async def get(
@@ -72,8 +73,10 @@ class VersionedCache:
         if label > self._version:
             self._answers.clear()
             self._version = label
-        self._checked_at = max(self._checked_at, asked_at)
+        if label >= self._told:  # else it was asked before the change that we were told of
+            self._checked_at = max(self._checked_at, asked_at)
 
     def _noticed(self, topic: str, key: int, label: int) -> None:
-        if label != self._version:
+        self._told = max(self._told, label)
+        if label > self._version:
             self._checked_at = -math.inf

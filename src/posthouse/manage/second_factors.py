@@ -12,6 +12,7 @@ import msgspec
 from posthouse.database.contract import DuplicateKey, Transaction
 from posthouse.directory import admin, factors
 from posthouse.directory.factors import Factor as Stored
+from posthouse.directory.versions import DIRECTORY, bump
 from posthouse.manage import identity_codes as codes
 from posthouse.manage import identity_passkeys as passkeys
 from posthouse.manage.audit import note
@@ -238,6 +239,7 @@ async def factor_remove(call: Call, wanted: FactorId) -> Factor:
         gone = factors.remove(tx, account, wanted.id)
         if gone is None:
             raise ManageError("missing", f"You have no factor {wanted.id}.", "List factors to see them.")
+        _noticed(tx, call)
         note(tx, call.actor, "me.factor_remove", mine.address, before={"kind": gone.kind, "name": gone.name})
         return _view(gone)
 
@@ -253,6 +255,7 @@ async def factors_clear(call: Call, wanted: OfAddress) -> Cleared:
         account = admin.find_account(tx, wanted.address)
         guard(tx, call, "account.factors_clear", account)
         removed = factors.clear(tx, account.id)
+        _noticed(tx, call)
         note(tx, call.actor, "account.factors_clear", account.address, before={"factors": removed})
         return Cleared(account.address, removed)
 
@@ -277,6 +280,7 @@ async def _add(
         if len(have) >= factors.MOST_FACTORS:
             raise ManageError("refused", "You have 20 factors.", "Remove one that you do not use.")
         made = factors.add(tx, mine.id, kind, name=name, mark=mark, secret=secret, counter=counter, now=at)
+        _noticed(tx, call)
         note(tx, call.actor, use_name, mine.address, after={"kind": kind, "name": name})
         return Factor(made, "totp" if kind == "totp" else "passkey", name, at, 0.0)
 
@@ -284,6 +288,11 @@ async def _add(
         return await call.context.database.run(op)
     except DuplicateKey:
         raise ManageError("exists", "This one is set up already.", "List factors to see it.") from None
+
+
+def _noticed(tx: Transaction, call: Call) -> None:
+    """How many factors an account has is among what sign-ins remember (setting ``signin.app_passwords``)."""
+    bump(tx, DIRECTORY, call.context.feed)
 
 
 def _view(found: Stored) -> Factor:

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from posthouse.cluster.agreement import Agreement
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.lists_header import UNSUBSCRIBE_PATH
@@ -40,12 +41,15 @@ _SAFE = {
 
 
 class LeavingDesk:
-    """Answers below :data:`UNSUBSCRIBE_PATH`."""
+    """Answers below :data:`UNSUBSCRIBE_PATH`. ``agreement``: who has left is a stranger to the list on every worker."""
 
-    def __init__(self, database: Database, feed: Feed, rates: Rates) -> None:
+    def __init__(
+        self, database: Database, feed: Feed, rates: Rates, agreement: Agreement | None = None
+    ) -> None:
         self._database = database
         self._feed = feed
         self._rates = rates
+        self._agreement = agreement
 
     async def answer(self, request: Request) -> Response:
         """The page that asks, or its doing."""
@@ -76,7 +80,11 @@ class LeavingDesk:
         def op(tx: Transaction) -> bool:
             return lists.leave(tx, found[0], parse_address(member), feed=self._feed)
 
-        if await self._database.run(op):
+        before = self._agreement.changes if self._agreement is not None else 0
+        left = await self._database.run(op)
+        if self._agreement is not None:
+            await self._agreement.reach(before)
+        if left:
             log.info("list.left", list=info.address, member=member)
         return _page("You have left the list", f"<p>{about}</p>")
 
@@ -88,5 +96,5 @@ def _page(title: str, content: str, status: int = 200) -> Response:
 async def attach(built: Built) -> None:
     """Let members leave by a link, in the worker that has the HTTP listeners. Before ``with_http``."""
     if built.first:
-        desk = LeavingDesk(built.database, built.feed, Rates(built.settings))
+        desk = LeavingDesk(built.database, built.feed, Rates(built.settings), built.context.agreement)
         built.http.well_known.add(UNSUBSCRIBE_PATH, desk.answer, plain_ok=False)

@@ -30,6 +30,7 @@ def joined(count: int) -> tuple[Hub, list[Member]]:
 
         member._link = Wire(up)  # type: ignore[assignment]
         hub.add(number, Wire(member._receive))  # type: ignore[arg-type]
+        hub.receive(number, ["attend"])
     return hub, members
 
 

@@ -84,6 +84,7 @@ class Sharing:
         self._kept: dict[int, Seen] = {}
         self._label: _Label | None = None
         self._checked_at = -math.inf
+        self._notices = 0
         self._guests: set[Session] = set()
         self._watch: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -136,14 +137,15 @@ class Sharing:
 
     async def seen(self, account_id: int) -> Seen:
         """What an account sees of others. Raises DatabaseUnavailable."""
-        now = self._clock()
+        now, notices = self._clock(), self._notices
         if now - self._checked_at >= MAX_AGE:
-            self._settle(await self.database.read(self._version), now)
+            self._settle(await self.database.read(self._version), now, notices)
         kept = self._kept.get(account_id)
         if kept is not None:
             return kept
+        now, notices = self._clock(), self._notices
         label, found = await self.database.read(self._look, account_id)
-        self._settle(label, now)
+        self._settle(label, now, notices)
         if label == self._label:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
@@ -157,13 +159,16 @@ class Sharing:
         label = self._version(tx)  # first: what changes in between is newer than its label
         return label, look(tx, account_id, self.public, self.shared, self.within)
 
-    def _settle(self, label: _Label, asked_at: float) -> None:
+    def _settle(self, label: _Label, asked_at: float, notices: int) -> None:
+        """Take notice of a label that was read after so many notices had come."""
         if self._label is None or (label != self._label and label[:2] >= self._label[:2]):
             self._kept.clear()
             self._label = label
-        self._checked_at = max(self._checked_at, asked_at)
+        if notices == self._notices:  # else it may be from before the change that we were told of
+            self._checked_at = max(self._checked_at, asked_at)
 
     def _heard(self, topic: str, key: int, label: int) -> None:
+        self._notices += 1
         self._checked_at = -math.inf
         self._news.set()
 
