@@ -24,6 +24,7 @@ from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Keeping, Store
 
 if TYPE_CHECKING:
+    from posthouse.cluster.agreement import Agreement
     from posthouse.manage.certificate_desk import CertificateDesk
     from posthouse.manage.dkim_desk import DkimDesk
     from posthouse.manage.identity import Identity
@@ -124,7 +125,9 @@ class Context:
     for the state of all workers. ``doors`` opens and closes listeners while the server runs. ``changing`` is
     held while something on probation that is not in the database changes, and while such a change is
     confirmed or taken back. ``key_of``: the files of certificate chain and key that answer to a host name.
-    ``side`` takes down what a repair needs of mail that is put back."""
+    ``side`` takes down what a repair needs of mail that is put back. ``agreement`` waits until all workers act on a
+    change; None where there is nobody to tell. ``countries`` keeps what knows countries; ``screening``: the lists and
+    rules of countries that hold, None for a stopped server."""
 
     config: Config
     database: Database
@@ -142,6 +145,7 @@ class Context:
     certificates: CertificateDesk | None = None
     dkim: DkimDesk | None = None
     injection: Injection | None = None
+    agreement: Agreement | None = None
     sessions: OpenSessions | None = None
     logs: LiveLogs | None = None
     measures: Measures | None = None

@@ -173,7 +173,23 @@ async def perform(
 ) -> Any:
     """Check the right, convert the parameters, run the use, return its result (a Struct). Raises
     ManageError only. ``expect`` (see ``etag``) makes a change conditional: kind ``conflict`` when the thing is
-    another by now."""
+    another by now. What was changed holds on all workers of this machine when this returns, or fails half way."""
+    agreement = context.agreement
+    if agreement is None:
+        return await _perform(context, actor, name, parameters, emit, expect)
+    before = agreement.changes
+    try:
+        result = await _perform(context, actor, name, parameters, emit, expect)
+    except ManageError:
+        await agreement.reach(before)
+        raise
+    await agreement.reach(before)
+    return result
+
+
+async def _perform(
+    context: Context, actor: Actor, name: str, parameters: Any, emit: Emit, expect: str
+) -> Any:
     found = _uses.get(name)
     if found is None:
         raise ManageError(

@@ -20,6 +20,7 @@ from posthouse.bodies.files import FileBodies
 from posthouse.bodies.plain import PlainDurability
 from posthouse.bodies.removal import Removal
 from posthouse.bodies.side import SideRecord
+from posthouse.cluster.agreement import Agreement
 from posthouse.cluster.jobs import Jobs
 from posthouse.cluster.leases import PeriodicJob
 from posthouse.cluster.local import LocalFeed
@@ -156,6 +157,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             member.carry(feed)
         settings = CurrentSettings()
         live_settings = LiveSettings(database, feed, settings)
+        agreement = Agreement(feed, member)
         await live_settings.load()
         now = settings.now
         if now[settings_setup.HOSTNAME]:
@@ -357,6 +359,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         imap.quotas = ImapQuotas(context)
         built = Built(
             share=share,
+            agreement=agreement,
             stop=stop,
             member=member,
             stack=stack,
@@ -395,6 +398,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             if listener.protocol == "http":
                 continue  # opened by with_http
             try:
+        await agreement.join()
                 await house.open(listener, sockets, make[listener.protocol])
             except OSError as error:
                 raise ManageError(
