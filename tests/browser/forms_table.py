@@ -78,7 +78,8 @@ def account(name: str, part: str = "") -> str:
 def forms(server: RunningServer, spare: int) -> list[Form]:
     """The table, for this server; ``spare`` is a port that nobody uses."""
     place = Path(server.folder) / "backups"
-    return [*PEOPLE, *LISTS, *LETTING_IN, *_machine(server, place, spare), *_sources(), *OWN, *ANYBODY]
+    made = [*_machine(server, place, spare), *_sources(), *_network_lists(Path(server.folder))]
+    return [*PEOPLE, *LISTS, *LETTING_IN, *made, *OWN, *ANYBODY]
 
 
 def _wording(
@@ -1514,6 +1515,47 @@ def _sources() -> list[Form]:
         Form(
             here + "/{name}/remove",
             before=((here + "/new/pam", {"name": "goes", **pam}),),
+            at=here + "/goes/remove",
+            not_there=(here, ">goes<"),
+        ),
+    ]
+
+
+def _network_lists(place: Path) -> list[Form]:
+    here, office = "/admin/network-lists", "/admin/network-lists/office"
+    good = {"place": str(place / "networks.txt"), "kind": "block", "refresh": "10m", "active": "on"}
+    good |= {f"for-{word}": "on" for word in ("smtp", "imap")}
+    (place / "networks.txt").write_text("198.51.100.0/24\n203.0.113.7\n")
+    return [
+        Form(
+            here,
+            {"name": "office-2", **good},
+            {"refresh": "", "place": "", "name": ""},
+            bad=(
+                ({"name": "no name", **good}, "none for a list"),
+                ({"name": "wrong", **good, "place": "relative.txt"}, "full one"),
+                ({"name": "wrong", **good, "place": "https://user:x@lists.example/"}, "no user name"),
+                (
+                    {"name": "wrong", **good, "place": "https://lists.example/", "refresh": "1m"},
+                    "out of range",
+                ),
+                ({"name": "wrong", **good, "refresh": "soon"}, "no time"),
+                ({"name": "wrong", **good, "kind": "perhaps"}, "kind"),
+                ({"name": "office", **good}, "already"),
+            ),
+            effect=(here, "office-2"),
+        ),
+        Form(
+            here + "/{name}",
+            {**good, "refresh": "20m"},
+            bad=(({**good, "place": "relative.txt"}, "full one"),),
+            at=office,
+            effect=(office, 'value="20m"'),
+        ),
+        Form(here + "/{name}/refresh", at=office + "/refresh", effect=(office, "Last try")),
+        Form(
+            here + "/{name}/remove",
+            before=((here, {"name": "goes", **good}),),
             at=here + "/goes/remove",
             not_there=(here, ">goes<"),
         ),

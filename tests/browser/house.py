@@ -67,6 +67,10 @@ def _move_in(server: RunningServer, folder: Path) -> None:
     listed = ("--only-listed", "--description", "A partner's own server")
     server.command("route", "add", "partner.invalid", "--target", "mx.partner.invalid", *listed)
     server.command("source", "add", "pam", "unix")
+    networks = Path(server.folder) / "networks.txt"
+    networks.write_text("198.51.100.0/24\nthis is none\n203.0.113.7\n")
+    server.command("network-list", "add", "office", str(networks), "--kind", "allow")
+    server.command("network-list", "add", "gone-away", "/nowhere/at/all.txt")
     server.command("route", "allow", "1", "somebody@partner.invalid")
     with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
         smtp.sendmail(f"ulla@{DOMAIN}", [ADMIN], MESSAGE.replace("\n", "\r\n").encode())

@@ -44,6 +44,7 @@ SAMPLES = {
     "/admin/certificates/{name}/remove": ["self-made"],
     "/admin/sign-in-sources/new/{kind}": ["ldap", "pam", "sql", "script"],
     "/admin/sign-in-sources/{name}": ["unix"],
+    "/admin/network-lists/{name}": ["office", "gone-away"],
     "/admin/routes/{id:int}": ["1"],
     "/admin/routes/{id:int}/remove": ["1"],
     "/admin/sending/{address:path}": [USER],

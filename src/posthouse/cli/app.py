@@ -35,6 +35,7 @@ from posthouse.cli.commands.list import list_ as mailing_list
 from posthouse.cli.commands.listener import listener
 from posthouse.cli.commands.log import log
 from posthouse.cli.commands.message import message
+from posthouse.cli.commands.network_list import network_list
 from posthouse.cli.commands.oauth import oauth
 from posthouse.cli.commands.probation import probation
 from posthouse.cli.commands.queue import queue
@@ -70,7 +71,7 @@ for _group in (domain, account, alias, mailing_list, account_group, queue, messa
     cli.add_command(_group)
 cli.add_command(certificate)
 cli.add_command(demo.demo)
-for _group in (ban, ip_range, listener, probation):
+for _group in (ban, ip_range, listener, network_list, probation):
     cli.add_command(_group)
 for _group in (setup, dns, dkim, client):
     cli.add_command(_group)

@@ -26,6 +26,7 @@ from posthouse.settings.contract import CurrentSettings
 KIND = "sign-in"
 """The kind of a ban that was made here."""
 LOCKED = "locked for addresses it was not used from"
+KEPT_OUT = "from an address that is kept out"
 FAR_OVER = 5
 """So many times the failures ban even an address that somebody signs in from."""
 ADMINISTRATOR_SECONDS = 3600.0
@@ -99,7 +100,7 @@ class AutoBan:
 
     def failed(self, login: str, peer: str, reason: str = "") -> None:
         """A sign-in failed here."""
-        if reason == LOCKED:  # the password was right
+        if reason in (LOCKED, KEPT_OUT):  # the password was right
             return
         count = self._of_peer(peer_key(peer))
         most = self._settings.now[settings_autoban.FAILURES]
@@ -192,6 +193,13 @@ def ban_guesser(
     tried = f", the last as {who.login[:100]}" if who.login else ""
     reason = f"{who.failures} failed sign-ins{tried}"
     return bans.put_ban(tx, network, reason, until, feed=feed, kind=KIND)
+
+
+def administrators_addresses(tx: Transaction) -> list[str]:
+    """Addresses at which a server administrator used the pages or a mail program within the last hour."""
+    since = {"since": time() - ADMINISTRATOR_SECONDS}
+    rows = tx.execute(records.SELECT_BROWSERS, since) + tx.execute(records.SELECT_PROGRAMS, since)
+    return sorted({str(row[0]) for row in rows})
 
 
 def places_of(tx: Transaction, address: str) -> list[str]:

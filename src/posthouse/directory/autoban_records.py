@@ -43,6 +43,20 @@ SELECT_PROGRAM = (
     )
     .limit(1)
 )
+SELECT_BROWSERS = (
+    select(browser_sessions.c.peer)
+    .where(
+        browser_sessions.c.account_id.in_(_ADMINISTRATORS), browser_sessions.c.seen_at > bindparam("since")
+    )
+    .distinct()
+    .limit(1000)
+)
+SELECT_PROGRAMS = (
+    select(devices.c.peer)
+    .where(devices.c.account_id.in_(_ADMINISTRATORS), devices.c.last_seen > bindparam("since"))
+    .distinct()
+    .limit(1000)
+)
 SELECT_KNOWN = (
     select(devices.c.id)
     .where(devices.c.peer == bindparam("peer"), devices.c.last_seen > bindparam("since"))

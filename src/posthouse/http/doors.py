@@ -71,10 +71,13 @@ class Doors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        self._see_through_proxies(scope)
+        behind = self._see_through_proxies(scope)
         answer = _Answer(scope, send, self._settings.now[settings_http.HSTS])
         try:
-            await self._pass(scope, _Body(receive, self._body_limit(scope)), answer)
+            if behind and self._parts.kept_out is not None and self._parts.kept_out(scope["client"][0]):
+                await _kept_out()(scope, receive, answer)
+            else:
+                await self._pass(scope, _Body(receive, self._body_limit(scope)), answer)
         except _TooLarge as error:
             with contextlib.suppress(OSError):
                 await self._too_large(error.limit)(scope, receive, answer)
@@ -90,12 +93,14 @@ class Doors:
         finally:
             answer.note()
 
-    def _see_through_proxies(self, scope: Scope) -> None:
-        peer = scope["client"][0] if scope.get("client") else ""
+    def _see_through_proxies(self, scope: Scope) -> bool:
+        """Put the visitor's own address and scheme in place; whether there is a proxy between."""
+        direct = peer = scope["client"][0] if scope.get("client") else ""
         trusted = _networks(self._settings.now[settings_http.TRUSTED_PROXIES])
         peer, https = behind_proxies(peer, scope["scheme"] == "https", Headers(scope=scope), trusted)
         scope["client"] = (peer, scope["client"][1] if scope.get("client") else 0)
         scope["scheme"] = "https" if https else "http"
+        return bool(peer != direct)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -257,6 +262,10 @@ def _too_often(wait: float) -> Response:
     seconds = str(max(1, int(wait + 0.999)))
     headers = {"retry-after": seconds}
     return problem.response(429, "Too many requests.", f"Wait {seconds} seconds.", headers=headers)
+
+
+def _kept_out() -> Response:
+    return _closing(403, "Connections from your address are not accepted here.", "")
 
 
 def _misdirected() -> Response:

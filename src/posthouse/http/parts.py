@@ -16,8 +16,10 @@ AcmeContext = Callable[[str], "ssl.SSLContext | None"]
 @dataclass(slots=True)
 class HttpParts:
     """``well_known`` takes handlers of fixed paths. ``acme_tls`` is asked when a client offers the protocol
-    ``acme-tls/1``. ``stopping`` is set when the server stops: streams end then."""
+    ``acme-tls/1``. ``stopping`` is set when the server stops: streams end then. ``kept_out`` tells whether a visitor
+    behind a proxy may not use these doors; whoever comes by himself was asked at the connection."""
 
     well_known: WellKnown = field(default_factory=WellKnown)
     acme_tls: AcmeContext | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    kept_out: Callable[[str], bool] | None = None

@@ -11,11 +11,14 @@ from posthouse.database.contract import Transaction
 from posthouse.directory import bans, ranges
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
+from posthouse.manage.network_lists import screening_of
 from posthouse.manage.probation import Pending, on_probation, undo
 from posthouse.manage.use import Call, Nothing, use
 from posthouse.net.bans import Bans
 from posthouse.net.peer import plain_address
 from posthouse.net.ranges import INTERNET, Option, Range, Ranges, shown, span
+from posthouse.net.screening import WORDS
+from posthouse.settings import blocklists as settings_blocklists
 from posthouse.settings.values import parse_duration
 
 PERMISSIONS = {
@@ -97,12 +100,19 @@ class TriedAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Permitted(msgspec.Struct, frozen=True):
     """What an address may do: the ``range`` it is in ("" for none, and nothing is permitted), its ``rules``, and
-    whether it is ``banned``."""
+    whether it is ``banned``. ``judged``: what block lists, allow lists and countries say of it, by protocol
+    (``list NAME NETWORK`` or ``country XX``), and ``refused``: the protocols it may not use because of that. ``above``:
+    its range decides before all lists; ``spared``: lists never keep it out. ``country`` "" where none is known."""
 
     address: str
     range: str
     rules: list[str]
     banned: bool = False
+    country: str = ""
+    judged: dict[str, str] = {}
+    refused: list[str] = []
+    above: bool = False
+    spared: bool = False
 
 
 class FormerRange(msgspec.Struct, frozen=True):
@@ -227,7 +237,8 @@ async def remove(call: Call, wanted: RangeName) -> IpRange:
 
 @use("range.try", right="view")
 async def try_address(call: Call, wanted: TriedAddress) -> Permitted:
-    """Tell what an address may do: which range it is in, what that permits, and whether it is banned."""
+    """Tell what an address may do and why: which range it is in, what that permits, whether it is banned, and what
+    lists and countries say of it."""
     try:
         address = str(plain_address(wanted.address.strip()))
     except ValueError:
@@ -235,13 +246,26 @@ async def try_address(call: Call, wanted: TriedAddress) -> Permitted:
             "invalid", f"address: {wanted.address[:60]!r} is no IP address.", "Write it like 192.0.2.7."
         ) from None
 
-    def op(tx: Transaction) -> Permitted:
+    def op(tx: Transaction) -> tuple[Range, bool]:
         found = Ranges(ranges.all_ranges(tx), time.time()).find(address)
         known = bans.changed_bans(tx, -1)
-        banned = known is not None and Bans(known[1]).find(address, time.time())
-        return Permitted(address, found.name, _words(found.options), banned)
+        return found, known is not None and Bans(known[1]).find(address, time.time())
 
-    return await call.context.database.scan(op)
+    found, banned = await call.context.database.scan(op)
+    screening = await screening_of(call.context)
+    judged = {word: str(why) for word in WORDS if (why := screening.judged(address, word)) is not None}
+    above = found.priority >= call.context.settings.now[settings_blocklists.PRIORITY]
+    return Permitted(
+        address,
+        found.name,
+        _words(found.options),
+        banned,
+        screening.country(address),
+        judged,
+        [word for word in judged if not above and screening.keeps_out(address, word) is not None],
+        above,
+        screening.spares(address),
+    )
 
 
 def _range(wanted: NewRange) -> Range:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from posthouse.database.contract import Transaction
 from posthouse.deliver import webhook_rows
 from posthouse.deliver.remote import tls_memory
-from posthouse.directory import autoban, brakes, dkim, ranges
+from posthouse.directory import autoban, brakes, dkim, network_lists, ranges
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
 from posthouse.manage import warnings_sending
@@ -22,6 +22,7 @@ from posthouse.manage.context import Context
 from posthouse.manage.measurements import NodeFacts
 from posthouse.manage.setup_facts import host_name
 from posthouse.queue import view
+from posthouse.settings import geoip as settings_geoip
 from posthouse.settings import limits as settings_limits
 from posthouse.settings import setup as settings_setup
 
@@ -85,6 +86,7 @@ def read_kept(tx: Transaction) -> Kept:
     administrators = int(tx.execute(_COUNT_SERVERS)[0][0])
     sending = tuple(Advice(*trouble) for trouble in warnings_sending.troubles(tx, time.time()))
     doors = tuple(Advice(*trouble) for trouble in ranges.troubles(tx)) + _auto_bans(tx)
+    doors += tuple(Advice(*trouble) for trouble in network_lists.troubles(tx))
     return Kept(
         administrators,
         view.oldest(tx),
@@ -149,6 +151,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_certificates(facts, now),
         *_host_name(context),
         *kept.ranges,
+        *_countries(context),
         *kept.sending,
         *_queue(kept, now),
         *_workers(facts),
@@ -226,6 +229,19 @@ def _host_name(context: Context) -> list[Advice]:
         return [Advice("hostname.missing", "No host name is set; the machine's own is used.", mend)]
     if not _NAME.match(name.lower()):
         return [Advice("hostname.unqualified", f"The host name {name!r} is not a full one.", mend)]
+    return []
+
+
+def _countries(context: Context) -> list[Advice]:
+    """Countries that are to be kept out, and no database that knows them."""
+    now = context.settings.now
+    path, keeper = now[settings_geoip.DATABASE], context.countries
+    if path and keeper is not None and keeper.trouble:
+        what = f"The database of countries {path} cannot be used: {keeper.trouble}. No country is kept out."
+        return [Advice("geoip.database", what, "Put a good one in its place; it is read when it changes.")]
+    if not path and any(now[each] for each in settings_geoip.RULES.values()):
+        what = "Countries are to be kept out, but there is no database that knows them."
+        return [Advice("geoip.missing", what, "Name one in the setting geoip.database, or empty the rules.")]
     return []
 
 

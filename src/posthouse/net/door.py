@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from posthouse.net.contract import TlsContexts
 from posthouse.net.peer import plain_address
 from posthouse.net.ranges import Range
+from posthouse.net.screening import Because
 
 if TYPE_CHECKING:
     from posthouse.net.connection import Connection
@@ -26,6 +27,9 @@ class Admission(Protocol):
 
     def permits(self, address: str) -> Range:
         """What an address may do now."""
+
+    def because(self, address: str, protocol: str) -> Because | None:
+        """Why an address may not use a protocol at all, for the log."""
 
     def guessed(self, address: str, protocol: str) -> None:
         """Somebody tries to sign in where that is not offered."""

@@ -10,6 +10,8 @@ from posthouse.net.bans import BANNED, Bans
 from posthouse.net.peer import is_loopback, plain_address
 from posthouse.net.ranges import HERE, USUAL, Range, Ranges
 from posthouse.net.rates import PerMinute
+from posthouse.net.screening import Because, Screening
+from posthouse.settings import blocklists as settings_blocklists
 from posthouse.settings import limits as settings_limits
 from posthouse.settings.contract import CurrentSettings
 
@@ -52,6 +54,7 @@ class ConnectionLimits:
         self._others_total = 0
         self._bans = Bans()
         self._ranges: Ranges | None = None
+        self._screening: Screening | None = None
         self._workers = max(1, workers)
         self._new = PerMinute()
         self._messages = PerMinute()
@@ -93,13 +96,22 @@ class ConnectionLimits:
         return BANNED if self._bans.find(address, time.time()) else ""
 
     def kept_out(self, address: str, protocol: str, permits: Range | None = None) -> str:
-        """What an address is told that may not use a protocol (ban, range), "" for all
+        """What an address is told that may not use a protocol (ban, range, list, country), "" for all
         others. Asked again for open connections when something changed."""
+        return BANNED if self.because(address, protocol, permits) is not None else ""
+
+    def because(self, address: str, protocol: str, permits: Range | None = None) -> Because | None:
+        """Why an address may not use a protocol; None when it may. A range of a high priority decides before the
+        lists."""
         if permits is None:
             permits = self.permits(address)
         if not permits.connects(protocol):
-            return BANNED
-        return self.banned(address)
+            return Because("range", permits.name)
+        if self.banned(address):
+            return Because("ban")
+        if self._screening is None or permits.priority >= self._settings.now[settings_blocklists.PRIORITY]:
+            return None
+        return self._screening.keeps_out(address, protocol)
 
     def permits(self, address: str) -> Range:
         """The range that an address is in."""
@@ -114,6 +126,10 @@ class ConnectionLimits:
     def rule(self, ranges: Ranges) -> None:
         """These ranges hold from now on."""
         self._ranges = ranges
+
+    def screen(self, screening: Screening) -> None:
+        """These lists and countries hold from now on."""
+        self._screening = screening
 
     def guessed(self, address: str, protocol: str) -> None:
         """Somebody tries to sign in where that is not offered."""

@@ -126,7 +126,7 @@ class Opening(Handling):
                 self.talk_changed()
             return True
         counters.not_let_in[self.door.protocol] += 1
-        log.info("connection.refused", peer=self.peer.address, protocol=self.door.protocol, reason=reason)
+        self._note_refusal(reason)
         words = self.door.banned if reason == BANNED else self.door.refusal
         if words and not self.door.implicit:
             self.write(words.format(reason=reason).encode())
@@ -134,6 +134,16 @@ class Opening(Handling):
             self._transport.close()
         self._closed = True
         return False
+
+    def _note_refusal(self, reason: str) -> None:
+        """Count and log it; who is kept out for good with the range, ban, list or country that does it."""
+        admission, fields = self.door.admission, {"reason": reason}
+        if admission is not None and reason == BANNED:
+            why = admission.because(self.peer.address, self.door.protocol)
+            if why is not None:
+                counters.kept_out[why.counted] += 1
+                fields["because"] = str(why)
+        log.info("connection.refused", peer=self.peer.address, protocol=self.door.protocol, **fields)
 
     def _tell(self, event: str, **fields: object) -> None:
         log.info(event, session=self.label, peer=self.peer.address, protocol=self.door.protocol, **fields)

@@ -49,6 +49,8 @@ PROTOCOLS = {
     "imap": Option.IMAP,
     "pop3": Option.POP3,
     "http": Option.WEB,
+    "web": Option.WEB,
+    "api": Option.WEB,
 }
 DELIVER = {
     (True, True): Option.DELIVER_LL,

@@ -28,6 +28,7 @@ class Counters:
         "deferred",
         "delivered",
         "failed",
+        "kept_out",
         "log_lines",
         "not_let_in",
         "refused",
@@ -39,6 +40,7 @@ class Counters:
     def __init__(self) -> None:
         self.connections: dict[str, int] = defaultdict(int)
         self.not_let_in: dict[str, int] = defaultdict(int)
+        self.kept_out: dict[str, int] = defaultdict(int)
         self.signed_in: dict[str, int] = defaultdict(int)
         self.signin_failures: dict[str, int] = defaultdict(int)
         self.bytes_in: dict[str, int] = defaultdict(int)

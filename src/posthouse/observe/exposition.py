@@ -10,6 +10,11 @@ from posthouse.observe.counters import Counted
 COUNTERS: dict[str, tuple[str, str, str]] = {
     "connections": ("connections", "Connections let in.", "protocol"),
     "not_let_in": ("connections_refused", "Connections refused for limits.", "protocol"),
+    "kept_out": (
+        "connections_kept_out",
+        "Of these, those of addresses that may not connect: by a range, a ban, a list or the country.",
+        "by",
+    ),
     "signed_in": ("signins", "Sign-ins that were good.", "protocol"),
     "signin_failures": ("signin_failures", "Sign-ins that were refused.", "protocol"),
     "bytes_in": ("received_bytes", "Bytes of ended sessions from peers, without TLS.", "protocol"),

@@ -25,6 +25,7 @@ async def attach(built: Built) -> None:
     follower = Follower(built.database, built.feed, built.limits)
     await follower.load()
     built.jobs.start(follower.run(), "bans")
+    built.http.kept_out = lambda address: bool(built.limits.kept_out(address, "http"))
 
     async def tidy() -> None:
         while await built.database.run(remove_expired, feed=built.feed) == 500:

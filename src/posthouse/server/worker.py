@@ -68,6 +68,7 @@ from posthouse.server import (
     with_listeners,
     with_lists,
     with_maildrop,
+    with_networks,
     with_oauth,
     with_observation,
     with_probation,
@@ -112,6 +113,7 @@ ATTACHMENTS = (
     with_signing.attach,
     with_bans.attach,
     with_ranges.attach,
+    with_networks.attach,
     with_autoban.attach,
     with_listeners.attach,
     with_probation.attach,
@@ -155,9 +157,9 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         feed = LocalFeed()
         if member is not None:
             member.carry(feed)
+        agreement = Agreement(feed, member)
         settings = CurrentSettings()
         live_settings = LiveSettings(database, feed, settings)
-        agreement = Agreement(feed, member)
         await live_settings.load()
         now = settings.now
         if now[settings_setup.HOSTNAME]:
@@ -246,6 +248,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             beside=out.beside,
             masked=partial(masked.used, feed=feed),
             shared=SharedSenders(out.router, database),
+            space=space,
         )
 
         # What tidies up, in one worker at a time.
@@ -295,6 +298,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             settings=settings,
             hostname=lambda: current_hostname(config, settings),
             sharing=sharing,
+            largest=space.largest,
         )
         make: dict[str, Callable[[], Connection]] = {
             "smtp": lambda: session(Kind.MX),
@@ -355,11 +359,11 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             started_at=started_at,
             live=live,
             side=side,
+            agreement=agreement,
         )
         imap.quotas = ImapQuotas(context)
         built = Built(
             share=share,
-            agreement=agreement,
             stop=stop,
             member=member,
             stack=stack,
@@ -394,11 +398,11 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             await control.start()
             stack.push_async_callback(control.close)
         stack.push_async_callback(close_house, house, settings, stop)
+        await agreement.join()
         for listener, sockets in zip(config.listeners, share.sockets, strict=True):
             if listener.protocol == "http":
                 continue  # opened by with_http
             try:
-        await agreement.join()
                 await house.open(listener, sockets, make[listener.protocol])
             except OSError as error:
                 raise ManageError(

@@ -18,6 +18,8 @@ _PAGES = {
     "backup-place": "/admin/backup",
     "bans": "/admin/bans",
     "ranges": "/admin/ranges",
+    "network-lists": "/admin/network-lists",
+    "geoip": "/admin/settings?topic=geoip",
     "listeners": "/admin/listeners",
     "ports-taken": "/admin/listeners",
     "webhook": "/admin/webhooks",

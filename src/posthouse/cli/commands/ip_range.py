@@ -87,12 +87,25 @@ def remove(session: Session, name: str, now: bool) -> None:
 @command(ip_range, "try", "range.try")
 @click.argument("address")
 def try_(session: Session, address: str) -> None:
-    """Tell what ADDRESS may do."""
+    """Tell what ADDRESS may do, and why it is kept out."""
 
     def told(found: Any) -> None:
         if found["banned"]:
             show.line(f"{found['address']} is banned.")
         place = f"is in the range {found['range']}" if found["range"] else "is in no range"
         show.line(f"{found['address']} {place}: {', '.join(found['rules']) or 'nothing is permitted'}.")
+        _tell_lists(found)
 
     session.show(session.call("range.try", {"address": address}), told)
+
+
+def _tell_lists(found: Any) -> None:
+    """What block lists, allow lists and countries say."""
+    if found["country"]:
+        show.line(f"Its country is {found['country']}.")
+    for word, why in found["judged"].items():
+        show.line(f"  {word}: {why}{' (kept out)' if word in found['refused'] else ''}")
+    if found["judged"] and found["above"]:
+        show.line("Its range decides before all lists and countries.")
+    elif found["judged"] and found["spared"]:
+        show.line("Lists and countries never keep it out.")

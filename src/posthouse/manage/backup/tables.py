@@ -41,13 +41,15 @@ LEFT_OUT = frozenset(
         "sending_counts",
         "oauth_tokens",
         "oauth_codes",
+        "network_list_states",
+        "network_list_parts",
     )
 )
 """Who runs which job, versions of caches (raised by a restore), bodies (they have their own lists), what the backups
 themselves remember; and what is over by the time of a restore: sessions of browsers, links to sign in, changes on
 probation, plots, events (written at any time, also while rows are put back), access tokens of routes, results
 of TLS that are not reported yet, what was sent in the last hours, and tokens that may have been
-taken back since: programs ask their owners again."""
+taken back since: programs ask their owners again. And copies of lists of networks: they are got anew."""
 
 ROWS = 512
 """Rows of a piece, on average."""

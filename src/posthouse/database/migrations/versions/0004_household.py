@@ -204,6 +204,13 @@ def upgrade() -> None:
     op.add_column("domains", sa.Column("max_lists", schema.big(), server_default="0", nullable=False))
     op.add_column("domains", sa.Column("defaults", schema.text(), nullable=True))
     op.create_table(
+        "expiry_warnings",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("changed_at", schema.real(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_expiry_warnings")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "folder_acl",
         sa.Column("mailbox_id", schema.big(), autoincrement=False, nullable=False),
         sa.Column("identifier", schema.ascii_text(32), autoincrement=False, nullable=False),
@@ -282,6 +289,43 @@ def upgrade() -> None:
         **schema.OPTIONS,
     )
     op.create_index("ix_mailing_lists_domain_id", "mailing_lists", ["domain_id"], unique=False)
+    op.create_table(
+        "network_list_parts",
+        sa.Column("name", schema.ascii_text(60), autoincrement=False, nullable=False),
+        sa.Column("generation", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("number", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("data", schema.blob(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "generation", "number", name=op.f("pk_network_list_parts")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "network_list_states",
+        sa.Column("name", schema.ascii_text(60), autoincrement=False, nullable=False),
+        sa.Column("place", schema.text(), nullable=False),
+        sa.Column("generation", schema.big(), nullable=False),
+        sa.Column("etag", schema.text(), nullable=False),
+        sa.Column("modified", schema.text(), nullable=False),
+        sa.Column("entries", schema.big(), nullable=False),
+        sa.Column("skipped", schema.big(), nullable=False),
+        sa.Column("size", schema.big(), nullable=False),
+        sa.Column("good_at", schema.real(), nullable=False),
+        sa.Column("tried_at", schema.real(), nullable=False),
+        sa.Column("failures", schema.big(), nullable=False),
+        sa.Column("trouble", schema.text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_network_list_states")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
+        "network_lists",
+        sa.Column("name", schema.ascii_text(60), autoincrement=False, nullable=False),
+        sa.Column("kind", schema.ascii_text(10), nullable=False),
+        sa.Column("place", schema.text(), nullable=False),
+        sa.Column("refresh", schema.big(), nullable=False),
+        sa.Column("protocols", schema.ascii_text(100), nullable=False),
+        sa.Column("active", schema.small(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_network_lists")),
+        **schema.OPTIONS,
+    )
     op.create_table(
         "oauth_clients",
         sa.Column("id", schema.ident(), nullable=False),
