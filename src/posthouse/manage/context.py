@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from posthouse.manage.sessions import OpenSessions
     from posthouse.manage.setup_door import SetupDoor
     from posthouse.manage.webhooks import WebhookTester
+    from posthouse.net.countries import Keeper
+    from posthouse.net.screening import Screening
 
 Right = Literal["view", "change", "read_mail", "send"]
 """``view``: look at anything but mail and secrets. ``change``: alter domains, accounts, settings.
@@ -60,7 +62,8 @@ class Actor:
     ``account`` and ``account_id`` are the account signed in as ("" and 0 for the control socket), ``domains``
     those that a domain administrator looks after. ``fresh_at`` is when the person last proved to be there
     (seconds since 1970), which confirming a risky change asks for. ``session`` and ``token`` are the ids of
-    the browser session or API token in use, 0 where there is none.
+    the browser session or API token in use, 0 where there is none. ``must_change``: the password that the session
+    began with has expired, and nothing may be done but to set another (``use.may``).
     """
 
     name: str
@@ -73,6 +76,7 @@ class Actor:
     fresh_at: float = math.inf
     session: int = 0
     token: int = 0
+    must_change: bool = False
 
     def governs(self, name: str) -> bool:
         """Whether this address or domain (lower case, as the directory keeps it) is the actor's to look after:
@@ -141,11 +145,11 @@ class Context:
     running: bool = True
     live: Callable[[], Awaitable[LiveState]] = field(default=_stopped)
     side: SideRecord | None = None
+    agreement: Agreement | None = None
     identity: Identity | None = None
     certificates: CertificateDesk | None = None
     dkim: DkimDesk | None = None
     injection: Injection | None = None
-    agreement: Agreement | None = None
     sessions: OpenSessions | None = None
     logs: LiveLogs | None = None
     measures: Measures | None = None
@@ -154,6 +158,8 @@ class Context:
     webhooks: WebhookTester | None = None
     routes: RouteTester | None = None
     key_of: Callable[[str], tuple[Path, Path]] | None = None
+    countries: Keeper | None = None
+    screening: Callable[[], Screening] | None = None
     check_runs: CheckRuns = field(default_factory=CheckRuns)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     enrolments: Enrolments = field(default_factory=Enrolments)
