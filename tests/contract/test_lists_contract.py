@@ -7,7 +7,7 @@ import pytest_asyncio
 from people import credentials, people
 
 from posthouse.database.contract import Database, Transaction
-from posthouse.directory import admin, groups, lists, removed
+from posthouse.directory import admin, domains, groups, lists, removed
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.lists import MailingList
 from posthouse.directory.lookup import find_target
@@ -55,6 +55,33 @@ async def test_people_of_a_removed_domain_get_nothing_by_their_group(
     assert "carl@theirs.test" not in await database.read(lists.readers, team.id)
     await database.run(removed.restore_domain, "theirs.test")
     assert "carl@theirs.test" in await database.read(lists.readers, team.id)
+
+
+@pytest.mark.parametrize("how", ["switched off", "removed", "list switched off"])
+async def test_lists_of_a_domain_that_is_off_get_no_posts(
+    database: Database, team: MailingList, how: str
+) -> None:
+    """Neither they nor what is on them alone."""
+
+    def op(tx: Transaction) -> None:
+        admin.add_domain(tx, "theirs.test")
+        lists.add(tx, "club@theirs.test", {})
+        lists.add(tx, "deep@ours.test", {})
+        lists.add_members(tx, lists.wanted(tx, "deep@ours.test"), ["deep@far.test"])
+        club = lists.wanted(tx, "club@theirs.test")
+        lists.add_members(tx, club, ["carl@far.test", "zoe@far.test", "deep@ours.test"])
+        lists.add_members(tx, team, ["club@theirs.test"])
+
+    await database.run(op)
+    assert {"carl@far.test", "deep@far.test"} <= set(await database.read(lists.readers, team.id))
+    if how == "switched off":
+        await database.run(domains.change, "theirs.test", {"active": False})
+    elif how == "removed":
+        await database.run(removed.put_away_domain, "theirs.test", "admin", 1000.0, everything=True)
+    else:
+        await database.run(lists.change, "club@theirs.test", {"active": False})
+    left = await database.read(lists.readers, team.id)
+    assert sorted(left) == ["alice@ours.test", "bob@ours.test", "eve@far.test", "zoe@far.test"]
 
 
 async def test_the_address_leads_to_the_list(database: Database, team: MailingList) -> None:

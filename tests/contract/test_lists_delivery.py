@@ -20,13 +20,15 @@ from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.lists import ListDelivery
 from posthouse.deliver.lists_spread import Post, Spreader, Stretch
+from posthouse.deliver.planning import Planner
 from posthouse.deliver.settlement import SettlementDesk
-from posthouse.directory import admin, lists
+from posthouse.directory import admin, aliases, lists
 from posthouse.directory.contract import Account
 from posthouse.directory.lists import MailingList
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.service import DirectoryService
 from posthouse.mail.address import Address, parse_address
+from posthouse.mail.envelope import Envelope, Origin, Recipient
 from posthouse.mail.refusal import Refusal
 from posthouse.queue import control, posts
 from posthouse.queue.contract import HOLD_LIST, LISTED, Lease, QueuedMessage, QueuedRecipient
@@ -78,6 +80,7 @@ class Scene:
     people: dict[str, Account]
     durability: PlainDurability
     news: MailingList
+    router: Router
     now: list[float] = field(default_factory=lambda: [2000.0])
 
     async def change(self, *members: str, **values: object) -> None:
@@ -172,7 +175,7 @@ async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
         new_trace=lambda: "newtrace",
         clock=lambda: now[0],
     )
-    yield Scene(database, queue, delivery, bodies, made, durability, news, now)
+    yield Scene(database, queue, delivery, bodies, made, durability, news, router, now)
     service.close()
     await durability.close()
     bodies.close()
@@ -247,6 +250,42 @@ async def test_an_alias_for_the_owners_is_no_way_to_the_members(scene: Scene) ->
     assert await scene.copies("bob") == []
     copies, rows = await scene.copies("alice"), await scene.rows()
     assert len(copies) + len(rows) == 1
+
+
+async def test_an_alias_for_a_list_and_its_owners_is_two_rows(scene: Scene) -> None:
+    """Both get it: the row of the owners says so by its address."""
+    await scene.change("bob@ours.test")
+    await scene.owners("boss@far.test")
+    targets = ["news+owner@ours.test", "news@ours.test"]
+    await scene.database.run(aliases.add_alias, "both@ours.test", targets)
+    envelope = Envelope(
+        Origin("t", "ESMTP", "there.test", "192.0.2.1", 4711),
+        parse_address("alice@ours.test"),
+        (Recipient(parse_address("both@ours.test")),),
+    )
+    plan = await Planner(scene.router).plan_for(envelope, 1.0)
+    assert [(row.recipient, row.orcpt) for row in plan.queued()] == [
+        ("news+owner@ours.test", "rfc822;both@ours.test"),
+        ("both@ours.test", ""),
+    ]
+    await scene.delivery.deliver([await scene.post(to="both@ours.test")])
+    assert len(await scene.copies("bob")) == 1
+    assert await scene.rows() == []
+    await scene.delivery.deliver([await scene.post(to="news+owner@ours.test")])
+    assert len(await scene.copies("bob")) == 1
+    assert [row[0] for row in await scene.rows()] == ["boss@far.test"]
+
+
+async def test_who_may_not_write_does_not_by_an_alias_that_leads_elsewhere_too(scene: Scene) -> None:
+    """It was accepted for the other place; the list keeps it for its moderators."""
+    await scene.change("bob@ours.test", mode="announcements")
+    await scene.owners("boss@far.test")
+    await scene.database.run(aliases.add_alias, "both@ours.test", ["alice@ours.test", "news@ours.test"])
+    await scene.delivery.deliver([await scene.post(sender="x@far.test", to="both@ours.test")])
+    assert await scene.copies("bob") == []
+    held, word = await scene.rows()
+    assert held[:2] == ("both@ours.test", HOLD_LIST)
+    assert word[0] == "boss@far.test"
 
 
 @pytest.mark.parametrize("verdict", ["approved", "rejected"])

@@ -8,7 +8,7 @@ import pytest
 from people import credentials, people
 
 from posthouse.database.contract import Database
-from posthouse.directory import addresses, admin, aliases, details, lookup, masked, naming
+from posthouse.directory import addresses, admin, aliases, details, domains, lookup, masked, naming, removed
 from posthouse.directory.contract import Target
 from posthouse.directory.details import Change
 from posthouse.directory.errors import DirectoryError
@@ -46,6 +46,25 @@ async def test_a_further_address_is_as_good_as_the_own_one(database: Database) -
     await database.run(admin.remove_account, "alice@ours.test")
     assert (await _target(database, "a.lice@ours.test")).kind == "unknown"
     assert await database.read(naming.taken_by, "a.lice@ours.test") == ""
+
+
+@pytest.mark.parametrize("how", ["switched off", "removed"])
+async def test_a_further_address_is_used_up_with_the_domain_of_its_account(
+    database: Database, how: str
+) -> None:
+    """Dora's own domain is off: her address in ours leads to nobody who reads it."""
+    await people(database)
+    await database.run(admin.add_domain, "asleep.test")
+    dora = await database.run(admin.add_account, "dora@asleep.test", credentials())
+    await database.run(addresses.add, dora, "dora@ours.test")
+    assert (await _target(database, "dora@ours.test")).account == dora
+    if how == "removed":
+        await database.run(removed.put_away_domain, "asleep.test", "admin", 1000.0, everything=True)
+    else:
+        await database.run(domains.change, "asleep.test", {"active": False})
+    found = (await _target(database, "dora+shop@ours.test")).account
+    assert found is not None
+    assert (found.id, found.active) == (dora.id, False)
 
 
 async def test_a_name_is_one_thing_only(database: Database) -> None:

@@ -1,7 +1,7 @@
 """An IMAP server for conversations: anna@example.org (password secret) and bert@example.org (hidden).
 
-``given:`` lines: ``setting NAME VALUE``; ``quota BYTES`` (for everyone); ``message MAILBOX SUBJECT`` (in
-anna's mailbox, which is made if need be); ``share RIGHTS IDENTIFIER NAME`` (a public folder) and ``share own-seen
+``given:`` lines: ``setting NAME VALUE``; ``quota BYTES`` and ``largest BYTES`` (for everyone); ``message MAILBOX
+SUBJECT`` (in anna's mailbox, which is made if need be); ``share RIGHTS IDENTIFIER NAME`` (a public folder) and ``share own-seen
 NAME``. ``do:`` lines: ``share`` as before; ``deliver MAILBOX SUBJECT`` (to anna), ``shutdown``.
 """
 
@@ -51,6 +51,7 @@ class ImapHarness:
         self.values: dict[str, object] = {"imap.notice_delay": 0.02}
         self.directory = MemoryDirectory(dict(PASSWORDS))
         self.limit = 0
+        self.largest = 0
         self.doors: list[Door] = []
         self._numbers = 0
         self._authority = trustme.CA() if needs_tls else None
@@ -84,6 +85,7 @@ class ImapHarness:
             settings=settings,
             hostname="mail.example.org",
             sharing=self.sharing,
+            largest=self._largest,
         )
 
     async def close(self) -> None:
@@ -124,6 +126,9 @@ class ImapHarness:
     async def _quota_limit(self, account_id: int) -> int:
         return self.limit
 
+    async def _largest(self, account_id: int) -> int:
+        return self.largest
+
     async def _prepare(self, line: str) -> None:
         word, _, rest = line.partition(" ")
         if word == "setting":
@@ -131,6 +136,8 @@ class ImapHarness:
             self.values[name] = declared()[name].type(value)
         elif word == "quota":
             self.limit = int(rest)
+        elif word == "largest":
+            self.largest = int(rest)
         elif word == "share":
             await self._share(rest)
         elif word == "message":

@@ -16,7 +16,7 @@ from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Express, Notices, Room
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
-from posthouse.deliver.delivered import Beside, Written, notices_of
+from posthouse.deliver.delivered import Beside, Copied, Written, notices_of
 from posthouse.deliver.dsn.fields import shown_address
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.planning import ForwardSender, Planner
@@ -57,7 +57,7 @@ class AcceptanceDesk:
     writes notices of what is delivered. ``beside`` write what goes out beside a message (automatic
     replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it
     must neither wait nor raise. ``masked`` counts what masked addresses take.
-    ``express`` knows where mail may go on at once, ``shared`` which shared mailboxes keep what is sent in their
+    ``journal`` copies the notices, too. ``express`` knows where mail may go on at once, ``shared`` which shared mailboxes keep what is sent in their
     name."""
 
     def __init__(
@@ -84,7 +84,9 @@ class AcceptanceDesk:
         masked: MaskedUsed | None = None,
         express: Express | None = None,
         shared: SharedSenders | None = None,
+        journal: Copied | None = None,
     ) -> None:
+        self._journal = journal
         self._durability = durability
         self._database = database
         self._appender = appender
@@ -149,7 +151,7 @@ class AcceptanceDesk:
         if self._shared is None or account_id is None:
             return
         for account in await self._shared.keeping(account_id, view.authors):
-            refusal = await self._space.refusal(account, size, whole=True)
+            refusal = await self._space.refusal(account, size)
             if refusal is None:
                 plan.sent.append(Copy(account, []))
             else:
@@ -180,15 +182,31 @@ class AcceptanceDesk:
             raise refusal
 
     async def _check_room(self, plan: Plan, size: int, per_recipient: bool) -> None:
-        """SMTP has one answer for all recipients: what is larger than one of them takes is refused for all, as nothing
-        that is accepted may come back. LMTP refuses for each."""
-        for copy in list(plan.copies):
-            refusal = await self._space.refusal(copy.account, size, whole=per_recipient)
-            if refusal is None:
-                continue
-            if not per_recipient:
+        """LMTP refuses for each. SMTP has one answer for all recipients: what is larger than one of them takes is
+        refused for all, as nothing that is accepted may come back. What is too much for mailboxes that have some room
+        left is refused when none of the recipients has enough; else all get it: refused for the sake of one it would
+        never reach the others, as it is not full enough to be refused at RCPT."""
+        trace = plan.envelope.origin.trace
+        if per_recipient:
+            for copy in list(plan.copies):
+                if (refusal := await self._space.refusal(copy.account, size, trace=trace)) is not None:
+                    plan.refuse(copy, refusal)
+            return
+        mailboxes = [copy.account for copy in plan.copies]
+        mailboxes += [each.account for each in plan.waiting if each.account is not None]
+        for account in mailboxes:
+            if (refusal := await self._space.too_large(account, size)) is not None:
                 raise refusal
-            plan.refuse(copy, refusal)
+        if not mailboxes or plan.forwards or any(each.account is None for each in plan.waiting):
+            return
+        worst = None
+        for account in mailboxes:
+            refusal = await self._space.refusal(account, size, trace=trace)
+            if refusal is None:
+                return
+            worst = refusal if worst is None or refusal.temporary else worst
+        if worst is not None:
+            raise worst
 
     async def _commit(self, plan: Plan, body: Body, facts: Facts) -> None:
         """Run the unit. A mailbox that does not take its copy makes that recipient a queue row, never a
@@ -249,7 +267,10 @@ class AcceptanceDesk:
             for each in self.beside:
                 written += await each.write(plan, message, body)
             if self._notices is not None and plan.sender and plan.copies:
-                written += await notices_of(self._notices, self._bodies, plan, message, body.buffer())
+                told = await notices_of(self._notices, self._bodies, plan, message, body.buffer())
+                written += told
+                for one in told if self._journal is not None else ():
+                    written += await self._journal.of_own(one.notice.message, one.notice.recipients, one.body)
         except BaseException:
             for one in written:
                 one.body.discard()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import time
 from typing import cast
@@ -16,6 +16,8 @@ from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import Settlement, unnoticed
 from posthouse.deliver.copy import FactsOf, KeptBody, facts_of
+from posthouse.deliver.delivered import Copied
+from posthouse.deliver.delivered import Written as Beside
 from posthouse.deliver.dsn import verp
 from posthouse.deliver.dsn.fields import ascii_domain
 from posthouse.deliver.dsn.notices import DestinationOf
@@ -42,7 +44,7 @@ from posthouse.queue.contract import HOLD_LIST, LIST, NOTICE, Lease, Queue, Queu
 from posthouse.route.contract import Ways
 from posthouse.route.forwarding import Forwarding
 from posthouse.route.lists import BOUNCES as TO_BOUNCES
-from posthouse.route.lists import CONFIRM, is_trusted, purpose, real_key
+from posthouse.route.lists import CONFIRM, is_trusted, purpose, real_key, verdict
 from posthouse.route.resolve import Router
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.lists import BOUNCES, FORGET
@@ -91,7 +93,9 @@ class ListDelivery:
         link_host: Callable[[], str],
         new_trace: Callable[[], str],
         clock: Callable[[], float] = time,
+        journal: Copied | None = None,
     ) -> None:
+        self._journal = journal
         self._database = database
         self._durability = durability
         self._appender = appender
@@ -179,6 +183,10 @@ class ListDelivery:
         sender = parse_address(lease.message.sender)
         if is_trusted(tx, info, sender, lease.message.account_id):
             return ""
+        refusal = verdict(tx, info.id, "", sender, lease.message.account_id, 0) if info.active else None
+        if refusal is not None:
+            # It came by an alias (or a forward) that leads elsewhere, too, and was accepted for that.
+            return f"it came by a detour: {refusal.text}"
         if info.max_size and lease.message.size > info.max_size:
             return f"it is larger than {info.max_size} bytes"
         if is_automatic(header):
@@ -219,19 +227,46 @@ class ListDelivery:
         members = await self._members(info, lease)
         left = [each for each in sorted(members) if each > reached]
         note = f"spread to {len(members)} members of list {info.address}"
-        first = True
+        # A post that goes on after a crash was copied with its first members.
+        copies = await self._copies(post, members) if not reached else []
+        try:
+            await self._stretches(post, spreader, members, left, reached, note, copies)
+        finally:
+            for each in copies:
+                each.body.discard()
+        log.info("list.spread", trace=lease.message.trace, list=info.address, members=len(members))
+
+    async def _copies(self, post: Post, members: Mapping[str, str]) -> list[Beside]:
+        """For journals."""
+        if self._journal is None:
+            return []
+        addresses = [parse_address(members[key]) for key in sorted(members)]
+        address = parse_address(post.info.address)
+        return await self._journal.of_list(post.lease.message, address, addresses, post.body)
+
+    async def _stretches(
+        self,
+        post: Post,
+        spreader: Spreader,
+        members: Mapping[str, str],
+        left: list[str],
+        reached: str,
+        note: str,
+        copies: Sequence[Beside],
+    ) -> None:
+        spooled, first = post.body, True
         while left or first:
             chosen, left = left[:STRETCH], left[STRETCH:]
             addresses = [parse_address(members[each]) for each in chosen]
             plan = await self._planner.plan_for(self._envelope(post, addresses), post.now)
             stretch = Stretch(plan, chosen, chosen[-1] if chosen else reached, not left, note)
             now = replace(post, now=self._clock())
-            await self._durability.commit([spooled] if first else [], spreader.run, now, stretch)
+            bodies = [spooled, *(each.body for each in copies)] if first else []
+            await self._durability.commit(bodies, spreader.run, now, stretch, copies if first else ())
             if first:
                 post = replace(post, body=KeptBody(self._bodies, spooled.digest, spooled.size))
             first = False
             step("list.stretch")
-        log.info("list.spread", trace=lease.message.trace, list=info.address, members=len(members))
 
     async def _members(self, info: MailingList, lease: Lease) -> dict[str, str]:
         """Everybody who gets a post, by key: two addresses that lead to one mailbox are one. Who cannot get mail now
@@ -320,14 +355,15 @@ class ListDelivery:
         await self._commit([], op)
 
     async def _detail_of(self, recipient: str, info: MailingList) -> str:
-        """What a row is for: what an alias leads to may be ``list+owner``, and that is no post."""
+        """What a row is for: what an alias leads to may be ``list+owner``, and that is no post. Where it leads to the
+        list itself, too, its row is the post; the other one has the address ``list+owner``."""
         if detail := _detail(recipient, info):
             return detail
         try:
             destination = await self._router.resolve(parse_address(recipient))
         except ValueError:
             return ""
-        return next((place.detail for place in destination.places if place.list_id == info.id), "")
+        return min((place.detail for place in destination.places if place.list_id == info.id), default="")
 
     async def _command(self, lease: Lease, info: MailingList, what: str, detail: str) -> None:
         """A wish, or the confirmation of one."""
@@ -429,6 +465,9 @@ class ListDelivery:
                 kind=NOTICE,
             )
             written.append((message, tuple(rows), body))
+            if self._journal is not None:
+                copies = await self._journal.of_own(message, rows, body)
+                written += [(each.notice.message, each.notice.recipients, each.body) for each in copies]
         return written
 
     def _put(self, tx: Transaction, written: Sequence[Written]) -> None:

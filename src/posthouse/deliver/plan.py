@@ -36,12 +36,14 @@ class Copy:
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
     """A queue row to be, for the recipients at these places. ``account`` where it is known, ``destination`` the queue's
-    word for where it goes."""
+    word for where it goes. ``named``: the address of ours that the row is for, where that of the recipient (an alias)
+    would not tell which of several is meant."""
 
     places: list[int]
     account: Account | None
     reason: str
     destination: str = LOCAL
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,12 +117,12 @@ class Plan:
         return [
             self._row(
                 waiting.places[0],
-                str(self.recipient(waiting.places[0]).address),
+                waiting.named or str(self.recipient(waiting.places[0]).address),
                 waiting.destination,
                 waiting.reason,
                 account_id=waiting.account.id if waiting.account is not None else None,
                 notify=self.notify(waiting.places),
-                orcpt=self.recipient(waiting.places[0]).orcpt,
+                orcpt=self._orcpt(waiting),
             )
             for waiting in self.waiting
         ]
@@ -180,6 +182,10 @@ class Plan:
             Outcome(recipient, self.refusals.get(place), summaries.get(place, ""))
             for place, recipient in enumerate(self.envelope.recipients)
         ]
+
+    def _orcpt(self, waiting: Waiting) -> str:
+        recipient = self.recipient(waiting.places[0])
+        return recipient.orcpt or (orcpt_of(str(recipient.address)) if waiting.named else "")
 
     def _row(
         self,

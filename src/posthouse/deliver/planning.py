@@ -30,7 +30,7 @@ class _Known:
 
     copies: dict[int, Copy] = field(default_factory=dict)
     forwards: dict[tuple[str, int], Forward] = field(default_factory=dict)
-    lists: dict[int, Waiting] = field(default_factory=dict)
+    lists: dict[tuple[int, str], Waiting] = field(default_factory=dict)
 
 
 class Planner:
@@ -86,7 +86,7 @@ class Planner:
                 plan.masked.setdefault(account.id, set()).add(destination.masked)
             await self._local(plan, place, account, destination.folder, known)
         elif destination.kind == "list":
-            _to_list(plan, place, destination.list_id, known)
+            _to_list(plan, place, destination.list_id, known, destination.detail, destination.target)
         elif destination.kind in ("outside", "return") and self._ways is not None:
             await self._forward(plan, place, destination, known.forwards)
         else:
@@ -195,10 +195,15 @@ def _copy(copies: dict[int, Copy], account: Account, place: int, folder: str) ->
         copy.places.append(place)
 
 
-def _to_list(plan: Plan, place: int, list_id: int, known: _Known) -> None:
-    waiting = known.lists.get(list_id)
+def _to_list(
+    plan: Plan, place: int, list_id: int, known: _Known, detail: str = "", address: str = ""
+) -> None:
+    """To a list, or to what it has besides (``detail``: its owners, a wish), whose ``address`` an alias leads to."""
+    which = (list_id, detail.lower())
+    waiting = known.lists.get(which)
     if waiting is None:
-        waiting = known.lists[list_id] = Waiting([], None, "", f"{LIST}{list_id}")
+        named = address if detail else ""
+        waiting = known.lists[which] = Waiting([], None, "", f"{LIST}{list_id}", named)
         plan.waiting.append(waiting)
     if place not in waiting.places:
         waiting.places.append(place)

@@ -6,7 +6,7 @@ from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, inser
 
 from posthouse.database import schema
 from posthouse.directory.address_records import account_addresses, masked_addresses
-from posthouse.directory.records import accounts
+from posthouse.directory.records import accounts, domains
 from posthouse.directory.removed_records import PRESENT, removed_accounts
 
 ADDRESS, GROUP = "address", "group"
@@ -131,6 +131,10 @@ SELECT_NESTED = (
     .join(list_members, (_M.address == _L.address) & (_M.kind == ADDRESS))
     .where(_OF, _M.away == "")
 )
+SELECT_NESTED_LIVE = SELECT_NESTED.join(domains, domains.c.id == _L.domain_id).where(
+    _L.active == 1, domains.c.active == 1
+)
+"""Without those that are switched off, or whose domain is (or was removed)."""
 SELECT_GROUPS = select(_M.address).where(_OF, _M.kind == GROUP)
 SELECT_HOLDERS = select(_M.list_id).where(_M.kind == ADDRESS, _M.address == bindparam("of_address"))
 SELECT_ACCOUNT_ID = select(accounts.c.id).where(accounts.c.address == bindparam("address"))

@@ -161,14 +161,13 @@ def page_members(tx: Transaction, list_id: int, after: str, limit: int) -> tuple
 
 def nested(tx: Transaction, list_id: int) -> list[int]:
     """The lists that mail of a list goes through: itself, and those on it, once each."""
-    found = {list_id: None}
-    waiting = [list_id]
-    while waiting and len(found) < _DEEP:
-        for inner, _ in tx.execute(records.SELECT_NESTED, {"of_list": waiting.pop()}):
-            if int(inner) not in found:
-                found[int(inner)] = None
-                waiting.append(int(inner))
-    return list(found)
+    return _within(tx, list_id, live=False)
+
+
+def nested_live(tx: Transaction, list_id: int) -> list[int]:
+    """The same, but for lists that are switched off or in a domain that is (or was removed), and what is on those
+    alone. The list itself is not asked."""
+    return _within(tx, list_id, live=True)
 
 
 def readers(tx: Transaction, list_id: int) -> dict[str, str]:
@@ -176,10 +175,7 @@ def readers(tx: Transaction, list_id: int) -> dict[str, str]:
     lists on it, once each. Who is away from the list through which they come is left out, and whose account is removed:
     it may come back."""
     found: dict[str, str] = {}
-    for each in nested(tx, list_id):
-        info = by_id(tx, each)
-        if info is None or (each != list_id and not info.active):
-            continue
+    for each in nested_live(tx, list_id):
         found.update(_readers_of_one(tx, each))
     for (address,) in tx.execute(records.SELECT_REMOVED):
         found.pop(address, None)
@@ -403,6 +399,18 @@ def forget_domain(tx: Transaction, domain_id: int) -> None:
 
 
 # ---------------------------------------------------------------- inside
+
+
+def _within(tx: Transaction, list_id: int, *, live: bool) -> list[int]:
+    statement = records.SELECT_NESTED_LIVE if live else records.SELECT_NESTED
+    found = {list_id: None}
+    waiting = [list_id]
+    while waiting and len(found) < _DEEP:
+        for inner, _ in tx.execute(statement, {"of_list": waiting.pop()}):
+            if int(inner) not in found:
+                found[int(inner)] = None
+                waiting.append(int(inner))
+    return list(found)
 
 
 def _remove(tx: Transaction, found: MailingList) -> None:

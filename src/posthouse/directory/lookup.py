@@ -109,6 +109,9 @@ def _find_inside(tx: Transaction, local: str, rules: DomainRules) -> Target:
         found = next((found for step in STEPS if (found := step(tx, key)) is not None), None)
         if found is None and name.lower() == POSTMASTER:
             found = _postmaster(tx, rules)
+        if found is not None and found.account is not None and found.account.domain_id != rules.id:
+            # Another address of an account, whose own domain says whether it may be used.
+            found = replace(found, account=_as_its_domain(tx, found.account))
         if found is not None:
             return replace(found, detail=detail, folder=detail if rules.folder else "") if detail else found
     if rules.catch_all and local[:4].lower() not in RETURN_PREFIXES:

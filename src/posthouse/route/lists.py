@@ -66,9 +66,9 @@ def verdict(
         return Refusal(550, "5.7.1", "This list takes no mail without a sender")
     if what != "post":
         return None
-    for each in lists.nested(tx, list_id):
+    for each in lists.nested_live(tx, list_id):
         inner = info if each == list_id else lists.by_id(tx, each)
-        if inner is None or not inner.active:
+        if inner is None:
             continue
         refusal = _for_one(tx, inner, sender, account_id, size)
         if refusal is not None:

@@ -49,6 +49,10 @@ class Reservations:
         """Bytes promised on this account to other transactions."""
         return self._accounts.size(account_id, apart_from)
 
+    def promised_to(self, trace: str, account_id: int) -> int:
+        """Bytes promised to one transaction on this account."""
+        return self._accounts.by_trace.get(trace, {}).get(account_id, 0)
+
     def count(self, account_id: int, *, apart_from: str) -> int:
         """Messages promised on this account to other transactions."""
         return self._accounts.count(account_id, apart_from)

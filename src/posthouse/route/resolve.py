@@ -33,7 +33,7 @@ class Destination:
     domain. ``outside``: through aliases of ours to ``target``, which is not ours. ``return``: a return address of
     ours; ``target`` is the original sender. ``several``: through an alias of ours to each of ``branches`` (two or more,
     each leading somewhere else, none of them ``several``, ``foreign``, ``return`` or ``loop``). ``list``: to the
-    distribution list ``list_id``. ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a
+    distribution list ``list_id`` (``target``: its address as an alias has it). ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a
     plus sign, ``folder`` the same where the domain lets it choose a folder, ``via`` the aliases it went through.
     ``caught``: nobody has the address, it goes where the domain's mail for nobody goes. ``masked``: the masked address
     by which it leads to the account.
@@ -173,7 +173,8 @@ def _end(
         kind: Kind = "local" if target.account.active else "disabled"
         return Destination(kind, target.account, detail, via=via, folder=folder, masked=target.masked)
     if target.kind == "list":
-        return Destination("list", detail=detail, via=via, list_id=target.list_id)
+        address_of = str(address) if via else ""
+        return Destination("list", target=address_of, detail=detail, via=via, list_id=target.list_id)
     if target.kind == "disabled":
         return Destination("disabled", detail=detail, via=via)
     if not via:
@@ -188,7 +189,9 @@ def _distinct(found: list[Destination]) -> list[Destination]:
     ends: dict[tuple[object, ...], Destination] = {}
     for each in found:
         account_id = each.account.id if each.account is not None else 0
-        ends.setdefault((each.kind, account_id, each.list_id, each.target.lower()), each)
+        # A list and its owners are two ends, however the name of its domain is written.
+        where = each.detail.lower() if each.kind == "list" else each.target.lower()
+        ends.setdefault((each.kind, account_id, each.list_id, where), each)
     return list(ends.values())
 
 

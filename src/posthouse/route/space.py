@@ -1,7 +1,8 @@
 """Room in mailboxes and domains: promised at RCPT, checked at DATA, APPEND and COPY.
 
 A promise counts until its transaction ends, so that space is not promised twice. After a 250 to RCPT a delivery never
-fails for want of room; what came in without a declared size may go over a limit by that one message.
+fails for want of room as long as the message is as large as was declared there; what is larger, or came without a
+declared size, is asked for again when its size is known.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from posthouse.route.quota import crowded, full, too_large
 from posthouse.route.reservations import Reservations
 from posthouse.store.contract import Appender, StoreRefusal
 from posthouse.store.quota import Check, check_room, used_in
+
+OWN_LINES = 64 << 10
+"""Bytes that a message may be larger than was declared without a new look: our trace fields, a signature."""
 
 
 class Space:
@@ -49,14 +53,26 @@ class Space:
         if refusal is not None:
             raise refusal
 
-    async def refusal(self, account: Account, size: int, *, whole: bool) -> Refusal | None:
-        """What speaks against a message whose size is known now: the largest message, and with ``whole`` (nobody asked
-        at RCPT with its size) the quotas too. Raises DatabaseUnavailable."""
+    async def too_large(self, account: Account, size: int) -> Refusal | None:
+        """What speaks against a message whose size is known now by the largest that the account takes. Raises
+        DatabaseUnavailable."""
+        return too_large((await self._limits(account)).message, size)
+
+    async def refusal(self, account: Account, size: int, *, trace: str = "") -> Refusal | None:
+        """The same, and by the quotas, unless the transaction ``trace`` was promised that much. Raises
+        DatabaseUnavailable."""
         limits = await self._limits(account)
         found = too_large(limits.message, size)
-        if found is None and whole and limits.any:
-            found = await self._judge(account.id, limits, "", size)
-        return found
+        if found is not None or not limits.any:
+            return found
+        promised = self._reservations.promised_to(trace, account.id) if trace else 0
+        if promised and size <= promised + OWN_LINES:
+            return None
+        return await self._judge(account.id, limits, trace, size)
+
+    async def largest(self, account_id: int) -> int:
+        """Bytes of the largest message that an account takes, 0 for any. Raises DatabaseUnavailable."""
+        return (await self._limits_of(account_id)).message
 
     async def refusal_to_send(self, account_id: int | None, size: int) -> Refusal | None:
         """What speaks against a message of this size by who has signed in: the largest that people of the domain send.

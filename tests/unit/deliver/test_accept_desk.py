@@ -211,7 +211,7 @@ async def test_lmtp_hears_of_a_full_mailbox_for_that_recipient_alone(scene: Scen
     assert never.refusal is not None
     assert never.refusal.code == 552
     assert len(scene.appender.kept) == 1
-    await scene.accept("alice@ours.test", "bob@ours.test", message=large)
+    await scene.accept("alice@ours.test", "bob@ours.test")
     assert len(scene.appender.kept) == 3
 
 
@@ -278,6 +278,7 @@ async def test_refusals_are_traced(scene: Scene) -> None:
 
 async def test_large_bodies_are_looked_through_off_the_loop(scene: Scene) -> None:
     """A large message arrives whole, with facts."""
+    await scene.database.run(admin.set_quota, "alice@ours.test", 0)
     large = MESSAGE + b"0123456789abcdef\r\n" * 8000
     await scene.accept("alice@ours.test", message=large)
     (copy,) = scene.appender.of(scene.people["alice"].id)

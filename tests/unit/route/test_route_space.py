@@ -146,7 +146,7 @@ async def test_a_message_that_never_fits_is_refused_for_good(house: House) -> No
         await house.space.reserve(house.people[0], "t", 401)
     assert (too_large.value.code, too_large.value.enhanced) == (552, "5.3.4")
     await house.space.reserve(house.people[0], "t", 400)
-    refusal = await house.space.refusal(house.people[0], 401, whole=False)
+    refusal = await house.space.too_large(house.people[0], 401)
     assert refusal is not None
     assert refusal.enhanced == "5.3.4"
 

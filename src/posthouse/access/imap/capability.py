@@ -64,7 +64,9 @@ def capabilities(session: Session) -> bytes:
         words += _SIGNED_IN
         if session.quota_setter:
             words.append("QUOTASET")
-        words.append(f"APPENDLIMIT={session.settings.now[APPEND_LIMIT]}")
+        # With a number it holds for every mailbox (RFC 7889 3).
+        limit = "" if session.limits_differ else f"={session.settings.now[APPEND_LIMIT]}"
+        words.append(f"APPENDLIMIT{limit}")
         if session.sharing is not None:
             words += _SHARING
         if not session.compressed:

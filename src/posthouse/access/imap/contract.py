@@ -76,6 +76,8 @@ class ImapSession(Protocol):
     """Folders of others, where there are any."""
     place: Place | None
     """The selected mailbox with its name and the rights on it, as they are now."""
+    largest: Callable[[int], Awaitable[int]] | None
+    """How large a message an account takes at most, in bytes, 0 for any. Raises DatabaseUnavailable."""
     first_recent: int
     """Messages with a UID from here on are \\Recent to this session (IMAP4rev1)."""
 

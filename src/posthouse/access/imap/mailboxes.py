@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from posthouse.access.imap.contract import ImapSession, No
 from posthouse.settings.imap import APPEND_LIMIT
-from posthouse.store.acl import ALL
+from posthouse.store.acl import ALL, PUBLIC
 from posthouse.store.contract import Mailbox
 from posthouse.wire.imap.names import INBOX
 
@@ -53,6 +53,15 @@ def reader_of(session: ImapSession, mailbox: Mailbox) -> int:
     return session.user.id if mailbox.own_seen else 0
 
 
+async def append_limit(session: ImapSession, mailbox: Mailbox) -> int:
+    """The largest message, in octets, that may be put into a mailbox (RFC 7889): the server's limit, or what its owner
+    takes at most."""
+    limit = session.settings.now[APPEND_LIMIT]
+    if session.largest is None or mailbox.account_id == PUBLIC:
+        return limit
+    return min(limit, await session.largest(mailbox.account_id) or limit)
+
+
 async def find(session: ImapSession, name: str, code: bytes = b"NONEXISTENT") -> Mailbox:
     """The account's own mailbox of this name; NO with ``code`` when there is none. INBOX always is: it is made where
     missing."""
@@ -74,6 +83,8 @@ async def status(session: ImapSession, mailbox: Mailbox, items: Iterable[str]) -
             found.append((item, await session.store.unseen(mailbox, session.user.id)))
         elif item == "RECENT":
             found.append((item, await _recent(session, mailbox)))
+        elif item == "APPENDLIMIT":
+            found.append((item, await append_limit(session, mailbox)))
         else:
             found.append((item, _value(session, mailbox, item)))
     return found
@@ -99,8 +110,6 @@ def _value(session: ImapSession, mailbox: Mailbox, item: str) -> int | str:
             return mailbox.highest_modseq
         case "MAILBOXID":
             return mailbox.object_id
-        case "APPENDLIMIT":
-            return session.settings.now[APPEND_LIMIT]
     raise AssertionError(f"the parser let STATUS item {item} through")
 
 

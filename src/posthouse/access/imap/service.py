@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from posthouse.access.imap.quota import QuotaDesk
 from posthouse.access.imap.session import Session
@@ -19,7 +19,8 @@ class ImapService:
     """Makes sessions, and counts them by account.
 
     ``hostname`` is named in the greeting: a name, or what tells the present one. ``spool`` begins the body of an
-    APPEND; it raises Refusal when the disk is nearly full, before it is, and OSError when it refuses.
+    APPEND; it raises Refusal when the disk is nearly full, before it is, and OSError when it refuses. ``largest``
+    tells how large a message an account takes at most, in bytes, 0 for any; it raises DatabaseUnavailable.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class ImapService:
         settings: CurrentSettings,
         hostname: str | Callable[[], str] = "",
         sharing: Sharing | None = None,
+        largest: Callable[[int], Awaitable[int]] | None = None,
     ) -> None:
+        self.largest = largest
         self.store = store
         self.sharing = sharing
         self.quotas: QuotaDesk | None = None

@@ -75,6 +75,8 @@ class Session(Connection):
         "failures",
         "first_recent",
         "idling",
+        "largest",
+        "limits_differ",
         "logged_out",
         "news",
         "place",
@@ -100,6 +102,9 @@ class Session(Connection):
         self.store = service.store
         self.sharing = service.sharing
         self.quotas = service.quotas
+        self.largest = service.largest
+        self.limits_differ = False
+        """Whether this account takes less at once than others do (APPENDLIMIT is then told by mailbox)."""
         self.quota_setter = False
         self.directory = service.directory
         self.settings = service.settings
@@ -180,6 +185,7 @@ class Session(Connection):
             self.directory.scram_announced(),
             certificate,
             self.directory.tokens_taken(),
+            self.directory.tickets("imap"),
         )
 
     def tell_client(self) -> None:

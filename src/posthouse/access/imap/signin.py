@@ -9,7 +9,7 @@ from posthouse.access.imap.capability import capabilities
 from posthouse.access.imap.contract import No
 from posthouse.directory.contract import SignIn
 from posthouse.observe.log import logger
-from posthouse.settings.imap import IDLE_TIMEOUT, MAX_FAILURES
+from posthouse.settings.imap import APPEND_LIMIT, IDLE_TIMEOUT, MAX_FAILURES
 from posthouse.wire.imap.response import tagged
 from posthouse.wire.imap.syntax import Command
 
@@ -42,6 +42,8 @@ async def conclude(session: Session, command: Command, result: SignIn) -> None:
         log.info("imap.too_many_sessions", account=account.address, peer=session.peer.address)
         raise No("Too many sessions of this account", b"LIMIT")
     session.quota_setter = session.quotas is not None and await session.quotas.governs(account.id)
+    if session.largest is not None:
+        session.limits_differ = 0 < await session.largest(account.id) < session.settings.now[APPEND_LIMIT]
     session.signed_in(account)
     session.set_deadline(session.settings.now[IDLE_TIMEOUT])
     session.ok(command, "Signed in", b"CAPABILITY " + capabilities(session))
@@ -50,14 +52,14 @@ async def conclude(session: Session, command: Command, result: SignIn) -> None:
 def _refuse(session: Session, command: Command, result: SignIn) -> None:
     if result.temporary:
         raise No("Signing in is not possible at the moment", b"UNAVAILABLE")
-    count_failure(session, command, result.text)
+    count_failure(session, command, result.text, expired=result.expired)
 
 
-def count_failure(session: Session, command: Command, text: str = "") -> None:
+def count_failure(session: Session, command: Command, text: str = "", *, expired: bool = False) -> None:
     """Answer a failed sign-in; the last one a connection may have is followed by BYE. ``text`` is what somebody with
-    the right password may know of the reason (RFC 5530's AUTHORIZATIONFAILED)."""
+    the right password may know of the reason (RFC 5530's AUTHORIZATIONFAILED, or EXPIRED)."""
     session.failures += 1
-    code = b"AUTHORIZATIONFAILED" if text else b"AUTHENTICATIONFAILED"
+    code = b"EXPIRED" if expired else b"AUTHORIZATIONFAILED" if text else b"AUTHENTICATIONFAILED"
     session.write(tagged(command.tag, b"NO", text or "The name or the password is wrong", code))
     if session.failures >= session.settings.now[MAX_FAILURES]:
         session.bye("Too many failed sign-ins")

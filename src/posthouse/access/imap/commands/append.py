@@ -6,16 +6,17 @@ NUL cannot stay, since BODY[] could not show it: parts that were sent as ``binar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from posthouse.access.imap.contract import BadCommand, No
 from posthouse.access.imap.flags import KEYWORDS, mask_of, parse_flags
-from posthouse.access.imap.mailboxes import locate, reader_of
+from posthouse.access.imap.mailboxes import append_limit, locate, reader_of
 from posthouse.access.imap.unbinary import without_nul
 from posthouse.access.imap.upload import Upload
 from posthouse.bodies.contract import Body
 from posthouse.observe.steps import step
-from posthouse.store.contract import NewMessage
+from posthouse.store.contract import Mailbox, NewMessage
 from posthouse.wire.imap.response import number_set
 from posthouse.wire.imap.syntax import Append, AppendMessage, Command
 
@@ -29,6 +30,7 @@ async def run(session: Session, command: Command) -> None:
     assert isinstance(arguments, Append)
     place = await locate(session, arguments.mailbox, "i", b"TRYCREATE")
     mailbox = place.mailbox
+    await _check_sizes(session, mailbox, arguments.messages)
     made: list[Body] = []
     try:
         messages = [
@@ -43,6 +45,18 @@ async def run(session: Session, command: Command) -> None:
     step("append.reply")
     uids = number_set(one.uid for one in kept)
     session.ok(command, "APPEND completed", b"APPENDUID %d %s" % (kept[0].uidvalidity, uids))
+
+
+async def _check_sizes(session: Session, mailbox: Mailbox, messages: Sequence[AppendMessage]) -> None:
+    """NO [TOOBIG] (RFC 4469 4.2) for a message larger than this mailbox takes. The literal has been read by then: which
+    mailbox it is for, and whose that is, is looked up when the command is complete."""
+    limit = await append_limit(session, mailbox)
+    for message in messages:
+        upload = message.data
+        assert isinstance(upload, Upload)
+        assert upload.body is not None
+        if upload.body.size > limit:
+            raise No(f"The message is larger than this mailbox takes ({limit} octets)", b"TOOBIG")
 
 
 async def _message(session: Session, message: AppendMessage, made: list[Body], mask: int) -> NewMessage:
