@@ -57,8 +57,8 @@ class AcceptanceDesk:
     writes notices of what is delivered. ``beside`` write what goes out beside a message (automatic
     replies, journals), in its unit. ``arrived`` is told of each message that was accepted, once that is durable; it
     must neither wait nor raise. ``masked`` counts what masked addresses take.
-    ``journal`` copies the notices, too. ``express`` knows where mail may go on at once, ``shared`` which shared mailboxes keep what is sent in their
-    name."""
+    ``journal`` copies the notices, too. ``express`` knows where mail may go on at once, ``shared`` which shared
+    mailboxes keep what is sent in their name."""
 
     def __init__(
         self,
@@ -269,8 +269,11 @@ class AcceptanceDesk:
             if self._notices is not None and plan.sender and plan.copies:
                 told = await notices_of(self._notices, self._bodies, plan, message, body.buffer())
                 written += told
-                for one in told if self._journal is not None else ():
-                    written += await self._journal.of_own(one.notice.message, one.notice.recipients, one.body)
+                if self._journal is not None:
+                    for one in told:
+                        written += await self._journal.of_own(
+                            one.notice.message, one.notice.recipients, one.body
+                        )
         except BaseException:
             for one in written:
                 one.body.discard()

@@ -18,7 +18,7 @@ from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.autoreply_rules import Fields, addressed, fields_of, why_not
 from posthouse.deliver.autoreply_text import answered, compose
 from posthouse.deliver.contract import Notice
-from posthouse.deliver.delivered import Written, spooled
+from posthouse.deliver.delivered import Copied, Written, spooled
 from posthouse.deliver.dsn.fields import ascii_domain
 from posthouse.deliver.dsn.notices import DestinationOf
 from posthouse.deliver.plan import Plan
@@ -65,7 +65,9 @@ class AutoReplies:
         destination_of: DestinationOf,
         new_trace: Callable[[], str],
         clock: Callable[[], float] = time,
+        journal: Copied | None = None,
     ) -> None:
+        self._journal = journal
         self._directory = directory
         self._database = database
         self._router = router
@@ -107,7 +109,21 @@ class AutoReplies:
                 continue
             if made is not None:
                 written.append(made)
-        return written
+        return await self._copied(written)
+
+    async def _copied(self, written: list[Written]) -> list[Written]:
+        """With their copies for journals: a reply is mail of its account as any other."""
+        if self._journal is None:
+            return written
+        both: list[Written] = []
+        try:
+            for each in written:
+                both += await self._journal.with_copies(each)
+        except BaseException:
+            for each in (*written, *both):
+                each.body.discard()
+            raise
+        return both
 
     async def _reply(
         self, account: Account, reply: AutoReply, message: QueuedMessage, fields: Fields, now: float

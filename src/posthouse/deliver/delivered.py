@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import Notice, Notices, Told
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.results import Result, Said
+from posthouse.mail.address import Address
 from posthouse.mail.mime import Buffer
 from posthouse.observe.log import logger
 from posthouse.queue.contract import LOCAL, Lease, QueuedMessage, QueuedRecipient
@@ -37,6 +38,23 @@ class Beside(Protocol):
     async def write(self, plan: Plan, message: QueuedMessage, body: Body) -> list[Written]:
         """What is to be queued in the unit that accepts the message. The caller discards the bodies. Raises
         DatabaseUnavailable."""
+
+
+class Copied(Protocol):
+    """Writes copies, for journals, of what is written here (``deliver.journal.JournalDesk``)."""
+
+    async def with_copies(self, written: Written) -> list[Written]:
+        """It, and its copies. Raises DatabaseUnavailable, OSError."""
+
+    async def of_own(
+        self, message: QueuedMessage, recipients: Sequence[QueuedRecipient], body: Body
+    ) -> list[Written]:
+        """The copies alone, to be put where the message is."""
+
+    async def of_list(
+        self, message: QueuedMessage, address: Address, members: Sequence[Address], body: Body
+    ) -> list[Written]:
+        """Those of what a list sends to its members."""
 
 
 async def notices_of(

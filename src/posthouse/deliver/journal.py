@@ -1,4 +1,5 @@
-"""Copies of accepted mail for a journal (or mirror): queued in the unit that accepts the message.
+"""Copies of mail for a journal (or mirror), queued in the unit that makes the mail: of what is accepted, of what a list
+sends to its members, and of what is written here (notices, automatic replies, words of lists).
 
 Whoever sends and whoever receives hears nothing of it. A copy that comes back here is not copied again, and one that
 cannot be delivered is held in the queue and shown among the warnings.
@@ -7,12 +8,13 @@ cannot be delivered is held in the queue and shown among the warnings.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from time import time
 from uuid import uuid4
 
 from posthouse.bodies.contract import Bodies, Body
-from posthouse.database.contract import Database
+from posthouse.database.contract import Database, Transaction
 from posthouse.deliver import journal_report
 from posthouse.deliver.autoreply import Cached
 from posthouse.deliver.autoreply_rules import Fields, fields_of
@@ -34,6 +36,21 @@ log = logger("deliver.journal")
 
 NAME = "journal"
 """The name of the key our marks are made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """What is copied: who sends it (``author``: whose domain's mail it is, "" for none of ours), who gets it, and what
+    a report tells of it."""
+
+    facts: journal_report.Facts
+    parties: frozenset[str]
+    author: str
+    outgoing: bool
+    domains: frozenset[str]
+    ascii_body: bool
+    smtputf8: bool
+    require_tls: bool
 
 
 class JournalDesk:
@@ -65,10 +82,92 @@ class JournalDesk:
     async def write(self, plan: Plan, message: QueuedMessage, body: Body) -> list[Written]:
         """The copies of a message, none for what is a copy itself. The caller discards their bodies. Raises
         DatabaseUnavailable, OSError: mail that is to be copied is not accepted without."""
+        envelope = plan.envelope
+        addresses = [each.address for each in envelope.recipients]
+        mail = _Mail(
+            _facts(envelope),
+            _keys(addresses, envelope.sender),
+            envelope.sender.domain if envelope.sender is not None else "",
+            envelope.origin.account_id is not None,
+            frozenset(each.domain for each in addresses),
+            envelope.body == "7BIT",
+            envelope.smtputf8,
+            envelope.terms.require_tls,
+        )
+        return await self._copies(mail, body)
+
+    async def of_own(
+        self, message: QueuedMessage, recipients: Sequence[QueuedRecipient], body: Body
+    ) -> list[Written]:
+        """The copies of a message that is written here. It counts as outgoing mail of the domain in its From field, and
+        as mail that comes in for those of ours who get it. As :meth:`write` otherwise."""
+        addresses = _addresses(each.recipient for each in recipients)
+        if not addresses:
+            return []
+        mail = _Mail(
+            journal_report.Facts(
+                message.trace,
+                "",
+                tuple(map(str, addresses)),
+                f"written by {self._our_name()}",
+                message.received_at,
+            ),
+            _keys(addresses, None),
+            _author(body),
+            True,
+            frozenset(each.domain for each in addresses),
+            message.body_type == "7BIT",
+            message.smtputf8,
+            message.require_tls,
+        )
+        return await self._copies(mail, body)
+
+    async def with_copies(self, written: Written) -> list[Written]:
+        """Something that goes out beside a message, and its copies, which are put only where it is. The caller discards
+        all bodies; where this raises it is the copies' that are discarded."""
+        copies = await self.of_own(written.notice.message, written.notice.recipients, written.body)
+        claim = written.claim
+        if not copies or claim is None:
+            return [written, *copies]
+        put = False
+
+        def claimed(tx: Transaction) -> bool:
+            nonlocal put
+            put = claim(tx)  # an op may run more than once: the last time counts
+            return put
+
+        return [replace(written, claim=claimed), *(replace(each, claim=lambda tx: put) for each in copies)]
+
+    async def of_list(
+        self, message: QueuedMessage, address: Address, members: Sequence[Address], body: Body
+    ) -> list[Written]:
+        """The copies of what a list sends to its members: one, however many they are. ``message`` is the post. As
+        :meth:`write` otherwise."""
+        if not members:
+            return []
+        mail = _Mail(
+            journal_report.Facts(
+                message.trace,
+                str(address),
+                tuple(f"{each}, Expanded: {address}" for each in members),
+                f"a post of <{message.sender}> to list {address}",
+                self._clock(),
+            ),
+            _keys(members, address),
+            address.domain,
+            True,
+            frozenset(each.domain for each in members),
+            message.body_type == "7BIT",
+            message.smtputf8,
+            message.require_tls,
+        )
+        return await self._copies(mail, body)
+
+    async def _copies(self, mail: _Mail, body: Body) -> list[Written]:
         known = await self._directory.cached(("journals",), journals.active)
         if not known:
             return []
-        wanted = await self._wanted(known, plan.envelope)
+        wanted = await self._wanted(known, mail)
         if not wanted:
             return []
         fields = fields_of(body.buffer())
@@ -79,33 +178,27 @@ class JournalDesk:
         written: list[Written] = []
         try:
             for journal, address in wanted:
-                written.append(await self._copy(journal, address, plan, body, fields))
+                written.append(await self._copy(journal, address, mail, body, fields))
         except BaseException:
             for each in written:
                 each.body.discard()
             raise
         return written
 
-    async def _wanted(self, known: Sequence[Journal], envelope: Envelope) -> list[tuple[Journal, Address]]:
+    async def _wanted(self, known: Sequence[Journal], mail: _Mail) -> list[tuple[Journal, Address]]:
         """The journals that get this message, each address once."""
-        sender = await self._domain(envelope.sender.domain) if envelope.sender is not None else 0
-        outgoing = envelope.origin.account_id is not None
-        receiving = {
-            await self._domain(name) for name in {each.address.domain for each in envelope.recipients}
-        } - {0}
-        parties = {each.address.key for each in envelope.recipients}
-        if envelope.sender is not None:
-            parties.add(envelope.sender.key)
+        sender = await self._domain(mail.author) if mail.author else 0
+        receiving = {await self._domain(name) for name in mail.domains} - {0}
         found: dict[str, tuple[Journal, Address]] = {}
         for journal in known:
             try:
                 address = parse_address(journal.address)
             except ValueError:
                 continue
-            sends = outgoing and journal.domain_id in (SERVER, sender)
+            sends = mail.outgoing and journal.domain_id in (SERVER, sender)
             receives = bool(receiving) if journal.domain_id == SERVER else journal.domain_id in receiving
             fits = (sends and journal.mail != "incoming") or (receives and journal.mail != "outgoing")
-            if fits and address.key not in parties:
+            if fits and address.key not in mail.parties:
                 found.setdefault(address.key, (journal, address))
         return list(found.values())
 
@@ -115,10 +208,10 @@ class JournalDesk:
         return rules.id if rules is not None else 0
 
     async def _copy(
-        self, journal: Journal, address: Address, plan: Plan, body: Body, fields: Fields
+        self, journal: Journal, address: Address, mail: _Mail, body: Body, fields: Fields
     ) -> Written:
-        envelope, now, name = plan.envelope, self._clock(), self._our_name()
-        marked = journal_report.mark(self._secret, envelope.origin.trace)
+        now, name = self._clock(), self._our_name()
+        marked = journal_report.mark(self._secret, mail.facts.trace)
         pieces: Iterator[bytes]
         if journal.form == "copy":
             pieces = journal_report.copy(body.buffer(), marked)
@@ -126,7 +219,7 @@ class JournalDesk:
             pieces = journal_report.report(
                 body.buffer(),
                 fields,
-                _facts(envelope),
+                mail.facts,
                 address,
                 author=f"{self._settings.now[AUTHOR]}@{name}",
                 message_id=f"<{uuid4()}@{name}>",
@@ -134,17 +227,16 @@ class JournalDesk:
                 now=now,
             )
         made = await self._spooled(pieces)
-        utf8 = envelope.smtputf8 or not str(address).isascii()
         queued = QueuedMessage(
             trace=self._new_trace(),
             body=made.digest,
             size=made.size,
             sender="",
             received_at=now,
-            smtputf8=utf8,
-            body_type="7BIT" if envelope.body == "7BIT" else "8BITMIME",
+            smtputf8=mail.smtputf8 or not str(address).isascii(),
+            body_type="7BIT" if mail.ascii_body else "8BITMIME",
             kind=JOURNAL,
-            require_tls=envelope.terms.require_tls,
+            require_tls=mail.require_tls,
         )
         recipients = [
             QueuedRecipient(str(leads_to), destination, account_id, notify="NEVER")
@@ -164,6 +256,31 @@ class JournalDesk:
         except BaseException:
             spool.discard()
             raise
+
+
+def _keys(addresses: Sequence[Address], sender: Address | None) -> frozenset[str]:
+    """Those a message is between: a journal that is one of them has it already."""
+    return frozenset(each.key for each in addresses) | ({sender.key} if sender is not None else set())
+
+
+def _addresses(texts: Iterable[str]) -> list[Address]:
+    found = []
+    for text in texts:
+        try:
+            found.append(parse_address(text))
+        except ValueError:
+            continue
+    return found
+
+
+def _author(body: Body) -> str:
+    """The domain in the From field of what was written here; "" where there is none."""
+    field = b"".join(fields_of(body.buffer()).get(b"from", ())[:1]).decode("utf-8", "replace").strip()
+    text = field.rpartition("<")[2].partition(">")[0] if "<" in field else field
+    try:
+        return parse_address(text.strip()).domain
+    except ValueError:
+        return ""
 
 
 def _facts(envelope: Envelope) -> journal_report.Facts:

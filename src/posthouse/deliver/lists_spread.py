@@ -19,10 +19,12 @@ from posthouse.cluster import events
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import new_copy
+from posthouse.deliver.delivered import Written
 from posthouse.deliver.dsn import verp
 from posthouse.deliver.lists_header import Lines
 from posthouse.deliver.plan import Copy, Plan, orcpt_of
 from posthouse.deliver.told import received
+from posthouse.deliver.unit import put_beside
 from posthouse.directory.lists import MailingList
 from posthouse.directory.lookup import account_exists
 from posthouse.mail.address import Address, parse_address
@@ -80,8 +82,8 @@ class Spreader:
         self._return_key = return_key
         self._lines = lines
 
-    def run(self, tx: Transaction, post: Post, stretch: Stretch) -> None:
-        """Copies, rows for those outside, and how far it came. Raises LeaseLost."""
+    def run(self, tx: Transaction, post: Post, stretch: Stretch, beside: Sequence[Written] = ()) -> None:
+        """Copies, rows for those outside, what goes out ``beside`` them, and how far it came. Raises LeaseLost."""
         lease = post.lease
         if not self._queue.renew(tx, [lease], post.now + RENEWED):
             raise LeaseLost
@@ -90,6 +92,9 @@ class Spreader:
         for recipient, member in self._leaving(post, stretch.plan):
             sender = return_path(post.info, member, self._return_key)
             self._queue.put(tx, _message(post, sender), (recipient,))
+        if notes := put_beside(tx, self._queue, self._bodies, beside):
+            told = tuple(("queue", each) for each in notes)
+            traces.write(tx, [traces.TraceRow(lease.message.trace, post.now, told, lease.message_id, 0)])
         if not stretch.last:
             posts.reach(tx, lease.id, post.info.id, stretch.reached)
         elif not self._queue.settle(tx, lease, stretch.note):

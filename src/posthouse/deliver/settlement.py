@@ -13,7 +13,7 @@ from time import time
 from posthouse.bodies.contract import Bodies, Body, BodyMissing, Durability
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import ForwardOwners, Kept, Notice, NoticeKind, Notices, Told
-from posthouse.deliver.delivered import spooled
+from posthouse.deliver.delivered import Copied, spooled
 from posthouse.deliver.results import Result, Said
 from posthouse.mail.mime import Buffer
 from posthouse.observe.counters import counters
@@ -68,7 +68,9 @@ class SettlementDesk:
         settings: CurrentSettings,
         owners: ForwardOwners | None = None,
         clock: Callable[[], float] = time,
+        journal: Copied | None = None,
     ) -> None:
+        self._journal = journal
         self._durability = durability
         self._queue = queue
         self._bodies = bodies
@@ -174,7 +176,7 @@ class SettlementDesk:
         try:
             for decision in settled:
                 if decision.kept is not None and (word := decision.kept.notice) is not None:
-                    written.append(Written(word, spooled(self._bodies, word.content), decision.kept))
+                    await self._spool(written, word, decision.kept)
             for (_, kind), group in groups.items():
                 try:
                     notices = await self._compose(group, kind)
@@ -182,13 +184,21 @@ class SettlementDesk:
                     settled += [replace(each, tell=None, held=each.end == "failed") for each in group]
                     continue
                 for notice in notices:
-                    written.append(Written(notice, spooled(self._bodies, notice.content)))
+                    await self._spool(written, notice)
                 settled += group
         except BaseException:
             for each in written:
                 each.body.discard()
             raise
         return settled, written
+
+    async def _spool(self, written: list[Written], notice: Notice, kept: Kept | None = None) -> None:
+        """Add a notice, and its copies for journals."""
+        body = spooled(self._bodies, notice.content)
+        written.append(Written(notice, body, kept))
+        if self._journal is not None:
+            copies = await self._journal.of_own(notice.message, notice.recipients, body)
+            written += [Written(each.notice, each.body, kept) for each in copies]
 
     async def _compose(self, group: Sequence[Decision], kind: NoticeKind) -> list[Notice]:
         """The notice to the sender, and the postmaster's copy where that is wanted."""

@@ -94,6 +94,7 @@ class Sending:
     notices: NoticeDesk
     settlement: SettlementDesk
     beside: tuple[Beside, ...]
+    journal: JournalDesk
     suppressions: Suppressed
     etrn: Etrn
     finder: DnsHostFinder
@@ -178,6 +179,15 @@ def make(ground: Ground) -> Sending:
         new_trace=new_trace,
         holds=holds_in,
     )
+    journal = JournalDesk(
+        directory=ground.directory,
+        database=database,
+        settings=settings,
+        bodies=ground.bodies,
+        destination_of=destination_of,
+        our_name=ground.name,
+        new_trace=new_trace,
+    )
     settlement = SettlementDesk(
         durability=ground.durability,
         queue=ground.queue,
@@ -185,6 +195,7 @@ def make(ground: Ground) -> Sending:
         notices=notices,
         settings=settings,
         owners=owners,
+        journal=journal,
     )
     replies = AutoReplies(
         directory=ground.directory,
@@ -194,15 +205,7 @@ def make(ground: Ground) -> Sending:
         names=lambda person, now: names_of(person, person.address, person.domain, now),
         destination_of=destination_of,
         new_trace=new_trace,
-    )
-    journal = JournalDesk(
-        directory=ground.directory,
-        database=database,
-        settings=settings,
-        bodies=ground.bodies,
-        destination_of=destination_of,
-        our_name=ground.name,
-        new_trace=new_trace,
+        journal=journal,
     )
     remote = RemoteDelivery(
         ways=ways,
@@ -244,6 +247,7 @@ def make(ground: Ground) -> Sending:
         our_name=ground.name,
         link_host=links,
         new_trace=new_trace,
+        journal=journal,
     )
     dispatcher = Dispatcher(
         database=database,
@@ -262,6 +266,7 @@ def make(ground: Ground) -> Sending:
     )
     return Sending(
         beside=(replies, journal),
+        journal=journal,
         resolver=resolver,
         router=router,
         book=book,
