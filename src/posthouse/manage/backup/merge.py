@@ -1,8 +1,11 @@
-"""Adding what is missing: domains, accounts, mailboxes, messages, aliases, settings that are not there (any more).
+"""Adding what is missing: domains, accounts, addresses, lists, groups, mailboxes, messages, settings that are not there
+(any more).
 
-Nothing is deleted and nothing that is there is changed, but for flags where that is asked for. A message is there if
-its mailbox holds as many copies of the same content with the same internal date as the backup has; so a merge that
-was cut off, or is run twice, adds nothing twice. The queue is not merged: its mail was delivered since.
+Nothing is deleted and nothing that is there is changed, but for flags where that is asked for. What belongs to
+something with a name (the app passwords of an account, the members of a list, the rights on a folder) comes with it, in
+the unit that makes it: so what is there keeps what it has, and a merge that was cut off leaves nothing half made. A
+message is there if its mailbox holds as many copies of the same content with the same internal date as the backup has;
+so a merge that was cut off, or is run twice, adds nothing twice. The queue is not merged: its mail was delivered since.
 """
 
 from __future__ import annotations
@@ -17,13 +20,21 @@ from posthouse.directory.stored import put_setting, setting_values
 from posthouse.manage.audit import note
 from posthouse.manage.backup.merge_job import Changes, MergeJob
 from posthouse.manage.backup.merge_mail import MergeMail
+from posthouse.manage.backup.merge_names import MergeNames
 from posthouse.manage.backup.merge_people import MergePeople
+from posthouse.manage.backup.merge_who import Who
 from posthouse.settings.contract import declared
 
 
 async def merge(job: MergeJob) -> Changes:
     """Do it all. Raises ManageError, also when the backup has nothing of that name."""
-    await MergeMail(job).run(await MergePeople(job).run())
+    here = await MergePeople(job).run()
+    who = Who()
+    await who.load(job)
+    who.coming_accounts = {number for number, (_, made) in here.accounts.items() if made is None}
+    if not job.scope.folder:
+        await MergeNames(job, here, who).run()
+    await MergeMail(job, who).run(here)
     if not (job.scope.domain or job.scope.account):
         await _settings(job)
     if not job.dry:
@@ -46,6 +57,9 @@ def _note(tx: Transaction, job: MergeJob) -> None:
             "mode": "merge",
             "of": what,
             "accounts": done.accounts,
+            "addresses": done.addresses,
+            "lists": done.lists,
+            "groups": done.groups,
             "mailboxes": done.mailboxes,
             "messages": done.messages,
             "flags": done.flags,

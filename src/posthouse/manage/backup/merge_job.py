@@ -45,6 +45,10 @@ class Changes:
     domains: int = 0
     accounts: int = 0
     aliases: int = 0
+    addresses: int = 0
+    lists: int = 0
+    groups: int = 0
+    others: int = 0
     mailboxes: int = 0
     messages: int = 0
     flags: int = 0

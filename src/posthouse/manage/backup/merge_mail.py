@@ -13,8 +13,12 @@ from posthouse.manage.backup.contents import Cells
 from posthouse.manage.backup.exact import keep_bodies
 from posthouse.manage.backup.manifest import BodyEntry
 from posthouse.manage.backup.merge_job import MergeJob
+from posthouse.manage.backup.merge_people import Here
+from posthouse.manage.backup.merge_who import Who
 from posthouse.manage.errors import ManageError
 from posthouse.observe import steps
+from posthouse.store import acl
+from posthouse.store.acl import PUBLIC
 from posthouse.store.contract import FlagChange, StoreRefusal
 from posthouse.store.facts import compute
 from posthouse.store.naming import create_in, refuse_bad
@@ -26,6 +30,7 @@ from posthouse.store.records import (
     subscriptions,
 )
 from posthouse.store.rows import StoredMessage, mailbox_from
+from posthouse.store.sharing_records import SET_OWN_SEEN, folder_notes
 from posthouse.wire.imap.names import INBOX
 
 UNIT = 25
@@ -36,18 +41,31 @@ _PAGE = 5000
 class MergeMail:
     """Adds the mail of one merge."""
 
-    def __init__(self, job: MergeJob) -> None:
+    def __init__(self, job: MergeJob, who: Who) -> None:
         self._job = job
+        self._who = who
+        self._rights: dict[int, list[Cells]] = {}
+        self._notes: dict[int, list[Cells]] = {}
 
-    async def run(self, here: dict[int, tuple[str, int]]) -> None:
+    async def run(self, here: Here) -> None:
         """Add it, for the accounts that ``MergePeople.run`` found. Raises ManageError."""
+        scope = self._job.scope
+        owners = dict(here.accounts)
+        if not (scope.domain or scope.account):
+            owners[PUBLIC] = ("public folders", PUBLIC)
+        for row in await self._job.load("folder_acl"):
+            self._rights.setdefault(row["mailbox_id"], []).append(row)
+        for row in await self._job.load("folder_notes"):
+            self._notes.setdefault(row["mailbox_id"], []).append(row)
         found = False
-        for row in await self._job.load("mailboxes"):
-            address, account = here.get(row["account_id"], ("", -1))
-            if account < 0 or not self._job.scope.wants_mailbox(row["name"]):
+        # (a folder before those below it)
+        for row in sorted(
+            await self._job.load("mailboxes"), key=lambda row: (row["account_id"], row["name"])
+        ):
+            if row["account_id"] not in owners or not scope.wants_mailbox(row["name"]):
                 continue
             found = True
-            await self._mailbox(address, account, row)
+            await self._mailbox(*owners[row["account_id"]], row)
         if self._job.scope.folder and not found:
             raise ManageError(
                 "missing",
@@ -55,20 +73,22 @@ class MergeMail:
                 "Folders are named as in the mail program, with / between the levels.",
             )
         for row in [] if self._job.scope.folder else await self._job.load("subscriptions"):
-            _, account = here.get(row["account_id"], ("", -1))
-            if account > 0 and not self._job.dry:
+            _, account = here.accounts.get(row["account_id"], ("", None))
+            if account is not None and not self._job.dry:
                 values = {"account_id": account, "name": row["name"]}
                 await self._job.call.context.database.run(_subscribe, values)
 
-    async def _mailbox(self, address: str, account: int, row: Cells) -> None:
+    async def _mailbox(self, address: str, account: int | None, row: Cells) -> None:
         name = row["name"]
         place = f"{address}/{name}"
         number = await self._mailbox_here(account, name)
         if not number:
             self._job.changes.mailboxes += 1
             self._job.changes.say(f"make mailbox {place}")
-            if not self._job.dry:
-                number = await self._make(account, name, row["special_use"])
+            if account is not None and not self._job.dry:
+                number = await self._make(account, place, row)
+            else:
+                await self._tell_rights(place, row)
         first, last = message_id(row["id"], 0), message_id(row["id"] + 1, 0) - 1
         wanted = await self._job.in_thread(lambda: self._messages(first, last))
         if self._job.scope.uid and not wanted:
@@ -103,25 +123,64 @@ class MergeMail:
         found = list(self._job.contents.rows("messages", first, last))
         return [row for row in found if self._job.scope.uid in (0, row["id"] & 0xFFFFFFFF)]
 
-    async def _mailbox_here(self, account: int, name: str) -> int:
+    async def _mailbox_here(self, account: int | None, name: str) -> int:
         def look(tx: Transaction) -> int:
             rows = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account, "name": name})
             return mailbox_from(rows[0]).id if rows else 0
 
-        return await self._job.call.context.database.scan(look) if account else 0
+        return 0 if account is None else await self._job.call.context.database.scan(look)
 
-    async def _make(self, account: int, name: str, use: str) -> int:
-        """A mailbox of a UIDVALIDITY never used, so that old UIDs in it cannot mean other messages."""
-        feed, now = self._job.call.context.feed, int(time.time())
+    async def _make(self, account: int, place: str, row: Cells) -> int:
+        """A mailbox of a UIDVALIDITY never used, so that old UIDs in it cannot mean other messages; with the rights
+        and notes it had."""
+        context, now, name = self._job.call.context, int(time.time()), row["name"]
+
+        def op(tx: Transaction) -> tuple[int, list[str]]:
+            there = tx.execute(SELECT_MAILBOX_NAMED, {"account_id": account, "name": name})
+            if there:
+                return mailbox_from(there[0]).id, []
+            made = create_in(tx, account, name, row["special_use"], context.feed, context.side, now=now).id
+            acl.forget_mailbox(tx, made)  # it took those of the one above, which may be others by now
+            entries, lines = self._rights_in(tx, place, row)
+            for identifier, rights in entries:
+                acl.set_entry(tx, made, identifier, rights, context.feed)
+            tx.execute(SET_OWN_SEEN, {"of_id": made, "to_own_seen": int(bool(row.get("own_seen", 0)))})
+            notes = self._notes.get(row["id"], [])
+            readers = self._who.accounts_in(tx, {each["account_id"] for each in notes})
+            readers[PUBLIC] = PUBLIC  # notes for everybody
+            for each in notes:
+                if (reader := readers.get(each["account_id"])) is not None:
+                    one = {"mailbox_id": made, "account_id": reader, "entry": each["entry"]}
+                    tx.insert_ignore(folder_notes, {**one, "value": each["value"]})
+            return made, lines
+
         try:
             if name != INBOX:
                 refuse_bad(name)
-            mailbox = await self._job.call.context.database.run(
-                create_in, account, name, use, feed, self._job.call.context.side, now=now
-            )
+            number, lines = await context.database.run(op)
         except StoreRefusal as refusal:
             raise ManageError("failed", f"Mailbox {name!r}: {refusal.text}.", "Verify the backup.") from None
-        return mailbox.id
+        for line in lines:
+            self._job.changes.say(line)
+        return number
+
+    async def _tell_rights(self, place: str, row: Cells) -> None:
+        """What :meth:`_make` would say."""
+        _, lines = await self._job.call.context.database.scan(self._rights_in, place, row)
+        for line in lines:
+            self._job.changes.say(line)
+
+    def _rights_in(self, tx: Transaction, place: str, row: Cells) -> tuple[list[tuple[str, str]], list[str]]:
+        """(identifier, rights) of a mailbox of the backup as they are here, and lines about those of nobody here."""
+        entries, lines = [], []
+        for each in self._rights.get(row["id"], []):
+            identifier = self._who.identifier_in(tx, each["identifier"])
+            if identifier:
+                entries.append((identifier, each["rights"]))
+            else:
+                who = self._who.shown(each["identifier"])
+                lines.append(f"leave out the rights of {who} on {place}: nobody here is the same")
+        return entries, lines
 
     async def _present(self, mailbox: int) -> list[StoredMessage]:
         found: list[StoredMessage] = []

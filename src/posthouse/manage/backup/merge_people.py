@@ -1,10 +1,8 @@
-"""The people of a merge: domains, accounts and aliases that are missing."""
+"""The people of a merge: domains, accounts and aliases that are missing, with all that belongs to them."""
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from sqlalchemy import Column, DefaultClause, Double, String, Table, bindparam, insert
+from dataclasses import dataclass, field
 
 from posthouse.database.contract import Transaction
 from posthouse.directory import domain_records, naming, removed_records
@@ -15,36 +13,17 @@ from posthouse.directory.removed import MARK
 from posthouse.directory.versions import DIRECTORY, bump
 from posthouse.manage.backup.contents import Cells
 from posthouse.manage.backup.merge_job import MergeJob
+from posthouse.manage.backup.merge_rows import OF_ACCOUNT, OF_DOMAIN, Belongings, filled, inserting
 from posthouse.manage.errors import ManageError
 
 
-def _default(column: Column[Any]) -> Any:
-    """The value a column has where nothing is said."""
-    if column.server_default is None:
-        return None
-    text = str(cast(DefaultClause, column.server_default).arg)
-    return (
-        text
-        if isinstance(column.type, String)
-        else float(text)
-        if isinstance(column.type, Double)
-        else int(text)
-    )
+@dataclass(slots=True)
+class Here:
+    """Those that were wanted, by id in the backup: accounts with address and id here, domains with name and id. None
+    for one that would be made; whoever was left out is not in it."""
 
-
-def _filled(table: Table, row: Cells, **own: Any) -> dict[str, Any]:
-    """A row of a backup for the table as it is now; a backup of an earlier version has fewer columns."""
-    columns = [column for column in table.c if column.name != "id"]
-    missing = {column.name: _default(column) for column in columns if "since" in column.info}
-    return {**missing, **{column.name: row[column.name] for column in columns if column.name in row}, **own}
-
-
-_INSERT_ACCOUNT = insert(people.accounts).values(
-    {column.name: bindparam(column.name) for column in people.accounts.c if column.name != "id"}
-)
-_INSERT_DOMAIN = insert(people.domains).values(
-    {column.name: bindparam(column.name) for column in people.domains.c if column.name != "id"}
-)
+    accounts: dict[int, tuple[str, int | None]] = field(default_factory=dict)
+    domains: dict[int, tuple[str, int | None]] = field(default_factory=dict)
 
 
 class MergePeople:
@@ -52,98 +31,106 @@ class MergePeople:
 
     def __init__(self, job: MergeJob) -> None:
         self._job = job
+        self._of_accounts = Belongings(OF_ACCOUNT, "account")
+        self._of_domains = Belongings(OF_DOMAIN, "domain")
 
-    async def run(self) -> dict[int, tuple[str, int]]:
-        """Add them. Returns address and id here of each account of the backup that was wanted, by its id in the
-        backup: 0 for one that would be made, below 0 for one left out. Raises ManageError when the backup has nothing
-        of that name."""
+    async def run(self) -> Here:
+        """Add them. Raises ManageError when the backup has nothing of the name that was asked for."""
+        scope = self._job.scope
         # (removed when the backup was made: a name with a mark instead of an address)
         domains = {row["name"]: row for row in await self._job.load("domains") if row["name"][0] != MARK}
         accounts = [
             row
             for row in await self._job.load("accounts")
-            if row["address"][0] != MARK and self._job.scope.wants_account(row["address"])
+            if row["address"][0] != MARK and scope.wants_account(row["address"])
         ]
         accounts = [row for row in accounts if row["address"].rpartition("@")[2] in domains]
         wanted = {row["address"].rpartition("@")[2] for row in accounts}
-        if not self._job.scope.account:
-            wanted |= {name for name in domains if self._job.scope.domain in ("", name)}
-        if not wanted and (self._job.scope.account or self._job.scope.domain):
+        if not scope.account:
+            wanted |= {name for name in domains if scope.domain in ("", name)}
+        if not wanted and (scope.account or scope.domain):
             raise ManageError(
                 "missing",
-                f"The backup has no {self._job.scope.account or self._job.scope.domain}.",
+                f"The backup has no {scope.account or scope.domain}.",
                 "`posthouse backup show` lists what it has.",
             )
+        await self._of_accounts.load(self._job)
+        await self._of_domains.load(self._job)
+        here = Here()
         for name in sorted(wanted):
-            if not await self._domain(domains[name]):
-                wanted.discard(name)
-        here = {}
+            found, number = await self._domain(domains[name])
+            if found:
+                here.domains[domains[name]["id"]] = (name, number)
         for row in accounts:
-            if row["address"].rpartition("@")[2] in wanted:
-                here[row["id"]] = (row["address"], await self._account(row))
-        if not self._job.scope.account:
+            if row["domain_id"] in here.domains:
+                found, number = await self._account(row)
+                if found:
+                    here.accounts[row["id"]] = (row["address"], number)
+        if not scope.account:
             for row in await self._job.load("aliases"):
-                if row["address"].rpartition("@")[2] in wanted:
+                if row["domain_id"] in here.domains:
                     await self._alias(row)
         return here
 
-    async def _domain(self, row: Cells) -> bool:
-        """Whether the domain is here, or would be."""
+    async def _domain(self, row: Cells) -> tuple[bool, int | None]:
+        """Whether the domain is here, or would be; and its id."""
         name = domain_name(row["name"])
 
-        def op(tx: Transaction) -> str:
-            if tx.execute(people.SELECT_DOMAIN, {"name": name}):
-                return ""
+        def op(tx: Transaction) -> tuple[int | None, list[str]]:
+            if found := tx.execute(people.SELECT_DOMAIN, {"name": name}):
+                number = int(found[0][0])
+                return number, self._of_domains.unlike(tx, row["id"], number, name)
             if tx.execute(removed_records.SELECT_DOMAIN, {"name": name}):
                 # A second one of its name would keep the first from ever coming back.
-                return f"leave out domain {name}: it was removed; restore it, or remove it for good, first"
+                return None, [
+                    f"leave out domain {name}: it was removed; restore it, or remove it for good, first"
+                ]
             if tx.execute(domain_records.SELECT_NAME, {"name": name}):
-                return f"leave out domain {name}: another domain has that name, too"
-            if not self._job.dry:
-                tx.insert(_INSERT_DOMAIN, _filled(people.domains, row, name=name))
-                bump(tx, DIRECTORY, self._job.call.context.feed)
-            return f"make domain {name}"
+                return None, [f"leave out domain {name}: another domain has that name, too"]
+            if self._job.dry:
+                return None, [f"make domain {name}"]
+            made = tx.insert(inserting(people.domains), filled(people.domains, row, name=name))
+            lines = self._of_domains.put(tx, row["id"], made, name)
+            bump(tx, DIRECTORY, self._job.call.context.feed)
+            return made, [f"make domain {name}", *lines]
 
-        line = await self._job.call.context.database.run(op)
-        if line:
-            self._job.changes.say(line)
-        if line.startswith("make"):
-            self._job.changes.domains += 1
-        return not line.startswith("leave")
+        number, lines = await self._job.call.context.database.run(op)
+        self._say(lines)
+        self._job.changes.domains += bool(lines) and lines[0].startswith("make")
+        return not (lines and lines[0].startswith("leave")), number
 
-    async def _account(self, row: Cells) -> int:
-        """The account's id here; 0 for one that would be made."""
+    async def _account(self, row: Cells) -> tuple[bool, int | None]:
+        """Whether the account is here, or would be; and its id."""
         key = own_address(row["address"]).key
 
-        def op(tx: Transaction) -> tuple[int, str]:
-            found = tx.execute(people.SELECT_ACCOUNT, {"address": key})
-            if found:
-                return int(found[0][0]), ""
+        def op(tx: Transaction) -> tuple[int | None, list[str]]:
+            if found := tx.execute(people.SELECT_ACCOUNT, {"address": key}):
+                number = int(found[0][0])
+                return number, self._of_accounts.unlike(tx, row["id"], number, key)
             if taken := naming.taken_by(tx, key):
                 what = naming.WORDS.get(taken, taken)
-                return 0, f"leave out account {key}: there is {what} of that name"
+                return None, [f"leave out account {key}: there is {what} of that name"]
             if self._job.dry:
-                return 0, f"make account {key}"
+                return None, [f"make account {key}"]
             domain = tx.lock(people.SELECT_DOMAIN, {"name": key.rpartition("@")[2]})
-            given = _filled(people.accounts, row, address=key, domain_id=domain[0][0])
-            made = tx.insert(_INSERT_ACCOUNT, given)
+            given = filled(people.accounts, row, address=key, domain_id=domain[0][0])
+            made = tx.insert(inserting(people.accounts), given)
+            lines = self._of_accounts.put(tx, row["id"], made, key)
             bump(tx, DIRECTORY, self._job.call.context.feed)
-            return made, f"make account {key}"
+            return made, [f"make account {key}", *lines]
 
-        account, line = await self._job.call.context.database.run(op)
-        if line:
-            self._job.changes.say(line)
-            if line.startswith("leave"):
-                return -1
-            self._job.changes.accounts += 1
-        return account
+        number, lines = await self._job.call.context.database.run(op)
+        self._say(lines)
+        self._job.changes.accounts += bool(lines) and lines[0].startswith("make")
+        return not (lines and lines[0].startswith("leave")), number
 
     async def _alias(self, row: Cells) -> None:
         source, target = own_address(row["address"]).key, str(target_address(row["target"]))
 
-        def op(tx: Transaction) -> bool:
-            if naming.taken_by(tx, source):
-                return False
+        def op(tx: Transaction) -> str:
+            if taken := naming.taken_by(tx, source):
+                what = naming.WORDS.get(taken, taken)
+                return "" if taken == "alias" else f"leave out alias {source}: there is {what} of that name"
             if not self._job.dry:
                 domain = tx.lock(people.SELECT_DOMAIN, {"name": source.rpartition("@")[2]})
                 values = {"domain_id": domain[0][0], "address": source, "target": target}
@@ -151,8 +138,16 @@ class MergePeople:
                 more = {"more": row.get("more"), "active": row.get("active", 1), "note": row.get("note", "")}
                 tx.insert(INSERT_ALIAS, {**values, **more, "created_at": row["created_at"]})
                 bump(tx, DIRECTORY, self._job.call.context.feed)
-            return True
+            return f"make alias {source} to {target}"
 
-        if await self._job.call.context.database.run(op):
-            self._job.changes.aliases += 1
-            self._job.changes.say(f"make alias {source} to {target}")
+        line = await self._job.call.context.database.run(op)
+        if line:
+            self._say([line])
+            self._job.changes.aliases += line.startswith("make")
+
+    def _say(self, lines: list[str]) -> None:
+        for line in lines:
+            self._job.changes.say(line)
+
+
+__all__ = ["Here", "MergePeople"]
