@@ -90,7 +90,7 @@ class RunningServer:
         path = self.folder / "server.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def start(self, seconds: float = 40.0) -> None:
+    def start(self, seconds: float = 90.0) -> None:
         """Start and wait until every port answers. Raises RuntimeError with the log when it ends before."""
         out = (self.folder / "server.log").open("ab")
         command = [

@@ -16,13 +16,15 @@ TELL_SECONDS = 0.5
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was looked at and found. ``errors`` and ``warnings`` hold the first thousand lines each, the
-    counts all. Warnings are what a crash leaves and the removal job clears away."""
+    """What was looked at and found. ``deleted`` are messages that were deleted and may come back. ``errors`` and
+    ``warnings`` hold the first thousand lines each, the counts all. Warnings are what a crash leaves and the removal
+    job clears away."""
 
     bodies: int
     files: int
     mailboxes: int
     messages: int
+    deleted: int
     queued: int
     errors: list[str]
     error_count: int
@@ -65,6 +67,7 @@ async def verify_all(call: Call, wanted: Nothing) -> Verified:
         files=report.files,
         mailboxes=report.mailboxes,
         messages=report.messages,
+        deleted=report.deleted,
         queued=queued,
         errors=report.errors,
         error_count=report.error_count,

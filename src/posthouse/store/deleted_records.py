@@ -135,6 +135,25 @@ SELECT_OLDEST = (
     .order_by(deleted_messages.c.deleted_at, deleted_messages.c.id)
     .limit(bindparam("count"))
 )
+_VERIFIED = (deleted_messages.c.id, deleted_messages.c.account_id, deleted_messages.c.mailbox_id)
+SELECT_AFTER = (
+    select(
+        *_VERIFIED,
+        deleted_messages.c.size,
+        deleted_messages.c.prefix_size,
+        deleted_messages.c.body,
+        deleted_messages.c.prefix,
+    )
+    .where(deleted_messages.c.id > bindparam("after"), deleted_messages.c.id <= bindparam("last"))
+    .order_by(deleted_messages.c.id)
+    .limit(bindparam("count"))
+)
+SELECT_DELETED_WITH = (
+    select(*_VERIFIED)
+    .where(deleted_messages.c.body == bindparam("of_body"))
+    .order_by(deleted_messages.c.id)
+    .limit(bindparam("count"))
+)
 SELECT_EXPIRED = (
     select(deleted_messages.c.id)
     .where(deleted_messages.c.deleted_at < bindparam("before"))

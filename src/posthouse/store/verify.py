@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -22,6 +22,8 @@ from posthouse.bodies.records import SELECT_AFTER, SELECT_BODY, SELECT_KNOWN
 from posthouse.bodies.records import bodies as bodies_table
 from posthouse.database.contract import Database, Row, Transaction
 from posthouse.store.contract import DELETED, SEEN, Mailbox
+from posthouse.store.deleted_records import SELECT_AFTER as SELECT_DELETED_AFTER
+from posthouse.store.deleted_records import SELECT_DELETED_WITH
 from posthouse.store.records import (
     SELECT_ALL_IDS,
     SELECT_COUNTER,
@@ -29,6 +31,7 @@ from posthouse.store.records import (
     SELECT_RANGE,
     SELECT_TOMBSTONES,
     UID_BITS,
+    mailboxes,
     message_id,
     messages,
 )
@@ -40,30 +43,42 @@ YOUNG = 86400.0
 _PAGE = 500
 _ROWS = 2000
 _READ = 1 << 20
+MAX_ID = (1 << 63) - 1
 _MOST_FINDINGS = 1000
 _TRIES = 5
+_NAMED = 3
+"""Messages that are named beside a damaged body."""
 
 _SELECT_SIZES = select(bodies_table.c.digest, bodies_table.c.size).where(
     bodies_table.c.digest.in_(bindparam("digests", expanding=True))
+)
+_SELECT_LIVE = select(messages.c.id).where(messages.c.id.in_(bindparam("ids", expanding=True)))
+_SELECT_WITH = (
+    select(messages.c.id, mailboxes.c.account_id, mailboxes.c.name)
+    .join(mailboxes, mailboxes.c.id == messages.c.mailbox_id)
+    .where(messages.c.body == bindparam("of_body"))
+    .order_by(messages.c.id)
+    .limit(bindparam("count"))
 )
 _SELECT_PREFIXES = select(messages.c.id, messages.c.prefix, messages.c.mailbox_id).where(
     messages.c.id.in_(bindparam("ids", expanding=True))
 )
 
 Progress = Callable[[str, int], None]
-"""Called now and then with what is being looked at ("bodies", "files", "mailboxes") and how many there were
-so far."""
+"""Called now and then with what is being looked at ("bodies", "files", "mailboxes", "deleted messages") and how many
+there were so far."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What was found. ``errors`` and ``warnings`` hold at most a thousand lines each; the numbers count
-    all."""
+    """What was found. ``deleted`` are messages that were deleted and may come back. ``errors`` and ``warnings`` hold at
+    most a thousand lines each; the numbers count all."""
 
     bodies: int = 0
     files: int = 0
     mailboxes: int = 0
     messages: int = 0
+    deleted: int = 0
     error_count: int = 0
     warning_count: int = 0
     errors: list[str] = field(default_factory=list)
@@ -94,6 +109,7 @@ async def verify(database: Database, bodies: FileBodies, *, progress: Progress |
     await _verify_bodies(database, bodies, report, tell)
     await _verify_files(database, bodies, report, tell)
     await _verify_mailboxes(database, report, tell)
+    await _verify_deleted(database, report, tell)
     return report
 
 
@@ -110,7 +126,7 @@ async def _verify_bodies(database: Database, bodies: FileBodies, report: Report,
             if still[1] is not None:
                 report.warn(f"body {name}: {complaint}; nothing refers to it, it is being removed")
             else:
-                report.error(f"body {name}: {complaint}")
+                report.error(f"body {name}: {complaint}{await database.scan(_whose, digest)}")
         report.bodies += len(rows)
         tell("bodies", report.bodies)
 
@@ -178,6 +194,22 @@ async def _verify_mailboxes(database: Database, report: Report, tell: Progress) 
     counter = await database.scan(_counter)
     if highest > counter:
         report.error(f"the UIDVALIDITY counter is at {counter}, a mailbox has {highest}")
+
+
+async def _verify_deleted(database: Database, report: Report, tell: Progress) -> None:
+    """What was deleted and may come back: each with its body, and no message any more."""
+    after = 0
+    while True:
+        rows, found = await database.scan(_deleted_after, after)
+        if not rows:
+            return
+        after = rows[-1][0]
+        for number, line in found:
+            # It may have come back, or gone for good, while it was looked at.
+            if await database.scan(_deleted_still, number):
+                report.error(line)
+        report.deleted += len(rows)
+        tell("deleted messages", report.deleted)
 
 
 async def _verify_mailbox(database: Database, mailbox_id: int, report: Report) -> Mailbox | None:
@@ -257,6 +289,54 @@ def _row_findings(mailbox: Mailbox, row: Row, size: int | None, prefix: Row | No
         yield f"UID {uid} has size {row[6]}, its parts have {size + row[7]}"
     if prefix is not None and (len(prefix[1]) != row[7] or prefix[2] != mailbox.id):
         yield f"UID {uid} has a prefix of {len(prefix[1])} bytes and says {row[7]}, or another mailbox's number"
+
+
+def _deleted_after(tx: Transaction, after: int) -> tuple[list[Row], list[tuple[int, str]]]:
+    """A page of deleted messages, and the findings by id."""
+    rows = tx.execute(SELECT_DELETED_AFTER, {"after": after, "last": MAX_ID, "count": _PAGE})
+    if not rows:
+        return [], []
+    digests = list({bytes(row[5]) for row in rows})
+    sizes = {bytes(row[0]): row[1] for row in tx.execute(_SELECT_SIZES, {"digests": digests})}
+    live = {row[0] for row in tx.execute(_SELECT_LIVE, {"ids": [row[0] for row in rows]})}
+    return rows, [(row[0], line) for row in rows for line in _deleted_findings(row, sizes, live)]
+
+
+def _deleted_findings(row: Row, sizes: Mapping[bytes, int], live: Container[int]) -> Iterator[str]:
+    number, account_id, mailbox_id, size, prefix_size, body, prefix = row
+    name = _deleted_name(number, account_id, mailbox_id)
+    found = sizes.get(bytes(body))
+    if found is None:
+        yield f"{name} refers to body {bytes(body).hex()}, which has no row: it cannot come back"
+    elif size != found + prefix_size:
+        yield f"{name} has size {size}, its parts have {found + prefix_size}"
+    if len(prefix) != prefix_size:
+        yield f"{name} has a prefix of {len(prefix)} bytes and says {prefix_size}"
+    if number in live:
+        yield f"{name} is in its mailbox still"
+
+
+def _deleted_name(number: int, account_id: int, mailbox_id: int) -> str:
+    uid = number & ((1 << UID_BITS) - 1)
+    return f"deleted message {number} of account {account_id} (UID {uid} of mailbox {mailbox_id})"
+
+
+def _deleted_still(tx: Transaction, number: int) -> bool:
+    return bool(tx.execute(SELECT_DELETED_AFTER, {"after": number - 1, "last": number, "count": 1}))
+
+
+def _whose(tx: Transaction, digest: bytes) -> str:
+    """Whose a body is, for people: the first messages that have it, and the first deleted ones."""
+    values = {"of_body": digest, "count": _NAMED + 1}
+    found = [
+        f"UID {number & ((1 << UID_BITS) - 1)} of mailbox {name!r} of account {account_id}"
+        for number, account_id, name in tx.execute(_SELECT_WITH, values)
+    ]
+    found += [_deleted_name(*row) for row in tx.execute(SELECT_DELETED_WITH, values)]
+    if not found:
+        return ""
+    more = " and others" if len(found) > _NAMED else ""
+    return f"; it is that of {', '.join(found[:_NAMED])}{more}"
 
 
 def _still_there(bodies: FileBodies, found: list[tuple[str, float]]) -> list[tuple[str, float]]:

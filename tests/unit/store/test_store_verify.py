@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Update, delete, insert, select, update
 
 from posthouse.bodies.records import bodies
-from posthouse.database.contract import Database
+from posthouse.bodies.removal import Removal
+from posthouse.database.contract import Database, Transaction
+from posthouse.store import upkeep
 from posthouse.store.contract import DELETED, SEEN, FlagChange
+from posthouse.store.deleted_records import deleted_messages
 from posthouse.store.records import counters, mailboxes, messages, tombstones
 from posthouse.store.verify import verify
 
@@ -46,7 +50,8 @@ async def test_a_sound_store_is_clean(parts: Parts) -> None:
     )
     assert (report.clean, report.errors, report.warnings) == (True, [], [])
     assert (report.bodies, report.files, report.mailboxes, report.messages) == (4, 4, 6, 3)
-    assert told[-1] == ("mailboxes", 6)
+    assert report.deleted == 1
+    assert told[-2:] == [("mailboxes", 6), ("deleted messages", 1)]
 
 
 def damage_file(change: Callable[[Path], object]) -> Callable[[Parts], object]:
@@ -133,4 +138,63 @@ async def test_findings_are_bounded(parts: Parts, monkeypatch: pytest.MonkeyPatc
     await parts.database.run(lambda tx: tx.execute(delete(bodies)))
     report = await verify(parts.database, parts.bodies)
     assert len(report.errors) == 2
-    assert report.error_count == 3
+    assert report.error_count == 4
+
+
+async def body_of(parts: Parts, name: str = "deleted_messages") -> bytes:
+    """The body of the one deleted message, which nothing else has (or of the first one that is there)."""
+    table = deleted_messages if name == "deleted_messages" else messages
+    rows = await parts.database.scan(lambda tx: tx.execute(select(table.c.body).order_by(table.c.id)))
+    return bytes(rows[0][0])
+
+
+async def test_a_damaged_body_is_named_by_whose_it_is(parts: Parts) -> None:
+    """Of a message that is there, and of one that was deleted and may come back."""
+    body = await body_of(parts)
+    Path(parts.bodies.path(body.hex())).unlink()
+    report = await verify(parts.database, parts.bodies)
+    (line,) = report.errors
+    assert f"body {body.hex()}: its file is missing; it is that of deleted message" in line
+    assert "of account 1 (UID 2 of mailbox" in line
+    live = await body_of(parts, "messages")
+    Path(parts.bodies.path(live.hex())).unlink()
+    report = await verify(parts.database, parts.bodies)
+    assert any("it is that of UID 1 of mailbox 'INBOX' of account 1" in line for line in report.errors)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (update(deleted_messages).values(size=deleted_messages.c.size + 1), "has size"),
+        (update(deleted_messages).values(prefix=b"A: bb\r\n"), "has a prefix of 7 bytes and says 6"),
+        (update(deleted_messages).values(body=b"x" * 32), "which has no row: it cannot come back"),
+    ],
+)
+async def test_damaged_rows_of_deleted_messages(parts: Parts, change: Update, words: str) -> None:
+    await parts.database.run(lambda tx: tx.execute(change))
+    report = await verify(parts.database, parts.bodies)
+    (line,) = report.errors
+    assert line.startswith("deleted message ")
+    assert words in line
+
+
+async def test_a_message_that_is_there_and_deleted_is_an_error(parts: Parts) -> None:
+    def op(tx: Transaction) -> None:
+        rows = tx.execute(select(messages.c.id).order_by(messages.c.id).limit(1))
+        tx.execute(update(deleted_messages).values(id=rows[0][0]))
+
+    await parts.database.run(op)
+    (line,) = (await verify(parts.database, parts.bodies)).errors
+    assert "is in its mailbox still" in line
+
+
+async def test_bodies_that_only_deleted_messages_have_are_kept(parts: Parts) -> None:
+    """However late the job comes; its row and file are there, and nothing is wrong."""
+    body = await body_of(parts)
+    removal = Removal(parts.database, parts.bodies, [upkeep.referred_in], [upkeep.forget_in], parts.settings)
+    for later in (0, 10 * 86400, 20 * 86400):
+        done = await removal.once(now=time.time() + later)
+        assert (done.condemned, done.removed, done.orphans) == (0, 0, 0)
+    assert Path(parts.bodies.path(body.hex())).exists()
+    report = await verify(parts.database, parts.bodies)
+    assert (report.errors, report.warnings, report.deleted) == ([], [], 1)

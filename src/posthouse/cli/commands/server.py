@@ -119,5 +119,5 @@ def _verify_words(found: Any) -> None:
     verdict = "something is wrong." if found["error_count"] else "all is well."
     show.line(
         f"Checked {found['bodies']} bodies, {found['files']} files, {show.count(found['messages'], 'message')} "
-        f"in {mailboxes}, {found['queued']} in the queue: {verdict}"
+        f"in {mailboxes}, {found['deleted']} deleted that may come back, {found['queued']} in the queue: {verdict}"
     )

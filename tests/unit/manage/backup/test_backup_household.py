@@ -14,7 +14,7 @@ from posthouse.database.contract import Transaction
 from posthouse.directory.client_certificate_records import client_certificates
 from posthouse.directory.identity_records import factors
 from posthouse.directory.lists import find as find_list
-from posthouse.manage.backup import merge_names, merge_rows
+from posthouse.manage.backup import merge_rows
 from posthouse.manage.backup.tables import every_table
 from posthouse.manage.errors import ManageError
 
@@ -226,14 +226,14 @@ async def test_a_list_that_was_cut_off_is_made_whole(
         await furnish(first)
         key = await first.keep(tmp_path / "place")
         await first.do("list.remove", address=LIST)
-        fine = merge_names.filled
+        fine = merge_rows.filled
 
         def broken(table: Any, row: Any, **own: Any) -> Any:
             if row.get("address") == "dora@far.example":
                 raise RuntimeError("cut off")
             return fine(table, row, **own)
 
-        monkeypatch.setattr(merge_names, "filled", broken)
+        monkeypatch.setattr("posthouse.manage.backup.merge_names.filled", broken)
         with pytest.raises(ManageError, match="failed inside the server"):
             await first.do("backup.restore", key=key)
         assert await first.rows("mailing_lists") == []
