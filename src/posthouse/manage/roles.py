@@ -15,6 +15,7 @@ from posthouse.manage.errors import ManageError
 from posthouse.manage.identity_fresh import require_fresh
 from posthouse.manage.probation import Pending, absorb, on_probation, undo
 from posthouse.manage.reach import keep_a_server
+from posthouse.manage.sessions import Choice
 from posthouse.manage.use import Call, named, use
 
 
@@ -131,7 +132,9 @@ _NAMES: dict[Role, str] = {
 @use("account.active", right="change", open_to="domain", about=named("address"), conditional=True)
 async def active(call: Call, wanted: NewState) -> Account:
     """Let an account be used, or not: an inactive one receives no mail and nobody signs in to it. Your own is
-    changed on probation."""
+    changed on probation.
+
+    Mail programs that are signed in are signed out."""
     context = call.context
 
     def op(tx: Transaction) -> Account:
@@ -169,4 +172,10 @@ async def active(call: Call, wanted: NewState) -> Account:
             absorb(tx, subject)
         return view(tx, context, admin.find_account(tx, changed.address), probation)
 
-    return await context.database.run(op)
+    changed = await context.database.run(op)
+    if not changed.active and context.sessions is not None:
+        if context.agreement is not None:
+            await context.agreement.reach(0)  # first: nobody comes in any more while those who are in go
+        choice = Choice(account=changed.address)
+        await context.sessions.dismiss(choice, "This account was closed by the administrator")
+    return changed
