@@ -10,12 +10,14 @@ import pytest
 from memory_bodies import MemoryBodies, MemoryBody
 
 from posthouse.database.contract import Database
+from posthouse.deliver.contract import Notice
+from posthouse.deliver.delivered import Written
 from posthouse.deliver.journal import JournalDesk
 from posthouse.deliver.plan import Plan
 from posthouse.directory.journals import SERVER, Form, Journal, Mail
 from posthouse.mail.address import Address, parse_address
 from posthouse.mail.envelope import Envelope, Origin, Recipient
-from posthouse.queue.contract import JOURNAL, QueuedMessage
+from posthouse.queue.contract import JOURNAL, QueuedMessage, QueuedRecipient
 from posthouse.settings.contract import CurrentSettings, Settings
 
 LETTER = b"From: anna@a.test\r\nTo: bert@b.test\r\nSubject: hello\r\nMessage-ID: <1@a.test>\r\n\r\nHello\r\n"
@@ -129,3 +131,69 @@ async def test_an_address_gets_one_copy_and_none_of_its_own_mail() -> None:
 async def test_an_address_that_is_none_keeps_no_mail_away() -> None:
     ours = OneServer("a.test", Journal(SERVER, "broken@@"), Journal(1, "books@far.test"))
     assert [each for each, _ in await ours.take(LETTER, "x@far.test", ["anna@a.test"])] == ["books@far.test"]
+
+
+NOTICE_HEAD = b"From: Mail <mailer@mail.a.test>\r\nTo: anna@a.test\r\nSubject: failed\r\n\r\nIt failed.\r\n"
+
+
+async def of_own(ours: OneServer, content: bytes, to: str) -> list[str]:
+    """Where the copies of a message that is written here go."""
+    body = MemoryBody(content)
+    message = QueuedMessage("t-own", body.digest, body.size, "", 0.0)
+    made = await ours.desk.of_own(message, [QueuedRecipient(to, "local", 7)], body)
+    return [each.notice.recipients[0].recipient for each in made]
+
+
+async def test_what_is_written_here() -> None:
+    """A notice is mail that comes in for those of ours who get it; what goes out in the name of somebody of a domain
+    is that domain's, too."""
+    theirs = Journal(1, "books@far.test", "incoming")
+    assert await of_own(OneServer("a.test", theirs), NOTICE_HEAD, "anna@a.test") == ["books@far.test"]
+    assert await of_own(OneServer("a.test", theirs), NOTICE_HEAD, "x@far.test") == []
+    assert await of_own(OneServer("a.test", theirs), NOTICE_HEAD, "books@far.test") == []
+    out = Journal(1, "books@far.test", "outgoing")
+    assert await of_own(OneServer("a.test", out), NOTICE_HEAD, "x@far.test") == []
+    reply = NOTICE_HEAD.replace(b"mail.a.test", b"a.test")
+    assert await of_own(OneServer("a.test", out), reply, "x@far.test") == ["books@far.test"]
+    whole = Journal(SERVER, "books@far.test", "outgoing")
+    assert await of_own(OneServer("a.test", whole), NOTICE_HEAD, "x@far.test") == ["books@far.test"]
+    ours = OneServer("a.test", Journal(SERVER, "books@a.test", form="copy"))
+    ((_, copy),) = await ours.take(LETTER, "x@far.test", ["anna@a.test"])
+    assert await of_own(ours, copy, "anna@a.test") == [], "a copy is not copied"
+    for author in (b"", b"From: \r\n", b"From: <<>\r\n", b"From: \xff\xfe <a@\xff>\r\n"):
+        assert await of_own(OneServer("a.test", out), author + b"Subject: x\r\n\r\n", "x@far.test") == []
+
+
+async def test_a_copy_is_put_where_its_message_is() -> None:
+    """Within each run of the op: what is not claimed is not copied."""
+    ours = OneServer("a.test", Journal(SERVER, "books@far.test"))
+    body = MemoryBody(NOTICE_HEAD)
+    notice = Notice(
+        b"", QueuedMessage("t", body.digest, body.size, "", 0.0), (QueuedRecipient("x@a.test", "local"),)
+    )
+    answers = [True, False]
+    told, copy = await ours.desk.with_copies(Written(notice, body, lambda tx: answers.pop()))
+    tx = cast(Any, None)
+    assert told.claim is not None
+    assert copy.claim is not None
+    for put in (False, True):
+        assert (told.claim(tx), copy.claim(tx)) == (put, put)
+    (alone,) = await OneServer("a.test").desk.with_copies(Written(notice, body))
+    assert alone.claim is None
+
+
+async def test_a_post_to_a_list() -> None:
+    """One copy, with everybody who gets it; none for a journal that is a member, or of a list without members."""
+    ours = OneServer("a.test", Journal(SERVER, "books@far.test"), Journal(1, "more@far.test", "outgoing"))
+    body = MemoryBody(LETTER)
+    message = QueuedMessage("t-list", body.digest, body.size, "anna@a.test", 0.0)
+    members = [parse_address(f"m{number}@far.test") for number in range(300)]
+    address = parse_address("list@a.test")
+    made = await ours.desk.of_list(message, address, members, body)
+    assert [each.notice.recipients[0].recipient for each in made] == ["books@far.test", "more@far.test"]
+    text = bytes(made[0].body.buffer()).replace(b"=\r\n", b"")
+    assert text.count(b", Expanded: list@a.test\r\n") == 300
+    assert await ours.desk.of_list(message, address, [], body) == []
+    members.append(parse_address("books@far.test"))
+    (other,) = await ours.desk.of_list(message, address, members, body)
+    assert other.notice.recipients[0].recipient == "more@far.test"
