@@ -152,13 +152,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was looked at and found. `errors` and `warnings` hold the first thousand lines each, the counts
-    all. Warnings are what a crash leaves and the removal job clears away."""
+    """What was looked at and found. `deleted` are messages that were deleted and may come back. `errors` and
+    `warnings` hold the first thousand lines each, the counts all. Warnings are what a crash leaves and the
+    removal job clears away."""
 
     bodies: int
     files: int
     mailboxes: int
     messages: int
+    deleted: int
     queued: int
     errors: list[str]
     error_count: int
