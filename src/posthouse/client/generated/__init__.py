@@ -143,6 +143,12 @@ from posthouse.client.generated.messages import (
     Trace,
     Traces,
 )
+from posthouse.client.generated.network_lists import (
+    CountryState,
+    NetworkLists,
+    NetworkListsCalls,
+    NetworkListView,
+)
 from posthouse.client.generated.oauth import (
     OauthCalls,
     OAuthClient,
@@ -325,6 +331,7 @@ __all__ = [
     "ClientSettings",
     "CopyView",
     "Counted",
+    "CountryState",
     "Counts",
     "Csv",
     "DeletedFolder",
@@ -410,6 +417,8 @@ __all__ = [
     "Members",
     "MessageView",
     "Metrics",
+    "NetworkListView",
+    "NetworkLists",
     "OAuthClient",
     "OAuthClients",
     "OAuthGrant",
@@ -549,6 +558,7 @@ class Calls(
     LogCalls,
     MeCalls,
     MessagesCalls,
+    NetworkListsCalls,
     OauthCalls,
     ProbationCalls,
     QueueCalls,

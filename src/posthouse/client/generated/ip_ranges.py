@@ -25,12 +25,20 @@ class IpRange(msgspec.Struct, frozen=True, kw_only=True):
 
 class Permitted(msgspec.Struct, frozen=True, kw_only=True):
     """What an address may do: the `range` it is in ("" for none, and nothing is permitted), its `rules`, and
-    whether it is `banned`."""
+    whether it is `banned`. `judged`: what block lists, allow lists and countries say of it, by protocol
+    (`list NAME NETWORK` or `country XX`), and `refused`: the protocols it may not use because of that.
+    `above`: its range decides before all lists; `spared`: lists never keep it out. `country` "" where none
+    is known."""
 
     address: str
     range: str
     rules: list[str]
     banned: bool = False
+    country: str = ""
+    judged: dict[str, str] = {}
+    refused: list[str] = []
+    above: bool = False
+    spared: bool = False
 
 
 class RangeList(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +90,6 @@ class IpRangesCalls(Topic):
         )
 
     def range_try(self, *, address: str) -> Permitted:
-        """Tell what an address may do: which range it is in, what that permits, and whether it is banned.
-        Right: view."""
+        """Tell what an address may do and why: which range it is in, what that permits, whether it is
+        banned, and what lists and countries say of it. Right: view."""
         return self._link.ask("GET", "/ranges/try", Permitted, query=given({"address": address}))
