@@ -1,7 +1,8 @@
 """The middle of a node: what workers tell one another goes through here, in the supervisor.
 
 Messages from a worker: ``ready``; ``failed`` (kind, what, mend) instead of it; ``feed`` (notices) and
-``failures`` (of sign-ins: peer, login, times), both passed on to the others; ``count``
+``failures`` (of sign-ins: peer, login, times) and ``spent`` (of rates: kind, source, rate, times), all passed on to
+the others; ``count``
 (connections by source, as changes); ``sessions`` (open sessions by protocol); ``ask`` (number), answered with
 ``live`` (number, sessions of all workers by protocol); ``attend``, answered with ``attending``: from then on
 questions are put to it; ``question`` (number, topic, asked), passed on to the others that attend with the asker's
@@ -72,7 +73,7 @@ class Hub:
     def receive(self, worker: int, message: Message) -> None:
         """Act on a worker's message."""
         match message:
-            case ["feed" | "failures", list()]:
+            case ["feed" | "failures" | "spent", list()]:
                 for number, link in self._links.items():
                     if number != worker:
                         link.send(*message)

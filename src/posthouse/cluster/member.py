@@ -39,6 +39,8 @@ class Member:
         """Called with the connections of the other workers, by source."""
         self.failures: Callable[[str, str, int], None] | None = None
         """Called with peer, login and number of failed sign-ins that another worker saw."""
+        self.spent: Callable[[str, str, int, int], None] | None = None
+        """Called with kind, source, rate and how often another worker counted it against that rate."""
         self.handlers: dict[str, Handler] = {}
         """What answers the questions of other workers, by topic."""
         self.hearers: dict[str, Callable[[int, Any], None]] = {}
@@ -51,6 +53,7 @@ class Member:
         self._feed: LocalFeed | None = None
         self._deltas: Counter[str] = Counter()
         self._failed: Counter[tuple[str, str]] = Counter()
+        self._spent: Counter[tuple[str, str, int]] = Counter()
         self._sessions: dict[str, int] = {}
         self._asked: dict[int, asyncio.Future[dict[str, int]]] = {}
         self._questions = 0
@@ -77,6 +80,17 @@ class Member:
     def fail(self, peer: str, login: str) -> None:
         """A sign-in of this peer and login failed here."""
         self._failed[peer, login] += 1
+
+    def spend(self, kind: str, source: str, rate: int) -> None:
+        """Something was counted against a rate (so many a minute). The others hear of it at once, with what else
+        happens in this turn of the loop: a rate is used up faster than counts are told. Event loop only."""
+        if not self._spent:
+            asyncio.get_running_loop().call_soon(self._tell_spent)
+        self._spent[kind, source, rate] += 1
+
+    def _tell_spent(self) -> None:
+        self._link.send("spent", [[*spent, times] for spent, times in self._spent.items()])
+        self._spent.clear()
 
     def ready(self) -> None:
         """Every listener of this worker takes connections."""
@@ -182,6 +196,10 @@ class Member:
                 if self.failures is not None:
                     for peer, login, times in failures:
                         self.failures(peer, login, times)
+            case ["spent", list(spent)]:
+                if self.spent is not None:
+                    for kind, who, rate, times in spent:
+                        self.spent(kind, who, rate, times)
             case ["others", dict(counts)]:
                 if self.others is not None:
                     self.others(counts)

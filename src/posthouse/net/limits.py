@@ -18,6 +18,9 @@ from posthouse.settings.contract import CurrentSettings
 RESERVED_FILES = 200
 """File descriptors kept for everything that is not a connection (databases, bodies, listening sockets)."""
 
+CONNECTIONS, MESSAGES = "connections", "messages"
+"""What a range has rates for."""
+
 
 def source(address: str) -> str:
     """What counts as one stranger: an IPv4 address, or the /64 an IPv6 address is in (one customer has at
@@ -43,7 +46,6 @@ class ConnectionLimits:
         *,
         files: int | None = None,
         changed: Callable[[str, int], None] | None = None,
-        workers: int = 1,
     ) -> None:
         self._settings = settings
         self._files = files
@@ -55,9 +57,9 @@ class ConnectionLimits:
         self._bans = Bans()
         self._ranges: Ranges | None = None
         self._screening: Screening | None = None
-        self._workers = max(1, workers)
-        self._new = PerMinute()
-        self._messages = PerMinute()
+        self._rates = {CONNECTIONS: PerMinute(), MESSAGES: PerMinute()}
+        self.spent: Callable[[str, str, int], None] | None = None
+        """Called with what was counted against a rate here: of which kind, from which source, and the rate."""
         self.guessed_at: Callable[[str, str], None] | None = None
         """Called with address and protocol of who tries to sign in where that is not offered."""
 
@@ -83,7 +85,7 @@ class ConnectionLimits:
         full = here + self._others.get(who, 0) >= most
         if full and (permits.connections or (address != "unix" and not is_loopback(address))):
             return "Too many connections from your address"
-        if permits.connection_rate and not self._new.take(who, self._share(permits.connection_rate)):
+        if permits.connection_rate and not self._take(CONNECTIONS, who, permits.connection_rate):
             return "Too many new connections from your address, please try again later"
         self._here[who] = here + 1
         self._total += 1
@@ -139,11 +141,18 @@ class ConnectionLimits:
     def too_many_messages(self, address: str) -> bool:
         """Count a message of an address; whether it is one too many in this minute."""
         rate = self.permits(address).message_rate
-        return bool(rate) and not self._messages.take(source(address), self._share(rate))
+        return bool(rate) and not self._take(MESSAGES, source(address), rate)
 
-    def _share(self, rate: int) -> int:
-        """What of a rate falls to this worker: each counts for itself."""
-        return max(1, -(-rate // self._workers))
+    def spent_elsewhere(self, kind: str, who: str, rate: int, times: int) -> None:
+        """Another worker has counted so many against a rate."""
+        if kind in self._rates and rate > 0:
+            self._rates[kind].charge(who, rate, times)
+
+    def _take(self, kind: str, who: str, rate: int) -> bool:
+        taken = self._rates[kind].take(who, rate)
+        if taken and self.spent is not None:
+            self.spent(kind, who, rate)
+        return taken
 
     def ban(self, bans: Bans) -> None:
         """These are banned from now on (replaces what was known). Sessions that are open stay."""

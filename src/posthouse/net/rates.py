@@ -11,7 +11,11 @@ MOST = 50_000
 
 
 class PerMinute:
-    """Token buckets that fill within a minute. Event loop only."""
+    """Token buckets that fill within a minute. Event loop only.
+
+    Several processes hold one rate when each tells the others of what it counted (``charge``): what all of them count
+    in the moment before they hear of each other may be too much, and is then missing afterwards.
+    """
 
     __slots__ = ("_clock", "_left")
 
@@ -21,12 +25,22 @@ class PerMinute:
 
     def take(self, who: str, rate: int) -> bool:
         """Count one; False where ``rate`` in a minute are used up (it is then not counted)."""
+        left = self._filled(who, rate)
+        taken = left >= 1.0
+        self._keep(who, left - 1.0 if taken else left)
+        return taken
+
+    def charge(self, who: str, rate: int, times: int) -> None:
+        """So many were counted elsewhere."""
+        self._keep(who, self._filled(who, rate) - times)
+
+    def _filled(self, who: str, rate: int) -> float:
         now = self._clock()
         left, last = self._left.get(who, (float(rate), now))
-        left = min(float(rate), left + (now - last) * rate / 60.0)
-        taken = left >= 1.0
-        self._left[who] = (left - 1.0 if taken else left, now)
+        return min(float(rate), left + (now - last) * rate / 60.0)
+
+    def _keep(self, who: str, left: float) -> None:
+        self._left[who] = (left, self._clock())
         self._left.move_to_end(who)
         if len(self._left) > MOST:
             self._left.popitem(last=False)
-        return taken
