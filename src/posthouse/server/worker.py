@@ -311,13 +311,14 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             settings,
             files=share.files,
             changed=member.count if member is not None else None,
-            workers=share.workers,
         )
         if member is not None:
             member.others = limits.others
             member.failures = directory.failures.heard
             directory.failures.told = member.fail
         house = House(
+            member.spent = limits.spent_elsewhere
+            limits.spent = member.spend
             contexts,
             limits,
             now[settings_tls.HANDSHAKE_TIME],
