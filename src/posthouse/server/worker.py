@@ -314,11 +314,11 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
         )
         if member is not None:
             member.others = limits.others
+            member.spent = limits.spent_elsewhere
+            limits.spent = member.spend
             member.failures = directory.failures.heard
             directory.failures.told = member.fail
         house = House(
-            member.spent = limits.spent_elsewhere
-            limits.spent = member.spend
             contexts,
             limits,
             now[settings_tls.HANDSHAKE_TIME],
