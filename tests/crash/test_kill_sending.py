@@ -50,7 +50,7 @@ def test_each_step_and_a_random_moment(tmp_path: Path, show: Callable[[str], Non
 
 def test_one_of_two_workers_dies(tmp_path: Path, show: Callable[[str], None]) -> None:
     """The other goes on, or is killed with it; the rows of the dead one are taken up again."""
-    judge(OutCampaign(tmp_path, seed=32, workers=2), 4, show)
+    judge(OutCampaign(tmp_path, seed=32, workers=2), 8, show)
 
 
 @pytest.mark.needs("postgresql")
@@ -61,6 +61,6 @@ def test_one_of_two_workers_dies_on_postgresql(tmp_path: Path, show: Callable[[s
     except Absent as absent:
         pytest.skip(str(absent))
     try:
-        judge(OutCampaign(tmp_path, seed=33, workers=2, database_url=database.make()), 4, show)
+        judge(OutCampaign(tmp_path, seed=33, workers=2, database_url=database.make()), 8, show)
     finally:
         database.close()

@@ -117,7 +117,7 @@ async def test_an_old_file_without_a_row_is_an_error(parts: Parts) -> None:
 )
 async def test_damaged_rows(parts: Parts, statement: object, words: str) -> None:
     """Every counter, order and reference that is wrong is named."""
-    await parts.database.run(lambda tx: tx.execute(statement))  # type: ignore[arg-type]
+    await parts.database.run(lambda tx: tx.execute(statement))
     report = await verify(parts.database, parts.bodies)
     assert not report.clean
     assert any(words in line for line in report.errors), report.errors

@@ -18,8 +18,6 @@ from posthouse.manage.backup.merge_job import MergeJob
 from posthouse.store.acl import ANYONE, NAMED, of_account, of_group
 
 CHUNK = 400
-_NUMBERED = (of_account(0)[0], of_group(0)[0])
-"""How identifiers begin that name an account or a group by its id."""
 
 _NAMES: Any = bindparam("names", expanding=True)
 _ACCOUNTS = select(accounts.c.id, accounts.c.address, accounts.c.created_at).where(
@@ -82,7 +80,7 @@ class Who:
     def shown(self, identifier: str) -> str:
         """An identifier in words."""
         name = identifier.removeprefix("-")
-        if name[:1] not in _NUMBERED or name == ANYONE:
+        if name == ANYONE or name.startswith(NAMED):
             return name
         number = int(name[1:])
         return self.account(number) if name == of_account(number) else f"group {self.group(number)}"
