@@ -203,6 +203,15 @@ PEOPLE = [
         not_there=("/admin/domains/unnamed.example/settings", "lost-name.example"),
     ),
     Form(
+        "/admin/domains/{name}/settings/rename",
+        {"new": "newly-named.example", "keep": "on"},
+        {"new": ""},
+        bad=(({"new": DOMAIN}, "exists"),),
+        at="/admin/domains/old-named.example/settings/rename",
+        before=(("/admin/domains", {"name": "old-named.example"}),),
+        effect=("/admin/domains", "newly-named.example"),
+    ),
+    Form(
         "/admin/domain-templates",
         {"template": "Small office", "domain": DOMAIN},
         {"template": "words unicode script negative lines", "domain": ""},
@@ -1338,6 +1347,14 @@ OWN = [
         gone=tuple(f"/me/app-passwords/certificates/{each}/remove" for each in GONE_NUMBER),
         who=PERSON,
         note="test_stories.py",
+    ),
+    Form(
+        "/admin/accounts/{address:path}/password-hash",
+        {"kind": "md5", "password_hash": "5ebe2294ecd0e0f08eab7690d2a6ee69"},
+        at=account("person11", "/password-hash"),
+        bad=(({"password_hash": "5ebe"}, "32 hexadecimal"),),
+        gone=GONE_NAME,
+        effect=("/admin/accounts-without-scram", "person11"),
     ),
     Form(
         "/admin/accounts/{address:path}/app-passwords",

@@ -24,6 +24,7 @@ SAMPLES = {
     "/admin/accounts/{address:path}/absence": [USER],
     "/admin/domains/{name}/signature": [DOMAIN],
     "/admin/accounts/{address:path}/app-passwords": [USER],
+    "/admin/accounts/{address:path}/password-hash": [USER],
     "/admin/accounts/{address:path}/programs": [USER],
     "/admin/accounts/{address:path}/empty": [USER],
     "/admin/aliases/{address:path}": [f"info@{DOMAIN}"],

@@ -148,6 +148,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/admin/domains/{name}/settings": {"active": "on", "plus": "+"},
     "/admin/domains/{name}/settings/names": {"other": "other.example"},
     "/admin/domains/{name}/settings/names/remove": {"other": "other.example"},
+    "/admin/domains/{name}/settings/rename": {"new": "renamed.example", "keep": "on"},
     "/admin/domains/{name}/keys/check": {},
     "/admin/domains/{name}/keys/import": {"selector": "mail", "key": "no key"},
     "/admin/domains/{name}/keys/make": {},
@@ -162,6 +163,10 @@ FORMS: dict[str, dict[str, Any]] = {
     "/admin/setup/outward/again": {},
     "/admin/setup/outward/smart-host": {"target": "smtp.provider.example", "security": "starttls"},
     "/admin/accounts/{address:path}/active": {"active": "0"},
+    "/admin/accounts/{address:path}/password-hash": {
+        "kind": "md5",
+        "password_hash": "5ebe2294ecd0e0f08eab7690d2a6ee69",
+    },
     "/admin/accounts/{address:path}/app-passwords": {"name": "phone", "protocols": ["imap"]},
     "/admin/accounts/{address:path}/app-passwords/only": {"only": "1"},
     "/admin/accounts/{address:path}/app-passwords/{id:int}/remove": {},

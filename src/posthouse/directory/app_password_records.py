@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Index, and_, bindparam, delete, func, insert, or_, select, update
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts
+from posthouse.directory.removed_records import PRESENT
 
 app_passwords = schema.table(
     "app_passwords",
@@ -51,4 +52,27 @@ USED = (
 REMOVE = delete(app_passwords).where(app_passwords.c.id == bindparam("of_id"))
 FORGET = delete(app_passwords).where(app_passwords.c.account_id == bindparam("account_id"))
 SWEEP = delete(app_passwords).where(app_passwords.c.account_id.not_in(select(accounts.c.id)))
-COUNT = select(func.count()).select_from(app_passwords)
+_HAS_ONE = (
+    select(app_passwords.c.id)
+    .where(
+        app_passwords.c.account_id == accounts.c.id,
+        or_(app_passwords.c.expires_at == 0, app_passwords.c.expires_at > bindparam("now")),
+    )
+    .correlate(accounts)
+    .exists()
+)
+_UNEVEN = or_(
+    accounts.c.source != "", and_(accounts.c.scram_stored_key == "", accounts.c.password_hash != "")
+)
+_WITHOUT_SCRAM = (*PRESENT, accounts.c.active == 1, or_(_UNEVEN, _HAS_ONE))
+"""Who has no password that a program could use otherwise than by SCRAM is not in its way."""
+ANY_UNEVEN = select(accounts.c.id).where(_UNEVEN).limit(1)
+"""Active or not: which accounts are there is not to be told of either."""
+ANY_WITHOUT_SCRAM = select(accounts.c.id).where(*_WITHOUT_SCRAM).limit(1)
+COUNT_WITHOUT_SCRAM = select(func.count()).select_from(accounts).where(*_WITHOUT_SCRAM)
+SELECT_WITHOUT_SCRAM = (
+    select(accounts.c.address, accounts.c.scram_stored_key, accounts.c.source)
+    .where(*_WITHOUT_SCRAM, accounts.c.address > bindparam("after"))
+    .order_by(accounts.c.address)
+    .limit(bindparam("count"))
+)

@@ -23,9 +23,15 @@ MOST_SESSIONS = 50
 """Sessions one account may have; the one used longest ago ends when another begins."""
 
 _COLUMNS = tuple(column for column in browser_sessions.c if column.name != "secret")
-_JOINED = select(*ACCOUNT, accounts.c.password_hash, *_COLUMNS, accounts.c.language).join(
-    accounts, accounts.c.id == browser_sessions.c.account_id
-)
+_JOINED = select(
+    *ACCOUNT,
+    accounts.c.password_hash,
+    *_COLUMNS,
+    accounts.c.language,
+    accounts.c.source,
+    accounts.c.password_changed_at,
+    accounts.c.created_at,
+).join(accounts, accounts.c.id == browser_sessions.c.account_id)
 _BY_SECRET = _JOINED.where(browser_sessions.c.secret == bindparam("secret"))
 _BY_ID = _JOINED.where(browser_sessions.c.id == bindparam("of_id"))
 _OF_ACCOUNT = _JOINED.where(browser_sessions.c.account_id == bindparam("account_id")).order_by(
@@ -105,6 +111,8 @@ class StoredSession:
     fresh_at: float
     language: str = ""
     """The one that its owner chose, "" for none."""
+    password_since: float = 0.0
+    """When the account's password was set, 0 where it is kept outside."""
 
     def expires_at(self, lasting: Lasting) -> float:
         """When it ends if nobody uses it again."""
@@ -238,10 +246,12 @@ def _good(rows: list[Row], now: float, lasting: Lasting) -> StoredSession | None
         return None
     row = rows[0]
     account = account_of(row)
-    password_hash, session_id, _, mark, peer, agent, how, created_at, seen_at, fresh_at, language = row[
-        WIDTH:
-    ]
-    found = StoredSession(int(session_id), account, peer, agent, how, created_at, seen_at, fresh_at, language)
+    password_hash, session_id, _, mark, peer, agent, how, created_at, seen_at, fresh_at, *own = row[WIDTH:]
+    language, source, changed_at, made_at = own
+    since = 0.0 if source else float(changed_at) or float(made_at)
+    found = StoredSession(
+        int(session_id), account, peer, agent, how, created_at, seen_at, fresh_at, language, since
+    )
     same_password = hmac.compare_digest(bytes(mark), digest(password_hash))
     if not (account.active and same_password and now < found.expires_at(lasting)):
         return None

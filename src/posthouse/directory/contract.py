@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from posthouse.mail.address import Address
+from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.gssapi import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class SignIn:
     text: str = ""
     """What the person may be told of the reason, "" for nothing more than that it was wrong. Only ever set after the
     right password."""
+    expired: bool = False
+    """Refused because the password, which is right, has expired (RFC 5530's EXPIRED)."""
     mark: str = field(default="", repr=False)
     """The stored hash that the password was verified against, for sessions that end with it."""
     master: str = ""
@@ -137,6 +142,15 @@ class Directory(Protocol):
         self, certificate: bytes, authzid: str, *, peer: str, protocol: str
     ) -> SignIn:
         """EXTERNAL (RFC 4422 appendix A) with a client certificate (DER) that TLS has verified."""
+
+    def tickets(self, protocol: str) -> Callable[[], Context] | None:
+        """What makes the context of a Kerberos exchange, so that GSSAPI is offered; None where no tickets are taken."""
+
+    async def carry(self, work: Work) -> Step:
+        """Do a step of an exchange that may block. Never raises for what a client sent."""
+
+    async def sign_in_ticket(self, shown: CheckTicket, *, peer: str, protocol: str) -> SignIn:
+        """Sign in whom Kerberos vouches for; a ticket that it refused counts as a failure."""
 
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str

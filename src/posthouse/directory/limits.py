@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import time
 
 from posthouse.directory.rows import Login
@@ -9,6 +10,15 @@ from posthouse.settings.contract import Settings
 from posthouse.settings.signin import APP_PASSWORDS, EXPIRED_DAYS, PASSWORD_DAYS
 
 DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Why the right password is refused: ``reason`` for the log, ``text`` for its owner."""
+
+    reason: str
+    text: str = ""
+    expired: bool = False
 
 
 def expires_at(login_changed_at: float, settings: Settings) -> float:
@@ -25,10 +35,10 @@ def wants_app_password(login: Login, settings: Settings) -> bool:
     return bool(policy == "second factor" and login.second_factors)
 
 
-def of_own_password(login: Login, settings: Settings) -> tuple[str, str] | None:
-    """Why a mail program may not use the account's own password: for the log, and for its owner."""
+def of_own_password(login: Login, settings: Settings) -> Limit | None:
+    """Why a mail program may not use the account's own password; None where it may."""
     if wants_app_password(login, settings):
-        return (
+        return Limit(
             "an app password is needed",
             "Mail programs need an app password: make one on the security page",
         )
@@ -36,5 +46,9 @@ def of_own_password(login: Login, settings: Settings) -> tuple[str, str] | None:
         return None
     until = expires_at(login.changed_at, settings)
     if until and time() >= until + settings[EXPIRED_DAYS] * DAY:
-        return "the password has expired", "The password has expired: set another on the pages of this server"
+        return Limit(
+            "the password has expired",
+            "The password has expired: set another on the pages of this server",
+            expired=True,
+        )
     return None

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, not_, select
 
 from posthouse.database.contract import Row, Transaction
 from posthouse.directory import alias_records, removed_records
@@ -33,7 +33,11 @@ class Page(Generic[T]):
 
 
 class Listing:
-    """The statements of one list: with and without a scope and a search, each built once."""
+    """The statements of one list: with and without a scope and a search, each built once.
+
+    ``hidden`` are not on the list. They are counted by themselves and taken off: a count by scope and key alone is
+    answered from an index, and by the rows themselves it takes many times as long.
+    """
 
     def __init__(
         self,
@@ -41,17 +45,23 @@ class Listing:
         key: Column[Any],
         scope: Column[Any],
         *only: ColumnElement[bool],
+        hidden: ColumnElement[bool] | None = None,
     ) -> None:
         self._pages: dict[tuple[bool, bool], Select[Any]] = {}
         self._counts: dict[tuple[bool, bool], Select[Any]] = {}
+        self._hidden: dict[tuple[bool, bool], Select[Any]] = {}
         for scoped in (False, True):
             for searching in (False, True):
                 some: list[ColumnElement[bool]] = [*only]
                 some += [scope.in_(bindparam("within", expanding=True))] if scoped else []
                 some += [key.like(bindparam("pattern"), escape="!")] if searching else []
                 page = select(*columns).where(key > bindparam("after"), *some)
+                count = select(func.count()).select_from(key.table).where(*some)
+                if hidden is not None:
+                    page = page.where(not_(hidden))
+                    self._hidden[scoped, searching] = count.where(hidden)
                 self._pages[scoped, searching] = page.order_by(key).limit(bindparam("count"))
-                self._counts[scoped, searching] = select(func.count()).select_from(key.table).where(*some)
+                self._counts[scoped, searching] = count
 
     def read(
         self, tx: Transaction, within: Collection[int] | None, search: str, after: str, limit: int
@@ -64,6 +74,8 @@ class Listing:
         if within is not None:
             values["within"] = list(within)
         total = int(tx.execute(self._counts[which], values or None)[0][0])
+        if which in self._hidden:
+            total -= int(tx.execute(self._hidden[which], values or None)[0][0])
         return tx.execute(self._pages[which], {**values, "after": after, "count": limit}), total
 
 
@@ -73,7 +85,13 @@ _DOMAINS = Listing(
     domains.c.id,
     domains.c.name.not_like("!%"),
 )
-_ACCOUNTS = Listing(ACCOUNT, accounts.c.address, accounts.c.domain_id, *removed_records.PRESENT)
+_ACCOUNTS = Listing(
+    ACCOUNT,
+    accounts.c.address,
+    accounts.c.domain_id,
+    removed_records.NAMED,
+    hidden=removed_records.OF_REMOVED_DOMAIN,
+)
 _ALIASES = Listing(alias_records.COLUMNS, aliases.c.address, aliases.c.domain_id)
 
 _SELECT_IDS = select(domains.c.id).where(domains.c.name.in_(bindparam("names", expanding=True)))

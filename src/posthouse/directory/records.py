@@ -7,7 +7,7 @@ must not fall to a new one.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Column, ForeignKey, Index, bindparam, delete, func, insert, select, update
 
 from posthouse.database import schema
 from posthouse.directory.identity_records import factors
@@ -63,6 +63,7 @@ accounts = schema.table(
     schema.since("0004", Column("password_changed_at", schema.real(), nullable=False, server_default="0")),
     schema.since("0004", Column("app_passwords_only", schema.small(), nullable=False, server_default="0")),
     Index(None, "domain_id"),
+    schema.since("0004", Index(None, "domain_id", "address")),
     sqlite_autoincrement=True,
 )
 
@@ -187,18 +188,6 @@ UPGRADE_PASSWORD = (
     .values({column.name: bindparam("new_" + column.name) for column in _SECRET})
 )
 """The same password, kept in another form: it did not change."""
-COUNT_WITHOUT_SCRAM = select(func.count()).where(
-    accounts.c.active == 1, or_(accounts.c.scram_stored_key == "", accounts.c.source != "")
-)
-SELECT_WITHOUT_SCRAM = (
-    select(accounts.c.address, accounts.c.password_hash, accounts.c.source)
-    .where(
-        or_(accounts.c.scram_stored_key == "", accounts.c.source != ""),
-        accounts.c.address > bindparam("after"),
-    )
-    .order_by(accounts.c.address)
-    .limit(bindparam("count"))
-)
 SET_SOURCE = (
     update(accounts).where(accounts.c.id == bindparam("of_id")).values(source=bindparam("new_source"))
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Index, bindparam, delete, func, insert, not_, select, update
 
 from posthouse.database import schema
 from posthouse.directory.records import accounts, aliases, domains
@@ -97,8 +97,8 @@ SELECT_SOME_ALIASES = (
     .limit(bindparam("count"))
 )
 DELETE_ALIAS = delete(aliases).where(aliases.c.id == bindparam("of_id"))
-PRESENT = (
-    accounts.c.address.like("%@%"),
-    accounts.c.domain_id.notin_(select(_D.domain_id)),
-)
+NAMED = accounts.c.address.like("%@%")
+"""Accounts that are not removed by themselves."""
+OF_REMOVED_DOMAIN = accounts.c.domain_id.in_(select(_D.domain_id))
+PRESENT = (NAMED, not_(OF_REMOVED_DOMAIN))
 """Accounts that are not removed, nor their domains."""

@@ -26,6 +26,8 @@ from posthouse.directory.cache import VersionedCache
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
 from posthouse.directory.devices import MAIL_PROTOCOLS, Devices
 from posthouse.directory.forwards import AccountForward
+from posthouse.directory.kerberos import Kerberos, means_the_same
+from posthouse.directory.limits import Limit
 from posthouse.directory.masters import login_key
 from posthouse.directory.passwords import Passwords
 from posthouse.directory.proving import Proof, Prover
@@ -37,7 +39,9 @@ from posthouse.mail.address import Address
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
-from posthouse.settings.signin import CERTIFICATE_ADDRESS, MASTER_USER
+from posthouse.settings.signin import CERTIFICATE_ADDRESS, MASTER_USER, REFUSAL_TIME
+from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.gssapi import Context
 
 _log = logger("directory")
 
@@ -45,6 +49,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _SHARED = "scram"
+
+NO_LIMIT = Limit("")
+"""What nobody is told anything of."""
 
 MOST_USES = 10_000
 """Uses of app passwords that wait to be written; beyond them new ones are not noted."""
@@ -86,6 +93,8 @@ class DirectoryService:
         self._scram = ScramWatch(database, settings, clock)
         self.judge: TokenJudge | None = None
         """Who knows whose a token is, once the worker has somebody."""
+        self.kerberos: Kerberos | None = None
+        """Who checks tickets, once the worker has somebody."""
         self.acted: Acted | None = None
         """Writes the audit line of an administrator who signs in for somebody, once the worker can."""
         self._secret = b""
@@ -151,20 +160,29 @@ class DirectoryService:
         unless the same password of the same login was verified a moment ago. ``owner*administrator`` is the
         administrator's password for the owner's mailbox (setting ``signin.master_user``)."""
         owner, key = masters.split(login, self._settings.now[MASTER_USER] and protocol in MAIL_PROTOCOLS)
+        began = self._clock()
         try:
             proof = await self._prover.prove(key, password, peer, protocol)
             if proof.login is None:
+                rest = self._rest(began)
                 if proof.temporary:
-                    return SignIn(None, proof.reason, temporary=True)
-                return self._refuse(key, peer, protocol, proof.reason)
+                    return SignIn(None, proof.reason, rest, temporary=True)
+                answer = self._refuse(key, peer, protocol, proof.reason)
+                return replace(answer, delay=max(answer.delay, rest))
+            limit = self._limit(proof, protocol)
+            if limit:
+                return self._refuse(key, peer, protocol, limit.reason, limit)
             if owner:
                 return await self._act_for(owner, proof, peer, protocol)
         except DatabaseUnavailable as problem:
             return _unavailable(problem)
-        limit = self._limit(proof, protocol)
-        if limit:
-            return self._refuse(key, peer, protocol, limit[0], limit[1])
         return self._admit(key, proof.login.account, peer, protocol, proof.app, proof.mark)
+
+    def _rest(self, began: float) -> float:
+        """How long a refusal still has to wait, so that its time does not tell how the password was checked."""
+        if not self._scram.uneven():
+            return 0.0
+        return max(0.0, self._settings.now[REFUSAL_TIME] - (self._clock() - began))
 
     def tokens_taken(self) -> bool:
         """Whether access tokens can sign somebody in now."""
@@ -212,6 +230,39 @@ class DirectoryService:
             return self._refuse(asked, peer, protocol, "the certificate is not of this account")
         return self._admit(found.address, found, peer, protocol)
 
+    def tickets(self, protocol: str) -> Callable[[], Context] | None:
+        """What makes the context of a Kerberos exchange; None where no tickets are taken."""
+        return self.kerberos.tickets(protocol) if self.kerberos is not None else None
+
+    async def carry(self, work: Work) -> Step:
+        """Do a step of a Kerberos exchange."""
+        assert self.kerberos is not None
+        return await self.kerberos.carry(work)
+
+    async def sign_in_ticket(self, shown: CheckTicket, *, peer: str, protocol: str) -> SignIn:
+        """Sign in whom Kerberos vouches for (RFC 4752). A server administrator may name somebody else, as in PLAIN."""
+        if shown.temporary:
+            return _unavailable(RuntimeError(shown.reason))
+        if not shown.principal or self.kerberos is None:
+            return self._refuse(login_key(shown.authzid), peer, protocol, f"ticket: {shown.reason}")
+        key = self.kerberos.address_of(shown.principal)
+        if not key:
+            who = login_key(shown.principal)
+            return self._refuse(who, peer, protocol, "this principal stands for no address here")
+        try:
+            found = await self._login(key)
+            if found is None:
+                found = await self._prover.introduce(key)
+            if found is None:
+                return self._refuse(key, peer, protocol, "no such account")
+            if means_the_same(shown.authzid, shown.principal, found.account.address):
+                return self._admit(key, found.account, peer, protocol)
+            if self._settings.now[MASTER_USER] and protocol in MAIL_PROTOCOLS:
+                return await self._act_for(login_key(shown.authzid), Proof(found), peer, protocol)
+        except DatabaseUnavailable as problem:
+            return _unavailable(problem)
+        return self._refuse(key, peer, protocol, "the ticket is somebody else's")
+
     async def look_at_scram(self) -> None:
         """Find out now whether SCRAM can be announced."""
         await self._scram.look()
@@ -254,7 +305,7 @@ class DirectoryService:
             return self._refuse(key, peer, protocol, "no such account")
         limit = self._limit(Proof(found), protocol)
         if limit:
-            return self._refuse(key, peer, protocol, limit[0], limit[1])
+            return self._refuse(key, peer, protocol, limit.reason, limit)
         return self._admit(key, found.account, peer, protocol)
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
@@ -287,11 +338,12 @@ class DirectoryService:
         signed_in = self._admit(owner, found.account, peer, protocol)
         return replace(signed_in, master=master.address)
 
-    def _limit(self, proof: Proof, protocol: str) -> tuple[str, str] | None:
-        """Why the right password may not be used here, for the log and for its owner."""
+    def _limit(self, proof: Proof, protocol: str) -> Limit | None:
+        """Why the right password may not be used here."""
         assert proof.login is not None
         if proof.app is not None or protocol not in MAIL_PROTOCOLS:
-            return ("app password at the pages", "") if proof.app and protocol not in MAIL_PROTOCOLS else None
+            pages = proof.app is not None and protocol not in MAIL_PROTOCOLS
+            return Limit("app password at the pages") if pages else None
         return limits.of_own_password(proof.login, self._settings.now)
 
     def _admit(
@@ -320,12 +372,15 @@ class DirectoryService:
                 self.devices.signed_in(account.id, protocol, peer)
         return SignIn(account, delay=self._failures.succeeded(key, peer=peer), mark=mark)
 
-    def _refuse(self, key: str, peer: str, protocol: str, reason: str, text: str = "") -> SignIn:
+    def _refuse(self, key: str, peer: str, protocol: str, reason: str, limit: Limit = NO_LIMIT) -> SignIn:
         counters.signin_failures[protocol] += 1
+        if limit.text:
+            delay = self._failures.declined(key, peer=peer, protocol=protocol, reason=reason)
+            return SignIn(None, reason, delay, text=limit.text, expired=limit.expired)
         delay = self._failures.failed(key, peer=peer, protocol=protocol, reason=reason)
         if self.guard is not None:
             self.guard.failed(key, peer, protocol, reason)
-        return SignIn(None, reason, delay, text=text)
+        return SignIn(None, reason, delay)
 
     async def _shared_secret(self) -> bytes:
         if not self._secret:

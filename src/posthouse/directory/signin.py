@@ -81,18 +81,16 @@ class Failures:
         of_login = self._logins.add(login, now, forget)
         if self.told is not None:
             self.told(peer_key(peer), login)
-        _log.warning(
-            "signin.refused",
-            login=login[:_MAX_LOGGED],
-            peer=peer,
-            protocol=protocol,
-            reason=reason,
-            failures=of_peer,
-        )
-        name = login[:_MAX_LOGGED]
-        told = {"login": name, "peer": peer, "protocol": protocol, "reason": reason}
-        gathered.note(of_address("session.failed", name, told), f"{name} {peer} {protocol}")
+        self._tell(login, peer, protocol, reason, failures=of_peer)
         return self._delay(max(of_peer, of_login))
+
+    def declined(self, login: str, *, peer: str, protocol: str, reason: str) -> float:
+        """Log that the right password was refused, and return the seconds the answer should wait: as after a success.
+        It counts as no failure: a program that has not heard of the new password guesses nothing."""
+        self._tell(login, peer, protocol, reason)
+        return self._delay(
+            self._peers.count(peer_key(peer), self._clock(), self._settings.now[FORGET_FAILURES])
+        )
 
     def succeeded(self, login: str, *, peer: str) -> float:
         """Note a success; returns the seconds the answer should wait because of the peer's earlier
@@ -100,6 +98,12 @@ class Failures:
         self._logins.forget(login)
         forget = float(self._settings.now[FORGET_FAILURES])
         return self._delay(self._peers.count(peer_key(peer), self._clock(), forget))
+
+    def _tell(self, login: str, peer: str, protocol: str, reason: str, **more: int) -> None:
+        name = login[:_MAX_LOGGED]
+        told = {"login": name, "peer": peer, "protocol": protocol, "reason": reason}
+        _log.warning("signin.refused", **told, **more)
+        gathered.note(of_address("session.failed", name, told), f"{name} {peer} {protocol}")
 
     def _delay(self, failures: int) -> float:
         settings = self._settings.now

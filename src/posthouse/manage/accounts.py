@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import dataclass
 
 import msgspec
 
@@ -14,7 +16,7 @@ from posthouse.directory.details import NOTHING
 from posthouse.directory.passwords import Credentials
 from posthouse.directory.removed import begin_purge, put_away
 from posthouse.directory.roles import actor_of, administered_by, roles_of
-from posthouse.manage.accounts_csv import Line, parse_quota, read_accounts
+from posthouse.manage.accounts_csv import MAX_PROBLEMS, Line, parse_quota, read_accounts
 from posthouse.manage.accounts_defaults import completed, quota_for
 from posthouse.manage.audit import note
 from posthouse.manage.context import Actor, Context, Role
@@ -31,6 +33,10 @@ from posthouse.settings.keeping import REMOVED_DAYS
 
 IMPORT_UNIT = 50
 """Accounts added per unit of an import: short enough to let mail through between units."""
+CHECK_UNIT = 500
+"""Lines checked in one read of the database."""
+HASHES = 2
+"""Passwords of an import that are hashed at once: those who sign in meanwhile wait for no more."""
 
 
 class AddAccount(Private, frozen=True, forbid_unknown_fields=True):
@@ -90,9 +96,11 @@ class AccountPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Import(Private, frozen=True, forbid_unknown_fields=True):
-    """``text`` is the content of the CSV file."""
+    """``text`` is the content of the CSV file. ``skip`` passes over the lines of accounts that are there already, so
+    that an import which was cut off goes on where it stopped."""
 
     text: str
+    skip: bool = False
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -131,9 +139,10 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """The addresses that were added."""
+    """The addresses that were added, and how many lines were passed over."""
 
     added: list[str]
+    skipped: int = 0
 
 
 @use("account.add", right="change", open_to="domain", about=named("address"))
@@ -343,20 +352,16 @@ async def quota(call: Call, wanted: NewQuota) -> Account:
 @use("account.import", right="change", open_to="domain", about=narrows)
 async def import_(call: Call, wanted: Import) -> Imported:
     """Add all accounts of a CSV file. Everything is checked first: with any problem nothing is added."""
-    lines, problems = read_accounts(wanted.text)
+    lines, problems = await asyncio.to_thread(read_accounts, wanted.text)  # seconds, for very many
     if not lines and not problems:
         raise ManageError(
             "invalid",
             "There is nothing to import: the file names no account.",
             "Write one line for each account: address,password and, if wanted, quota.",
         )
-    problems += await call.context.database.scan(_conflicts, lines, call.actor)
-    for line in lines:
-        if line.foreign is not None:
-            continue  # nobody knows the password yet
-        complaint = complaint_about(call, line.address, line.password)
-        if complaint := complaint or await breach_complaint(call, line.password):
-            problems.append(f"line {line.number}: {complaint}")
+    there = await _already_there(call, lines) if wanted.skip else set()
+    lines = [line for line in lines if line.address not in there]
+    problems += await _problems(call, lines)
     if problems:
         problems.sort(key=_line_number)
         raise ManageError(
@@ -369,16 +374,64 @@ async def import_(call: Call, wanted: Import) -> Imported:
     for start in range(0, len(lines), IMPORT_UNIT):
         some = lines[start : start + IMPORT_UNIT]
         new = []
-        for line in some:
-            new.append((line, await _credentials_of(call, line)))
-            await call.emit(Progress(text="Adding accounts", done=start + len(new), total=len(lines)))
+        for pair in range(0, len(some), HASHES):
+            both = some[pair : pair + HASHES]
+            new += zip(
+                both, await asyncio.gather(*(_credentials_of(call, each) for each in both)), strict=True
+            )
+            done = start + len(new)
+            if any(each.password or each.foreign for each in both):
+                await call.emit(Progress(text="Adding accounts", done=done, total=len(lines)))
+        await call.emit(Progress(text="Adding accounts", done=start + len(some), total=len(lines)))
         added += await _import_unit(call, new, added)
-    return Imported(added)
+    return Imported(added, len(there))
+
+
+async def _already_there(call: Call, lines: list[Line]) -> set[str]:
+    """Which of these are accounts already, and the actor's to look after."""
+
+    def op(tx: Transaction, some: list[Line]) -> list[str]:
+        mine = [
+            each.address for each in some if call.actor.role == "server" or each.domain in call.actor.domains
+        ]
+        return [each for each in mine if admin.taken_by(tx, each) == "account"]
+
+    found: set[str] = set()
+    for start in range(0, len(lines), CHECK_UNIT):
+        found.update(await call.context.database.scan(op, lines[start : start + CHECK_UNIT]))
+    return found
+
+
+async def _problems(call: Call, lines: list[Line]) -> list[str]:
+    """What speaks against these lines, some hundred at a time: meanwhile the server goes on."""
+    problems: list[str] = []
+    domains: dict[str, bool] = {}
+    given: set[str] = set()
+
+    def complaints(some: list[Line]) -> list[tuple[Line, str]]:
+        return [(each, complaint_about(call, each.address, each.password)) for each in some]
+
+    for start in range(0, len(lines), CHECK_UNIT):
+        some = lines[start : start + CHECK_UNIT]
+        found = await call.context.database.scan(_conflicts, some, call.actor, domains, given)
+        problems += found.problems
+        domains |= found.domains
+        given |= found.given
+        # Of what another server hashed nobody knows the password yet.
+        for line, complaint in await asyncio.to_thread(complaints, [each for each in some if each.password]):
+            if complaint := complaint or await breach_complaint(call, line.password):
+                problems.append(f"line {line.number}: {complaint}")
+        await call.emit(Progress(text="Checking", done=start + len(some), total=len(lines)))
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    return problems
 
 
 async def _credentials_of(call: Call, line: Line) -> Credentials:
     if line.foreign is not None:
         return await call.context.passwords.take_over(line.foreign)
+    if not line.password:
+        return Credentials("", None)
     return await make_credentials(call, line.address, line.password)
 
 
@@ -395,7 +448,7 @@ async def _import_unit(call: Call, new: list[tuple[Line, Credentials]], before: 
         raise ManageError(
             "failed",
             f"The import stopped after {len(before)} accounts, before {new[0][0].address}: {error}",
-            f"Remove the lines up to {before[-1]} from the file and import the rest.",
+            "Import the same file again, and let it skip the accounts that are there.",
             tuple(f"added {address}" for address in before),
         ) from error
 
@@ -412,11 +465,22 @@ def _import_one(tx: Transaction, call: Call, line: Line, credentials: Credential
     return made.address
 
 
-def _conflicts(tx: Transaction, lines: list[Line], actor: Actor) -> list[str]:
-    """What the directory has against these accounts. Of domains that are not the actor's nothing is told."""
+@dataclass(frozen=True, slots=True)
+class _Conflicts:
+    """What some lines have shown: problems, which domains may be added to, and which addresses the file gives away."""
+
+    problems: list[str]
+    domains: dict[str, bool]
+    given: set[str]
+
+
+def _conflicts(
+    tx: Transaction, lines: list[Line], actor: Actor, known: dict[str, bool], before: set[str]
+) -> _Conflicts:
+    """What the directory has against these accounts, after those whose domains are ``known`` and which give away the
+    addresses ``before``. Of domains that are not the actor's nothing is told."""
     problems = []
-    domains: dict[str, bool] = {}
-    given: set[str] = set()
+    domains, given = dict(known), set[str]()
     for line, address in ((one, each) for one in lines for each in (one.address, *one.addresses)):
         domain = address.rpartition("@")[2]
         if domain not in domains:
@@ -427,12 +491,12 @@ def _conflicts(tx: Transaction, lines: list[Line], actor: Actor) -> list[str]:
             problems.append(f"line {line.number}: {domain} is not a domain of {whose}")
             continue
         taken = admin.taken_by(tx, address)
-        if not taken and address in given:
+        if not taken and (address in given or address in before):
             taken = "address"
         given.add(address)
         if taken:
             problems.append(f"line {line.number}: {address} is {naming.WORDS.get(taken, taken)} already")
-    return problems
+    return _Conflicts(problems, domains, given)
 
 
 def _line_number(problem: str) -> int:

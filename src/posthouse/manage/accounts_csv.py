@@ -36,7 +36,8 @@ MORE = (
 )
 """Columns that only a file with a first line of names has. ``protocols``, ``networks`` and ``addresses`` hold several
 with spaces between; ``active`` is yes or no. ``password_hash`` in place of a password is what another
-server stored of it, of this ``kind`` (see ``directory.foreign_hashes``)."""
+server stored of it, of this ``kind`` (see ``directory.foreign_hashes``). The kind ``none`` is for accounts without a
+password: they get mail, and nobody signs in to them until one is set."""
 FIRST = ("address", "password", "quota")
 COLUMNS = FIRST + MORE
 MAX_LINES = 100_000
@@ -136,8 +137,11 @@ def _line(number: int, row: list[str], order: list[int]) -> Line:
     foreign = _foreign(more["password_hash"].strip(), more["kind"].strip().lower())
     if foreign is not None and password:
         raise ValueError(f"{address.strip()} has a password and a hash; give one of them")
-    if foreign is None and not password:
-        raise ValueError(f"{address.strip()} has no password")
+    kind = more["kind"].strip().lower()
+    if kind == "none" and password:
+        raise ValueError(f"{address.strip()} has a password, and the kind none")
+    if foreign is None and not password and kind != "none":
+        raise ValueError(f"{address.strip()} has no password (the kind none leaves it without one)")
     if password:
         prepare(password)
     wanted = Change(
@@ -158,4 +162,10 @@ def _line(number: int, row: list[str], order: list[int]) -> Line:
 
 def _foreign(hashed: str, kind: str) -> Foreign | None:
     """What another server stored, None where the column is empty. Raises ValueError."""
-    return foreign_hashes.parse(kind or foreign_hashes.guess(hashed), hashed) if hashed else None
+    if not hashed:
+        if kind not in ("", "none", *foreign_hashes.KINDS):
+            raise ValueError(
+                f"{kind[:20]!r} is no kind of hash; there are none, {', '.join(foreign_hashes.KINDS)}"
+            )
+        return None
+    return foreign_hashes.parse(kind or foreign_hashes.guess(hashed), hashed)

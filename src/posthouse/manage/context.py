@@ -25,6 +25,7 @@ from posthouse.store.contract import Keeping, Store
 
 if TYPE_CHECKING:
     from posthouse.cluster.agreement import Agreement
+    from posthouse.directory.kerberos import Kerberos
     from posthouse.manage.certificate_desk import CertificateDesk
     from posthouse.manage.dkim_desk import DkimDesk
     from posthouse.manage.identity import Identity
@@ -159,6 +160,7 @@ class Context:
     routes: RouteTester | None = None
     key_of: Callable[[str], tuple[Path, Path]] | None = None
     countries: Keeper | None = None
+    kerberos: Kerberos | None = None
     screening: Callable[[], Screening] | None = None
     check_runs: CheckRuns = field(default_factory=CheckRuns)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)

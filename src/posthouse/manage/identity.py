@@ -41,6 +41,8 @@ class BrowserSession:
     expires_at: float = 0.0
     language: str = ""
     """The one the person chose, "" for none."""
+    password_expires_at: float = 0.0
+    """Seconds since 1970, 0 for never. See also ``actor.must_change``."""
 
 
 @dataclass(frozen=True, slots=True)

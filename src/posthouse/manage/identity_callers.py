@@ -8,7 +8,7 @@ from time import time
 from typing import Any
 
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.directory import browser_sessions, tokens
+from posthouse.directory import browser_sessions, limits, tokens
 from posthouse.directory.admission import refused
 from posthouse.directory.browser_sessions import Lasting, StoredSession, digest
 from posthouse.directory.roles import actor_of
@@ -52,18 +52,23 @@ class Callers:
                 await self._database.run(browser_sessions.seen, stored.id, visitor.peer, now)
         except DatabaseUnavailable as problem:
             raise _unavailable(problem) from None
+        since = stored.password_since
+        expires_at = limits.expires_at(since, self._settings.now) if since else 0.0
+        # Who came by a passkey, a link or another place's sign-in proved themselves without the password.
+        must_change = 0 < expires_at <= now and stored.how.startswith("password")
         actor = Actor(
             name=stored.account.address,
             source=f"{visitor.face} {visitor.peer}",
-            role=role,
+            role="user" if must_change else role,
             account=stored.account.address,
             account_id=stored.account.id,
-            domains=domains,
+            domains=frozenset() if must_change else domains,
             fresh_at=stored.fresh_at,
             session=stored.id,
+            must_change=must_change,
         )
         csrf = hmac.digest(cookie.encode("utf-8", "surrogatepass"), b"csrf", "sha256").hex()
-        return BrowserSession(actor, csrf, stored.expires_at(lasting), stored.language)
+        return BrowserSession(actor, csrf, stored.expires_at(lasting), stored.language, expires_at)
 
     async def by_token(self, token: str, visitor: Visitor) -> Actor | None:
         """The holder of an API token. Raises ManageError while the database is away."""

@@ -169,7 +169,7 @@ class SignIns(SingleSignOn):
         mark = await self._database.read(browser_sessions.password_mark, _key(login))
         result = await self._directory.sign_in(login, password, peer=visitor.peer, protocol=visitor.face)
         if result.temporary:
-            return Step("later", AWAY)
+            return Step("later", AWAY, delay=result.delay)
         if result.account is None:
             self._count(visitor.peer)
             return Step("refused", WRONG, delay=result.delay)

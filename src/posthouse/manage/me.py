@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin, browser_sessions, devices, factors
+from posthouse.directory import admin, browser_sessions, devices, expiry, factors
 from posthouse.directory.roles import actor_of
 from posthouse.manage.audit import note
 from posthouse.manage.context import Role
@@ -21,7 +21,7 @@ from posthouse.manage.use import Call, Nothing, Private, use
 class Me(msgspec.Struct, frozen=True):
     """Who is signed in. ``second_factors`` counts authenticator programs and passkeys, ``recovery_codes`` those
     left. ``fresh``: whether changes that ask for the password go through now. ``rights`` are those of the token
-    or session in use."""
+    or session in use. ``password_expires_at`` in seconds since 1970, 0 = never."""
 
     address: str
     role: Role
@@ -30,6 +30,7 @@ class Me(msgspec.Struct, frozen=True):
     second_factors: int
     recovery_codes: int
     fresh: bool
+    password_expires_at: float = 0.0
 
 
 class OwnPassword(Private, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +88,7 @@ async def show(call: Call, wanted: Nothing) -> Me:
             len(found) - codes,
             codes,
             is_fresh(call),
+            expiry.expires_at(tx, account.id, call.context.settings.now),
         )
 
     return await call.context.database.scan(op)
@@ -97,6 +99,8 @@ async def password(call: Call, wanted: OwnPassword) -> PasswordChanged:
     """Change your own password; it needs the current one, and ends all your other sessions."""
     context = call.context
     account = await context.database.scan(account_in, call)
+    if wanted.new == wanted.current:
+        raise ManageError("invalid", "The new password is the one you have.", "Choose another password.")
     identity = context.identity
     if identity is None:
         raise ManageError(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from posthouse.database.contract import Transaction
-from posthouse.directory import admin, breached, foreign_hashes, strength
-from posthouse.directory import records as directory_records
+from posthouse.directory import admin, app_password_records, breached, foreign_hashes, strength
 from posthouse.directory.passwords import Credentials
 from posthouse.directory.roles import actor_of
+from posthouse.directory.scram_watch import may_announce
 from posthouse.manage.audit import note
 from posthouse.manage.errors import ManageError
 from posthouse.manage.identity_fresh import require_fresh
@@ -51,17 +52,20 @@ class WithoutPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class WithoutKeys(msgspec.Struct, frozen=True):
     """An account that cannot use SCRAM. ``why``: ``imported`` (a hash of another server, not used yet), ``source`` (its
-    password is judged outside) or ``none`` (it has no password)."""
+    password is judged outside) or ``app password`` (it has one that has not expired)."""
 
     address: str
     why: str
 
 
 class WithoutScram(msgspec.Struct, frozen=True):
-    """By address. ``next`` is the ``after`` of the page that follows, "" on the last."""
+    """By address. ``next`` is the ``after`` of the page that follows, "" on the last; ``total`` counts all of them.
+    ``announced``: whether SCRAM is announced all the same, or just now (see the setting signin.scram)."""
 
     accounts: list[WithoutKeys]
     next: str = ""
+    total: int = 0
+    announced: bool = True
 
 
 def complaint_about(call: Call, address: str, password: str) -> str:
@@ -142,15 +146,18 @@ async def import_hash(call: Call, wanted: ForeignHash) -> TakenOver:
 @use("account.without_scram", right="view", open_to="server")
 async def without_scram(call: Call, wanted: WithoutPage) -> WithoutScram:
     """List the accounts that keep SCRAM from being announced (see ``signin.scram``)."""
-    limit = page_size(wanted.limit)
+    limit, settings = page_size(wanted.limit), call.context.settings.now
 
     def op(tx: Transaction) -> WithoutScram:
-        rows = tx.execute(
-            directory_records.SELECT_WITHOUT_SCRAM, {"after": wanted.after.lower(), "count": limit}
-        )
+        now = time.time()
+        asked = {"now": now, "after": wanted.after.lower(), "count": limit}
         found = [
-            WithoutKeys(row[0], "source" if row[2] else "imported" if row[1] else "none") for row in rows
+            WithoutKeys(row[0], "source" if row[2] else "app password" if row[1] else "imported")
+            for row in tx.execute(app_password_records.SELECT_WITHOUT_SCRAM, asked)
         ]
-        return WithoutScram(found, found[-1].address if len(found) == limit else "")
+        total = int(tx.execute(app_password_records.COUNT_WITHOUT_SCRAM, {"now": now})[0][0])
+        return WithoutScram(
+            found, found[-1].address if len(found) == limit else "", total, may_announce(settings, total > 0)
+        )
 
     return await call.context.database.scan(op)

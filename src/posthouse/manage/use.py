@@ -195,6 +195,10 @@ async def _perform(
         raise ManageError(
             "missing", f"There is no use called {name!r}.", "Use a client of the server's own version."
         )
+    if actor.must_change and name not in WITH_EXPIRED:
+        raise ManageError(
+            "refused", "Your password has expired.", "Set another one first: it is all that can be done now."
+        )
     if not may(actor, name):
         raise not_allowed(actor, name, found.right)
     try:
@@ -237,9 +241,15 @@ async def _perform(
         ) from None
 
 
+WITH_EXPIRED = frozenset(("me.show", "me.password"))
+"""What can be done by somebody whose password has expired."""
+
+
 def may(actor: Actor, name: str) -> bool:
     """Whether right and role suffice for this use, whatever it may be about."""
     found = _uses[name]
+    if actor.must_change and name not in WITH_EXPIRED:
+        return False
     return found.right in actor.rights and ROLE_ORDER[actor.role] >= ROLE_ORDER[found.open_to]
 
 

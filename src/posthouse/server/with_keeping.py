@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from posthouse.cluster.leases import PeriodicJob
+from posthouse.directory import expiry
+from posthouse.manage import expiry_warnings
 from posthouse.manage.quota_warnings import warn_all
 from posthouse.manage.removed_purge import purge_due
 from posthouse.server.built import Built
@@ -19,6 +21,13 @@ async def attach(built: Built) -> None:
         name = current_hostname(built.share.config, built.settings)
         await warn_all(built.database, built.bodies, built.durability, built.store, built.settings.now, name)
 
+    async def warn_of_expiry() -> None:
+        name = current_hostname(built.share.config, built.settings)
+        await expiry_warnings.warn_all(
+            built.database, built.bodies, built.durability, built.store, built.settings.now, name
+        )
+        await built.database.run(expiry.sweep)
+
     async def purge() -> None:
         await purge_due(built.context)
 
@@ -26,6 +35,7 @@ async def attach(built: Built) -> None:
         ("keeping.deleted", built.store.deleted.upkeep),
         ("keeping.removed", purge),
         ("keeping.quotas", warn),
+        ("keeping.passwords", warn_of_expiry),
     ):
         job = PeriodicJob(built.database, name, lambda: SECONDS, work, holder=built.owner)
         built.jobs.start(job.run(), name)

@@ -59,6 +59,16 @@ LONGEST_DELAY = Setting(
     maximum=60,
 )
 
+REFUSAL_TIME = Setting(
+    "signin.refusal_time",
+    1.0,
+    "How soon a wrong password is answered at the earliest, while there are accounts with an imported hash or a source "
+    "outside: these take another time to check, which would tell that they exist. 0 = at once.",
+    unit="seconds",
+    minimum=0,
+    maximum=30,
+)
+
 FORGET_FAILURES = Setting(
     "signin.forget_failures",
     600,
@@ -101,10 +111,20 @@ PASSWORD_DAYS = Setting(
     maximum=3650,
 )
 
+PASSWORD_WARNING = Setting(
+    "signin.password_warning",
+    14,
+    "How long before their password expires people are told: by one message, and on every page. 0 = not before.",
+    unit="days",
+    minimum=0,
+    maximum=365,
+)
+
 EXPIRED_DAYS = Setting(
     "signin.expired_days",
     14,
-    "How long mail programs may go on with a password that has expired. The pages ask for a new one at once.",
+    "How long mail programs may go on with a password that has expired. The pages let its owner do nothing but set "
+    "another, from the moment it expires.",
     unit="days",
     minimum=0,
     maximum=365,

@@ -35,6 +35,10 @@ POLICY = (
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+CHANGE_PAGE = "/me/password"
+WITH_EXPIRED = (CHANGE_PAGE, "/sign-out")
+"""All that is open to somebody whose password has expired, besides what is open to anyone."""
+
 LOST = (mark("There is no such page"), mark("The address may be mistyped, or the thing it named is gone."))
 NOT_YOURS = (mark("This page is not open to you"), mark("Ask an administrator if you need it."))
 STALE = (
@@ -93,6 +97,8 @@ async def _admit(visit: Visit) -> Response | None:
     if page.open_to != "anyone":
         if session is None:
             return _sign_in(visit)
+        if session.actor.must_change and page.path not in WITH_EXPIRED:
+            return RedirectResponse(CHANGE_PAGE, 303)
         if ROLE_ORDER[session.actor.role] < ROLE_ORDER[page.open_to]:
             return error_page(visit, 403, visit.t(NOT_YOURS[0]), visit.t(NOT_YOURS[1]))
     if page.method == "POST" and not _form_is_ours(visit):

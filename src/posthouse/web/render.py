@@ -103,7 +103,7 @@ class Pages:
                 actor=visit.session.actor if visit.session else None,
                 csrf=visit.session.csrf if visit.session else "",
                 flash=waiting,
-                nav=navigation(visit) if visit.session else [],
+                nav=navigation(visit) if visit.session and not visit.actor.must_change else [],
                 hostname=host_name(visit.site.context),
                 **values,
             )

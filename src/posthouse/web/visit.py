@@ -18,6 +18,7 @@ from posthouse.manage.errors import Kind, ManageError
 from posthouse.manage.identity import BrowserSession, Visitor
 from posthouse.manage.identity_fresh import NotFresh
 from posthouse.manage.use import perform
+from posthouse.settings.signin import PASSWORD_WARNING
 from posthouse.web import flash
 from posthouse.web.language import Language
 from posthouse.web.local import local_path
@@ -92,6 +93,13 @@ class Visit:
         """Who asks; only pages that are open to anyone may be without one."""
         assert self.session is not None
         return self.session.actor
+
+    @property
+    def password_ends(self) -> float:
+        """When the visitor's password expires, once that is near (setting signin.password_warning); else 0."""
+        ends = self.session.password_expires_at if self.session is not None else 0.0
+        early = self.site.context.settings.now[PASSWORD_WARNING] * 86_400
+        return ends if ends and self.now >= ends - early else 0.0
 
     @property
     def visitor(self) -> Visitor:

@@ -155,8 +155,38 @@ async def test_an_expired_password_is_refused_after_a_while(scene: Scene) -> Non
     scene.settings.now = Settings({"signin.password_days": 10, "signin.expired_days": 5})
     refused = await scene.sign_in(PASSWORD)
     assert refused.account is None
+    assert refused.expired
     assert "expired" in refused.text
+    assert not (await scene.sign_in("wrong", BOB)).expired
     assert (await scene.sign_in(PASSWORD, protocol="web")).account is not None
+    account, _ = await scene.service.scram_keys(ALICE)
+    assert (await scene.service.record_scram(ALICE, account, True, peer="", protocol="imap")).expired
+    scene.settings.now = Settings(
+        {"signin.password_days": 10, "signin.expired_days": 5, "signin.master_user": True}
+    )
+    await scene.database.run(roles.set_role, scene.people["bob"], "server")
+    assert (await scene.sign_in(PASSWORD, f"{ALICE}*{BOB}")).expired
+
+
+async def test_the_right_password_is_no_guess(scene: Scene) -> None:
+    """A program that has not heard of the new rules brings its owner neither delays nor a ban."""
+
+    class Bans:
+        def failed(self, login: str, peer: str, protocol: str, reason: str) -> None:
+            counted.append(reason)
+
+        def refused(self, account: Account, peer: str, protocol: str) -> str:
+            return ""
+
+    counted: list[str] = []
+    scene.service.guard = Bans()
+    await scene.change(records.accounts.update().values(password_changed_at=time.time() - 20 * 86400))
+    scene.settings.now = Settings({"signin.password_days": 10, "signin.expired_days": 5})
+    assert [(await scene.sign_in(PASSWORD)).delay for _ in range(10)] == [0.0] * 10
+    assert counted == []
+    assert (await scene.sign_in(PASSWORD, protocol="web")).delay == 0.0
+    await scene.sign_in("wrong")
+    assert counted == ["wrong password"]
 
 
 async def test_a_source_judges_its_accounts(scene: Scene) -> None:
@@ -313,14 +343,54 @@ async def test_scram_is_announced_while_everybody_can_use_it(scene: Scene) -> No
     await scene.database.run(admin.set_password, ALICE, Credentials("{md5}$argon2id$x", None))
     await scene.service.look_at_scram()
     assert not scene.service.scram_announced()
+    await scene.database.run(admin.set_password, ALICE, credentials())
+    await scene.service.look_at_scram()
+    assert scene.service.scram_announced()
+    await scene.app(expires_at=time.time() - 1)
+    await scene.service.look_at_scram()
+    assert scene.service.scram_announced()  # nothing signs in with one that has expired
+    await scene.app()
+    await scene.service.look_at_scram()
+    assert not scene.service.scram_announced()
     scene.settings.now = Settings({"signin.scram": "always"})
     assert scene.service.scram_announced()
     scene.settings.now = Settings({"signin.scram": "never"})
-    await scene.database.run(admin.set_password, ALICE, credentials())
     assert not scene.service.scram_announced()
+    for each in await scene.database.read(app_passwords.of_account, scene.people["alice"].id):
+        await scene.database.run(app_passwords.remove, each.id)
     scene.settings.now = Settings()
     await scene.service.look_at_scram()
     assert scene.service.scram_announced()
+
+
+async def test_what_takes_another_time_to_check_does_not_show(scene: Scene) -> None:
+    """While there are imported hashes or outside sources every wrong password waits alike; a right one never does."""
+
+    async def delays() -> list[float]:
+        await scene.service.look_at_scram()
+        wrong = [(await scene.sign_in("wrong", each)).delay for each in (ALICE, BOB, "nobody@ours.test")]
+        assert (await scene.sign_in(PASSWORD, BOB)).delay == 0.0
+        return wrong
+
+    scene.settings.now = settings = Settings({"signin.free_failures": 100, "signin.refusal_time": 9.0})
+    assert await delays() == [0.0] * 3
+    await scene.database.run(admin.set_password, ALICE, Credentials("{md5}$argon2id$x", None))
+    scene.seen()
+    assert all(8.0 < each <= 9.0 for each in await delays())
+    scene.settings.now = settings.over({"signin.refusal_time": 0.0})
+    assert await delays() == [0.0] * 3
+    scene.settings.now = settings
+    await scene.change(records.SET_SOURCE, of_id=scene.people["alice"].id, new_source="outside")
+    assert all(8.0 < each <= 9.0 for each in await delays())
+
+
+@pytest.mark.parametrize("kind", ["scram_keys", "scram_sha1_keys"])
+async def test_made_up_keys_outlive_the_server(scene: Scene, kind: str) -> None:
+    """Another worker, and the same after a restart, makes up the same for the same login."""
+    other = DirectoryService(scene.database, LocalFeed(), scene.settings, Passwords(1, scene.hasher))
+    login = "nobody@ours.test"
+    assert (await getattr(other, kind)(login))[1] == (await getattr(scene.service, kind)(login))[1]
+    other.close()
 
 
 @pytest.mark.parametrize("kind", ["scram_keys", "scram_sha1_keys"])

@@ -64,6 +64,15 @@ def test_bad_lines(line: str, word: str) -> None:
     assert word in found[0]
 
 
+def test_accounts_without_a_password() -> None:
+    """Only where the kind says so: an empty cell alone may be a mistake."""
+    head = "address,password,kind\n"
+    lines, found = read_accounts(head + "anna@example.org,,none\n")
+    assert (found, lines[0].password, lines[0].foreign) == ([], "", None)
+    assert "kind none" in problems(head + "anna@example.org,secret,none\n")[0]
+    assert "no kind of hash" in problems(head + "anna@example.org,,nothing\n")[0]
+
+
 def test_an_address_twice() -> None:
     """Also in another case it is the same account."""
     assert problems("anna@example.org,a\nANNA@EXAMPLE.ORG,b\n") == [

@@ -170,6 +170,71 @@ async def test_import(do: Do, context: Context) -> None:
     assert sum(line["use"] == "account.import" for line in lines) == 120
 
 
+async def test_an_import_that_was_cut_off_goes_on(do: Do, context: Context) -> None:
+    """The caller goes away in the middle: whole units are there. The same file again adds the rest, and a name that is
+    something else than an account is still a problem."""
+    await do("domain.add", name="example.org")
+    text = "address,password,kind\n" + "".join(f"user{number}@example.org,,none\n" for number in range(170))
+
+    async def gone(value: Any) -> None:
+        if value.text == "Adding accounts" and value.done > 120:
+            raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        await perform(context, Actor("a", "b"), "account.import", {"text": text}, gone)
+    assert (await do("account.list"))["total"] == 100
+    assert (
+        (await declined(do("account.import", text=text)))
+        .problems[0]
+        .startswith("line 2: user0@example.org is")
+    )
+    done = await do("account.import", text=text, skip=True)
+    assert (len(done["added"]), done["skipped"]) == (70, 100)
+    assert (await do("account.list"))["total"] == 170
+    again = await do("account.import", text=text, skip=True)
+    assert (again["added"], again["skipped"]) == ([], 170)
+    await do("alias.add", address="office@example.org", target="user1@example.org")
+    error = await declined(do("account.import", text=text + "office@example.org,,none\n", skip=True))
+    assert error.problems == ("line 172: office@example.org is an alias already",)
+
+
+async def test_a_mistake_far_down_is_named_and_nothing_is_added(do: Do, context: Context) -> None:
+    """Checks go in pieces; lines of two pieces are still held against each other."""
+    await do("domain.add", name="example.org")
+    rows = [f"user{number}@example.org,,none," for number in range(1200)]
+    rows[1100] = "user1100@elsewhere.test,,none,"
+    rows[1150] = "user1150@example.org,,none,user3.further@example.org"
+    rows[2] = "user2@example.org,,none,user3.further@example.org"
+    text = "address,password,kind,addresses\n" + "\n".join(rows)
+    error = await declined(do("account.import", text=text))
+    assert error.problems == (
+        "line 1102: elsewhere.test is not a domain of ours",
+        "line 1152: user3.further@example.org is a further address of an account already",
+    )
+    assert (await do("account.list"))["total"] == 0
+
+
+async def test_an_account_without_a_password(do: Do, context: Context) -> None:
+    """It is no account that anybody signs in to, and it does not keep SCRAM from being announced."""
+    await do("domain.add", name="example.org")
+    await do("account.import", text="address,password_hash,kind\nanna@example.org,,none\n")
+    assert not await context.passwords.verify("", "")
+    found = await do("account.without_scram")
+    assert (found["accounts"], found["total"], found["announced"]) == ([], 0, True)
+    await do("account.import", text="address,password_hash,kind\nbert@example.org," + "5e" * 16 + ",md5\n")
+    await do("account.add", address="carl@example.org", password="long enough")
+    await do("app_password.add", address="carl@example.org", name="phone")
+    await do("account.add", address="dora@example.org", password="long enough")
+    found = await do("account.without_scram")
+    assert found["accounts"] == [
+        {"address": "bert@example.org", "why": "imported"},
+        {"address": "carl@example.org", "why": "app password"},
+    ]
+    assert (found["total"], found["announced"]) == (2, False)
+    await do("account.active", address="bert@example.org", active=False)
+    assert (await do("account.without_scram"))["total"] == 1
+
+
 async def test_an_import_that_fails_on_the_way_says_how_far_it_came(
     do: Do, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,10 +130,12 @@ def quota(session: Session, address: str, size: str) -> None:
 
 @command(account, "import", "account.import")
 @click.argument("file", type=click.File("rb"))
-def import_(session: Session, file: Any) -> None:
+@click.option("--skip-existing", is_flag=True, help="Pass over the accounts that are there already.")
+def import_(session: Session, file: Any, skip_existing: bool) -> None:
     """Add the accounts of a CSV FILE with the columns address, password and, if wanted, quota.
 
-    The whole file is checked first; with any bad line nothing is added. `-` reads standard input.
+    The whole file is checked first; with any bad line nothing is added. An import that was cut off goes on with
+    --skip-existing. `-` reads standard input.
     """
     try:
         text = file.read().decode("utf-8-sig")
@@ -144,10 +146,15 @@ def import_(session: Session, file: Any) -> None:
         if not session.as_json and sys.stderr.isatty():
             click.echo(f"\r{value['text']}: {value['done']} of {value['total']}", err=True, nl=False)
 
-    result = session.call("account.import", {"text": text}, progress)
+    result = session.call("account.import", {"text": text, "skip": skip_existing}, progress)
     if not session.as_json and sys.stderr.isatty():
         click.echo(err=True)
-    session.show(result, lambda done: show.line(f"Added {show.count(len(done['added']), 'account')}."))
+
+    def words(done: Any) -> None:
+        skipped = f", skipped {done['skipped']}" if done["skipped"] else ""
+        show.line(f"Added {show.count(len(done['added']), 'account')}{skipped}.")
+
+    session.show(result, words)
 
 
 @command(account, "clear-factors", "account.factors_clear")

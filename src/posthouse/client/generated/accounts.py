@@ -65,9 +65,10 @@ class FurtherAddresses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """The addresses that were added."""
+    """The addresses that were added, and how many lines were passed over."""
 
     added: list[str]
+    skipped: int = 0
 
 
 class SendAsList(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,17 +94,20 @@ class TakenOver(msgspec.Struct, frozen=True, kw_only=True):
 
 class WithoutKeys(msgspec.Struct, frozen=True, kw_only=True):
     """An account that cannot use SCRAM. `why`: `imported` (a hash of another server, not used yet), `source`
-    (its password is judged outside) or `none` (it has no password)."""
+    (its password is judged outside) or `app password` (it has one that has not expired)."""
 
     address: str
     why: str
 
 
 class WithoutScram(msgspec.Struct, frozen=True, kw_only=True):
-    """By address. `next` is the `after` of the page that follows, "" on the last."""
+    """By address. `next` is the `after` of the page that follows, "" on the last; `total` counts all of
+    them. `announced`: whether SCRAM is announced all the same, or just now (see the setting signin.scram)."""
 
     accounts: list[WithoutKeys]
     next: str = ""
+    total: int = 0
+    announced: bool = True
 
 
 class AccountsCalls(Topic):
@@ -181,11 +185,15 @@ class AccountsCalls(Topic):
             "POST", "/accounts/export", Csv, body=given({}, ("domain", domain, None)), key=idempotency_key
         )
 
-    def account_import(self, *, text: str, idempotency_key: str = "") -> Imported:
+    def account_import(self, *, text: str, skip: bool = False, idempotency_key: str = "") -> Imported:
         """Add all accounts of a CSV file. Everything is checked first: with any problem nothing is added.
         Right: change."""
         return self._link.ask(
-            "POST", "/accounts/import", Imported, body=given({"text": text}), key=idempotency_key
+            "POST",
+            "/accounts/import",
+            Imported,
+            body=given({"text": text}, ("skip", skip, False)),
+            key=idempotency_key,
         )
 
     def account_remove(

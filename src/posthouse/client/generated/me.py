@@ -122,7 +122,7 @@ class LaterList(msgspec.Struct, frozen=True, kw_only=True):
 class Me(msgspec.Struct, frozen=True, kw_only=True):
     """Who is signed in. `second_factors` counts authenticator programs and passkeys, `recovery_codes` those
     left. `fresh`: whether changes that ask for the password go through now. `rights` are those of the token
-    or session in use."""
+    or session in use. `password_expires_at` in seconds since 1970, 0 = never."""
 
     address: str
     role: Literal["server", "domain", "user"]
@@ -131,6 +131,7 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     second_factors: int
     recovery_codes: int
     fresh: bool
+    password_expires_at: float = 0.0
 
 
 class PasskeyOptions(msgspec.Struct, frozen=True, kw_only=True):

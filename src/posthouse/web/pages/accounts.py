@@ -71,8 +71,9 @@ async def import_form(visit: Visit) -> Response:
 
 @page("POST", "/admin/accounts/import", open_to="domain")
 async def import_(visit: Visit) -> Response:
-    """Add all accounts of the text, or none."""
-    made = await visit.attempt("account.import", {"text": visit.form.get("text", "")}, field="text")
+    """Add all accounts of the text, or none; those that are there may be passed over."""
+    wanted = {"text": visit.form.get("text", ""), "skip": visit.form.get("skip") == "on"}
+    made = await visit.attempt("account.import", wanted, field="text")
     if made is None:
         return await import_form(visit)
     text = visit.language.count("{count} account was added.", "{count} accounts were added.", len(made.added))

@@ -213,7 +213,7 @@ def upgrade() -> None:
     op.create_table(
         "folder_acl",
         sa.Column("mailbox_id", schema.big(), autoincrement=False, nullable=False),
-        sa.Column("identifier", schema.ascii_text(32), autoincrement=False, nullable=False),
+        sa.Column("identifier", schema.ascii_text(255), autoincrement=False, nullable=False),
         sa.Column("rights", schema.ascii_text(16), nullable=False),
         sa.PrimaryKeyConstraint("mailbox_id", "identifier", name=op.f("pk_folder_acl")),
         sqlite_with_rowid=False,
@@ -520,6 +520,7 @@ def upgrade() -> None:
     op.add_column(
         "accounts", sa.Column("app_passwords_only", schema.small(), server_default="0", nullable=False)
     )
+    op.create_index("ix_accounts_domain_id_address", "accounts", ["domain_id", "address"], unique=False)
     op.add_column("aliases", sa.Column("more", schema.text(), nullable=True))
     op.add_column("aliases", sa.Column("active", schema.small(), server_default="1", nullable=False))
     op.add_column("aliases", sa.Column("note", schema.key_text(500), server_default="", nullable=False))
