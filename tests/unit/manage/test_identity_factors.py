@@ -10,6 +10,7 @@ import pytest
 from authenticator import Authenticator
 from identity_parts import ANNA, BOB, CARL, ELSEWHERE, ORIGIN, PASSWORD, ROOT, VISITOR, House, furnish
 
+from posthouse.directory.versions import DIRECTORY, version
 from posthouse.manage import identity_passkeys as passkeys
 from posthouse.manage.context import Actor, Context
 from posthouse.manage.errors import ManageError
@@ -322,3 +323,26 @@ async def test_nothing_secret_is_logged(house: House, capsys: pytest.CaptureFixt
         done.cookie,
     )
     assert not [secret for secret in secrets if secret in logged]
+
+
+async def test_sign_ins_hear_of_each_change(house: House) -> None:
+    """Whether an account has a second factor is remembered until the directory changes: so each change is one."""
+    database = house.context.database
+
+    async def now() -> int:
+        return await database.read(version, DIRECTORY)
+
+    session = await house.sign_in(CARL)
+    before = await now()
+    await house.totp(session)
+    confirmed = await now()
+    assert confirmed > before
+    await house.passkey(session)
+    second = await now()
+    assert second > confirmed
+    (factor, _) = (await house.do(session.actor, "me.factor_list"))["factors"]
+    await house.do(session.actor, "me.factor_remove", id=factor["id"])
+    removed = await now()
+    assert removed > second
+    await house.do(ROOT, "account.factors_clear", address=CARL)
+    assert await now() > removed
