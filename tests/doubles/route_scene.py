@@ -54,6 +54,7 @@ class RouteScene:
     def __post_init__(self) -> None:
         self.ways = RouteWays(self.book, self.directory, self.settings, lambda: self.now)
         self.router = Router(self.directory, self.returns)
+        self.router.split = self.ways
         self.desk = ReceptionDesk(self.router, self.database, self.appender, self.ways, self.settings)
 
     @property

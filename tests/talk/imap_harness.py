@@ -1,8 +1,8 @@
 """An IMAP server for conversations: anna@example.org (password secret) and bert@example.org (hidden).
 
 ``given:`` lines: ``setting NAME VALUE``; ``quota BYTES`` and ``largest BYTES`` (for everyone); ``message MAILBOX
-SUBJECT`` (in anna's mailbox, which is made if need be); ``share RIGHTS IDENTIFIER NAME`` (a public folder) and ``share own-seen
-NAME``. ``do:`` lines: ``share`` as before; ``deliver MAILBOX SUBJECT`` (to anna), ``shutdown``.
+SUBJECT`` (in anna's mailbox, which is made if need be); ``share RIGHTS IDENTIFIER NAME`` (a public folder) and
+``share own-seen NAME``. ``do:`` lines: ``share`` as before; ``deliver MAILBOX SUBJECT`` (to anna), ``shutdown``.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Index, Select, bindparam, func, insert, select
+from sqlalchemy import Column, Index, Select, bindparam, delete, func, insert, select, update
 
 from posthouse.database import schema
 
@@ -38,6 +38,20 @@ audit_places = schema.table(
 administrators and users find theirs by it."""
 
 INSERT_AUDIT_PLACE = insert(audit_places).values(place=bindparam("place"), audit_id=bindparam("audit_id"))
+
+_P = audit_places.c.place
+SELECT_PLACES = select(_P, audit_places.c.audit_id).where(
+    (bindparam("name") == _P) | _P.like(bindparam("ending"))
+)
+DELETE_PLACE = delete(audit_places).where(
+    bindparam("of_place") == _P, audit_places.c.audit_id == bindparam("of_audit")
+)
+RENAME_PLACES = (
+    update(audit_places)
+    .where(_P.like(bindparam("ending")), _P.not_like("%@%@%"))
+    .values({_P: func.replace(_P, bindparam("old_at"), bindparam("new_at"))})
+)
+RENAME_PLACE = update(audit_places).where(bindparam("name") == _P).values({_P: bindparam("new_name")})
 
 MOST_COUNTED = 10_000
 """Lines are counted up to here: nobody turns pages further, and the audit grows for years."""

@@ -16,6 +16,7 @@ from posthouse.manage.sample_records import SELECT_HISTORY
 from posthouse.manage.use import Call, Nothing, use
 from posthouse.manage.warnings import Advice, Kept, read_kept, warnings_of
 from posthouse.queue import destinations, view
+from posthouse.settings.keeping import WARNING_LEVELS
 
 MOST_DOWN = 1000
 LATELY = 6 * 3600
@@ -121,7 +122,7 @@ async def status(call: Call, wanted: Nothing) -> Status:
             messages,
             used,
             _queue(tx, now),
-            read_kept(tx),
+            read_kept(tx, call.context.settings.now[WARNING_LEVELS]),
             _recent(tx, now),
         )
 

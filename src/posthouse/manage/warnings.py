@@ -16,13 +16,14 @@ from posthouse.deliver.remote import tls_memory
 from posthouse.directory import autoban, brakes, dkim, network_lists, ranges
 from posthouse.directory.people_records import account_roles
 from posthouse.directory.records import accounts
-from posthouse.manage import warnings_sending
+from posthouse.manage import warnings_quota, warnings_sending
 from posthouse.manage.backup_records import SELECT_STATE
 from posthouse.manage.context import Context
 from posthouse.manage.measurements import NodeFacts
 from posthouse.manage.setup_facts import host_name
 from posthouse.queue import view
 from posthouse.settings import geoip as settings_geoip
+from posthouse.settings import kerberos as settings_kerberos
 from posthouse.settings import limits as settings_limits
 from posthouse.settings import setup as settings_setup
 
@@ -72,10 +73,12 @@ class Kept(msgspec.Struct, frozen=True):
     sending: tuple[Advice, ...] = ()
     ranges: tuple[Advice, ...] = ()
     """What is odd about the IP ranges and bans."""
+    quotas: tuple[Advice, ...] = ()
+    """What is nearly full."""
 
 
-def read_kept(tx: Transaction) -> Kept:
-    """What is read in one unit."""
+def read_kept(tx: Transaction, warning_levels: str = "") -> Kept:
+    """What is read in one unit. ``warning_levels`` is the setting ``quota.warnings``."""
     rows = tx.execute(SELECT_STATE, {"name": "good"})
     failing = tuple(
         f"Webhook {each.id} to {each.place} " + (f"is off: {each.off_reason}" if each.off_reason else "fails")
@@ -97,6 +100,7 @@ def read_kept(tx: Transaction) -> Kept:
         _braked(tx),
         sending,
         doors,
+        tuple(Advice(*trouble) for trouble in warnings_quota.troubles(tx, warning_levels)),
     )
 
 
@@ -152,6 +156,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_host_name(context),
         *kept.ranges,
         *_countries(context),
+        *_kerberos(context),
         *kept.sending,
         *_queue(kept, now),
         *_workers(facts),
@@ -161,6 +166,7 @@ def warnings_of(context: Context, facts: NodeFacts | None, kept: Kept, now: floa
         *_tls(kept),
         *kept.keys,
         *kept.braked,
+        *kept.quotas,
     ]
     return found
 
@@ -242,6 +248,21 @@ def _countries(context: Context) -> list[Advice]:
     if not path and any(now[each] for each in settings_geoip.RULES.values()):
         what = "Countries are to be kept out, but there is no database that knows them."
         return [Advice("geoip.missing", what, "Name one in the setting geoip.database, or empty the rules.")]
+    return []
+
+
+def _kerberos(context: Context) -> list[Advice]:
+    """A keytab that is of no use."""
+    keeper, path = context.kerberos, context.settings.now[settings_kerberos.KEYTAB]
+    if not path or keeper is None:
+        return []
+    if keeper.trouble:
+        what = f"No Kerberos tickets are taken: of the keytab {path}, {keeper.trouble}."
+        mend = "Put a good one there that the server's user may read; it is looked at again every few seconds."
+        return [Advice("kerberos.keytab", what, mend)]
+    if missing := keeper.missing():
+        what = f"The keytab {path} holds no key of {', '.join(missing)}: no tickets are taken there."
+        return [Advice("kerberos.service", what, "Export the keys of all three: imap, pop and smtp.")]
     return []
 
 

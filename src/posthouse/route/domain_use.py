@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from posthouse.database.contract import Database, Transaction
-from posthouse.route.domain_use_records import SELECT_DOMAIN_USE
+from posthouse.route.domain_use_records import SELECT_DOMAIN_USE, SELECT_NEARLY_FULL
 
 AGE = 2.0
 WORTH = 50.0
@@ -43,6 +43,12 @@ class _Sum:
 def use_in(tx: Transaction, domain_id: int) -> int:
     """Bytes that all accounts of a domain hold."""
     return int(tx.execute(SELECT_DOMAIN_USE, {"domain_id": domain_id})[0][0])
+
+
+def nearly_full(tx: Transaction, level: int, count: int) -> list[tuple[str, int, int]]:
+    """(name, limit, bytes held) of active domains whose accounts hold ``level`` per cent of the limit or more."""
+    rows = tx.execute(SELECT_NEARLY_FULL, {"level": level, "count": count})
+    return [(row[0], int(row[1]), int(row[2])) for row in rows]
 
 
 class DomainUse:

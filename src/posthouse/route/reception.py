@@ -53,7 +53,7 @@ class ReceptionDesk:
         self._rights = rights
         self._ways = ways
         self._lists = ListGate(database)
-        self._shared = SharedSenders(router, database)
+        self._shared = SharedSenders(router, database, settings)
         self._settings = settings
         self._space = space if space is not None else Space(database, appender)
         self.permits: Callable[[str], Range] = lambda address: USUAL

@@ -33,8 +33,9 @@ class Destination:
     domain. ``outside``: through aliases of ours to ``target``, which is not ours. ``return``: a return address of
     ours; ``target`` is the original sender. ``several``: through an alias of ours to each of ``branches`` (two or more,
     each leading somewhere else, none of them ``several``, ``foreign``, ``return`` or ``loop``). ``list``: to the
-    distribution list ``list_id`` (``target``: its address as an alias has it). ``loop``: aliases that lead in a circle or too far. ``detail`` is the part after a
-    plus sign, ``folder`` the same where the domain lets it choose a folder, ``via`` the aliases it went through.
+    distribution list ``list_id`` (``target``: its address as an alias has it). ``loop``: aliases that lead in a circle
+    or too far. ``detail`` is the part after a plus sign, ``folder`` the same where the domain lets it choose a folder,
+    ``via`` the aliases it went through.
     ``caught``: nobody has the address, it goes where the domain's mail for nobody goes. ``masked``: the masked address
     by which it leads to the account.
     """
@@ -89,12 +90,21 @@ class _Walk:
     seen: set[str] = field(default_factory=set)
 
 
+class Split(Protocol):
+    """Routes for domains of ours, whose other people are elsewhere."""
+
+    async def covers(self, address: Address) -> bool:
+        """Whether a route that names the domain takes this address. Raises DatabaseUnavailable."""
+
+
 class Router:
     """Resolves recipients with the directory. Raises DatabaseUnavailable when it cannot be asked."""
 
     def __init__(self, directory: Directory, returns: Returns | None = None) -> None:
         self._directory = directory
         self._returns = returns
+        self.split: Split | None = None
+        """Asked about addresses that nobody has before the catch-all gets them."""
 
     async def resolve(self, address: Address) -> Destination:
         """Where this address leads. The postmaster, bare or at a domain of ours, leads to an account whatever
@@ -123,6 +133,8 @@ class Router:
     async def _follow(self, address: Address) -> Destination:
         """Where an address leads by what the directory says alone."""
         target = await self._directory.target(address)
+        if target.caught and self.split is not None and await self.split.covers(address):
+            return Destination("unknown", detail=target.detail)
         if target.kind != "alias":
             return _end(address, target)
         walk = _Walk({address.key})
@@ -154,6 +166,8 @@ class Router:
                 continue  # it was followed by another way already
             walk.seen.add(address.key)
             target = await self._directory.target(address)
+            if target.caught and self.split is not None and await self.split.covers(address):
+                target = Target("unknown", detail=target.detail)
             onward = (target.detail or detail, target.folder or folder)
             if target.kind != "alias":
                 found.append(_end(address, target, *onward, via))

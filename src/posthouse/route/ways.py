@@ -47,8 +47,11 @@ class RouteWays:
         an account, an alias or a list by now, else only to a route that names it or its domain. The access token of a
         route with XOAUTH2 is not in it: it is put in where it is needed (``deliver.remote.oauth``)."""
         local = await self._directory.is_local_domain(recipient.domain)
-        if local and (await self._directory.target(recipient)).kind in ("account", "alias", "list"):
-            return Way(LOCAL)
+        if local:
+            target = await self._directory.target(recipient)
+            caught = target.caught and await self.covers(recipient)
+            if target.kind in ("account", "alias", "list") and not caught:
+                return Way(LOCAL)
         if refusal := self._literal(recipient.domain):
             return refusal
         route = await self.route(recipient, sender, account_id, local=local)
@@ -75,6 +78,16 @@ class RouteWays:
             if route.takes(recipient, sender, account.address if account is not None else ""):
                 return route
         return None
+
+    async def covers(self, address: Address) -> bool:
+        """Whether a route that names its domain takes an address of ours that nobody has; one with a list of addresses
+        takes those alone, the others are the catch-all's."""
+        for route in await self._book.routes():
+            if route.domain != address.domain or not route.takes(address, None, ""):
+                continue
+            if route.all_addresses or await self._book.lists(route, address):
+                return True
+        return False
 
     async def treats_as_local(self, sender: Address | None) -> bool:
         """Whether a sender is of ours, or of a domain that a route treats as local when it sends."""

@@ -140,6 +140,7 @@ def make(ground: Ground) -> Sending:
     book = RouteBook(database, feed)
     stack.callback(book.close)
     ways = RouteWays(book, ground.directory, settings)
+    router.split = ways
     forwarding = Forwarding(router, ground.directory)
     etrn = Etrn(book=book, directory=ground.directory, database=database, settings=settings, feed=feed)
 

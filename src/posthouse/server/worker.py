@@ -65,6 +65,7 @@ from posthouse.server import (
     with_http,
     with_identity,
     with_keeping,
+    with_kerberos,
     with_listeners,
     with_lists,
     with_maildrop,
@@ -120,6 +121,7 @@ ATTACHMENTS = (
     with_backup.attach,
     with_events.attach,
     with_entry.attach,
+    with_kerberos.attach,
     with_sources.attach,
     with_oauth.attach,
     with_identity.attach,
@@ -246,8 +248,9 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             arrived=out.arrivals.arrived,
             express=out.dispatcher.express,
             beside=out.beside,
+            journal=out.journal,
             masked=partial(masked.used, feed=feed),
-            shared=SharedSenders(out.router, database),
+            shared=SharedSenders(out.router, database, settings),
             space=space,
         )
 

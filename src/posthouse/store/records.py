@@ -314,6 +314,9 @@ SELECT_SUBSCRIPTIONS = (
     .where(subscriptions.c.account_id == bindparam("account_id"))
     .order_by(subscriptions.c.name)
 )
+SELECT_SUBSCRIPTIONS_LIKE = select(subscriptions.c.account_id, subscriptions.c.name).where(
+    subscriptions.c.name.like(bindparam("like"))
+)
 DELETE_SUBSCRIPTIONS = delete(subscriptions).where(subscriptions.c.account_id == bindparam("account_id"))
 DELETE_SUBSCRIPTION = delete(subscriptions).where(
     subscriptions.c.account_id == bindparam("account_id"), subscriptions.c.name == bindparam("name")

@@ -10,13 +10,13 @@ from posthouse.store.records import mailboxes, messages
 folder_acl = schema.table(
     "folder_acl",
     Column("mailbox_id", schema.big(), primary_key=True, autoincrement=False),
-    Column("identifier", schema.ascii_text(32), primary_key=True),
+    Column("identifier", schema.ascii_text(255), primary_key=True),
     Column("rights", schema.ascii_text(16), nullable=False),
     Index(None, "identifier"),
     sqlite_with_rowid=False,
 )
-"""``identifier`` is ``u`` and an account's id, ``g`` and a group's, or ``anyone``; with ``-`` before it the rights are
-taken away. The owner of a mailbox has no entry: all rights are theirs."""
+"""``identifier`` is ``u`` and an account's id, ``g`` and a group's, ``anyone``, or ``@`` and the percent-encoded address of
+nobody yet; with ``-`` before it the rights are taken away. The owner of a mailbox has no entry: all rights are theirs."""
 
 seen_marks = schema.table(
     "seen_marks",
@@ -68,6 +68,9 @@ SELECT_SHARED_OF = (
     .join(folder_acl, mailboxes.c.id == folder_acl.c.mailbox_id)
     .where(mailboxes.c.account_id == bindparam("account_id"))
     .order_by(mailboxes.c.name, folder_acl.c.identifier)
+)
+SELECT_ENTRIES_LIKE = select(folder_acl.c.mailbox_id, folder_acl.c.identifier, folder_acl.c.rights).where(
+    folder_acl.c.identifier.like(bindparam("like"))
 )
 DELETE_ENTRY = delete(folder_acl).where(
     folder_acl.c.mailbox_id == bindparam("of_mailbox"), folder_acl.c.identifier == bindparam("of_identifier")

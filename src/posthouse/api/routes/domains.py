@@ -10,6 +10,7 @@ ROUTES = (
     Route("GET", "/domains/{name}", "domain.show", "Domains", etag=True),
     Route("PATCH", "/domains/{name}", "domain.set", "Domains"),
     Route("DELETE", "/domains/{name}", "domain.remove", "Domains"),
+    Route("POST", "/domains/{name}/rename", "domain.rename", "Domains"),
     Route("PUT", "/domains/{name}/names/{other}", "domain.name_add", "Domains"),
     Route("DELETE", "/domains/{name}/names/{other}", "domain.name_remove", "Domains"),
     Route("GET", "/domain-templates", "domain.templates", "Domains", items="templates"),

@@ -117,6 +117,23 @@ def set_(session: Session, name: str, protocols: str | None, **given: Any) -> No
     session.show(session.call("domain.set", {"name": name, **wanted}), _details)
 
 
+@command(domain, "rename", "domain.rename")
+@click.argument("name")
+@click.argument("new")
+@click.option(
+    "--keep/--drop", default=True, help="Keep the old name as another name of the domain, or give it up."
+)
+def rename(session: Session, name: str, new: str, keep: bool) -> None:
+    """Give the domain NAME the name NEW, with all addresses in it."""
+    result = session.call("domain.rename", {"name": name, "new": new, "keep": keep})
+    session.show(result, lambda now: _renamed(now, keep))
+
+
+def _renamed(now: Any, keep: bool) -> None:
+    show.line(f"The domain is {now['name']} now" + (", and has its old name besides." if keep else "."))
+    show.line(f"Its DNS records, those of its keys too: posthouse dns records {now['name']}")
+
+
 @command(domain, "remove", "domain.remove")
 @click.argument("name")
 @click.option("--everything", is_flag=True, help="With all accounts and aliases in it.")

@@ -288,6 +288,20 @@ class DomainsCalls(Topic):
         domain's own. Right: change."""
         return self._link.ask("PUT", path_of("/domains/{}/names/{}", name, other), DomainDetails)
 
+    def domain_rename(
+        self, name: str, *, new: str, keep: bool = True, if_match: str = "", idempotency_key: str = ""
+    ) -> DomainDetails:
+        """Give a domain another name: every address in it, and whatever tells one, follows in the same step.
+        Nobody is signed out. Right: change. `if_match`: only if it is still the version with this `etag`."""
+        return self._link.ask(
+            "POST",
+            path_of("/domains/{}/rename", name),
+            DomainDetails,
+            body=given({"new": new}, ("keep", keep, True)),
+            if_match=if_match,
+            key=idempotency_key,
+        )
+
     def domain_signature(self, name: str) -> ShownSignature:
         """Show the signature of a domain. Right: view."""
         return self._link.ask("GET", path_of("/domains/{}/signature", name), ShownSignature)

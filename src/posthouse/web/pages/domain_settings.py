@@ -61,6 +61,19 @@ async def remove_name(visit: Visit) -> Response:
     return visit.done(link("admin", "domains", done.name, "settings"), visit.t("The name is removed."))
 
 
+@page("POST", HERE + "/rename", open_to="server")
+async def rename(visit: Visit) -> Response:
+    """Give a domain another name."""
+    wanted = {"new": visit.form.get("new", "").strip(), "keep": visit.form.get("keep") == "on"}
+    done = await visit.attempt("domain.rename", {"name": visit.part("name"), **wanted}, field="new")
+    if done is None:
+        return await show(visit)
+    return visit.done(
+        link("admin", "domains", done.name, "dns"),
+        visit.t("The domain is {name} now. Publish these records.", name=done.name),
+    )
+
+
 @page("GET", TEMPLATES, open_to="server")
 async def templates(visit: Visit) -> Response:
     """What new domains can be made from."""

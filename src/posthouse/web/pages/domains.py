@@ -54,7 +54,9 @@ async def show(visit: Visit) -> Response:
 async def ask_remove(visit: Visit) -> Response:
     """Ask before a domain is removed."""
     domain = await visit.perform("domain.show", {"name": visit.part("name")})
-    return visit.render("domains/remove.html", domain=domain)
+    some = await visit.perform("account.list", {"domain": domain.name, "limit": 10})
+    going = [each.address for each in some.accounts]
+    return visit.render("domains/remove.html", domain=domain, going=going)
 
 
 @page("POST", "/admin/domains/{name}/remove", open_to="server")

@@ -7,6 +7,7 @@ SAMPLES = {
     "domain.set": ({"name": "{domain}", "plus": "-"}, "domain"),
     "domain.name_add": ({"name": "{domain}", "other": "other.example"}, "server"),
     "domain.name_remove": ({"name": "{domain}", "other": "other.example"}, "server"),
+    "domain.rename": ({"name": "{domain}", "new": "renamed.example"}, "server"),
     "domain.templates": ({}, "server"),
     "domain.template_save": ({"template": "small", "domain": "{domain}"}, "server"),
     "domain.template_remove": ({"template": "small"}, "server"),
