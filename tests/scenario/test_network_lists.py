@@ -173,10 +173,10 @@ def test_a_list_from_a_url_holds_everywhere_and_follows_its_place(server: Proxie
         server.api("POST", "/network-lists", name="partners", place=str(allowed), kind="allow")
         holds(server, "198.51.100.7", False)
         holds(server, "198.51.100.8", True)
-        server.api("PUT", "/ranges", name="Branch", addresses="198.51.100.8/30", now=True)
+        server.command("range", "put", "Branch", "198.51.100.8/30", "--now")
         holds(server, "198.51.100.8", False)
         assert server.tried("198.51.100.8")["above"]
-        server.api("DELETE", "/ranges?name=Branch&now=true")
+        server.command("range", "remove", "Branch", "--now")
         server.api("PATCH", "/network-lists/drop", protocols=["smtp"])
         holds(server, "198.51.100.9", False, "imap")
         holds(server, "198.51.100.9", True, "smtp")
@@ -248,9 +248,8 @@ def test_a_list_is_asked_for_only_where_it_changed(server: Proxied) -> None:
 
 def test_whoever_is_connected_is_told_goodbye_but_never_an_administrator(server: Proxied) -> None:
     # Passwords without TLS, so that the test may speak in clear; low enough for lists to hold.
-    rules = ["smtp", "submission", "imap", "pop3", "web", "outside-to-local"]
-    plain = {"name": "Plain", "addresses": "203.0.113.0/24", "priority": 12, "rules": rules}
-    server.api("PUT", "/ranges", **plain, now=True)
+    rules = ("--priority", "12", "--rules", "smtp,submission,imap,pop3,web,outside-to-local")
+    server.command("range", "put", "Plain", "203.0.113.0/24", *rules, "--now")
     blocked = server.folder / "blocked.txt"
     blocked.write_text("203.0.113.0/24\n")
     admin, other = server.connect("imap", "203.0.113.5"), server.connect("imap", "203.0.113.6")
@@ -273,6 +272,7 @@ def test_whoever_is_connected_is_told_goodbye_but_never_an_administrator(server:
         assert tried["spared"]
         assert tried["judged"]
         assert not tried["refused"]
+    server.command("range", "remove", "Plain", "--now")
 
 
 def database(path: Path, countries: dict[str, str]) -> None:

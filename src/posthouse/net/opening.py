@@ -129,7 +129,9 @@ class Opening(Handling):
         self._note_refusal(reason)
         words = self.door.banned if reason == BANNED else self.door.refusal
         if words and not self.door.implicit:
-            self.write(words.format(reason=reason).encode())
+            super().write(
+                words.format(reason=reason).encode()
+            )  # what a session gathers would not leave any more
         if self._transport is not None:
             self._transport.close()
         self._closed = True
