@@ -158,9 +158,38 @@ for name, member in groups.items():
 """
 """One process for all of it: each samba-tool takes seconds to start."""
 
+_SERVICE = """
+import json, sys
+from samba import enable_net_export_keytab
+from samba.auth import system_session
+from samba.credentials import Credentials
+from samba.net import Net
+from samba.param import LoadParm
+from samba.samdb import SamDB
+import ldb
+config, name, password, principals, keytab = json.load(sys.stdin)
+lp = LoadParm()
+lp.load(config)
+sam = SamDB(session_info=system_session(), lp=lp)
+sam.newuser(name, password)
+[entry] = sam.search(expression="(sAMAccountName=%s)" % name, attrs=[])
+change = ldb.Message(entry.dn)
+for attribute, values in (("servicePrincipalName", principals), ("msDS-SupportedEncryptionTypes", ["24"])):
+    change[attribute] = ldb.MessageElement(values, ldb.FLAG_MOD_REPLACE, attribute)
+sam.modify(change)
+sam.setpassword("(sAMAccountName=%s)" % name, password)
+enable_net_export_keytab()
+creds = Credentials()
+creds.guess(lp)
+net = Net(creds, lp)
+for principal in principals:
+    net.export_keytab(keytab=keytab, principal=principal)
+"""
+
 _RELAY = """
 import socket, sys, threading
 listener = socket.socket(fileno=int(sys.argv[1]))
+port = int(sys.argv[2])
 def pump(one, other):
     try:
         while data := one.recv(65536):
@@ -175,7 +204,7 @@ def pump(one, other):
 while True:
     here, _ = listener.accept()
     try:
-        there = socket.create_connection(("127.0.0.1", 636), 2)
+        there = socket.create_connection(("127.0.0.1", port), 2)
         there.settimeout(None)
     except OSError:
         here.close()
@@ -187,14 +216,14 @@ while True:
 
 class SambaDomain:
     """An Active Directory domain, ``AD.CORP.TEST``, of a Samba domain controller. It takes ports below 1024, so it runs
-    in a network of its own; ``port`` leads to its LDAPS."""
+    in a network of its own; ``port`` leads to its LDAPS, ``kdc`` to its Kerberos (TCP)."""
 
     base = "DC=ad,DC=corp,DC=test"
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ph-samba-"))
         _certificates(self.folder)
-        self.port = 0
+        self.port = self.kdc = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._run(
             "domain", "provision", "--realm=AD.CORP.TEST", "--domain=ADCORP", "--server-role=dc",
@@ -227,25 +256,37 @@ class SambaDomain:
             ["/usr/bin/python3", "-c", _FILL], input=wanted.encode(), check=True, capture_output=True
         )
 
+    def add_service(self, name: str, principals: list[str]) -> Path:
+        """A user that services run as, with their principals; the keytab with their keys (one for all services)."""
+        keytab = self.folder / "services.keytab"
+        password = f"{PASSWORD} {name}"
+        wanted = json.dumps([str(self.config), name, password, principals, str(keytab)])
+        subprocess.run(
+            ["/usr/bin/python3", "-c", _SERVICE], input=wanted.encode(), check=True, capture_output=True
+        )
+        return keytab
+
     def start(self) -> None:
         """Start it and wait until it answers."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.port = listener.getsockname()[1]
+        listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        self.port, self.kdc = (each.getsockname()[1] for each in listeners)
         relay = self.folder / "relay.py"
         relay.write_text(_RELAY)
-        script = (
-            f"ip link set lo up; {sys.executable} {relay} {listener.fileno()} & "
-            f"exec samba -s {self.config} -F --no-process-group"
+        relays = "".join(
+            f"{sys.executable} {relay} {each.fileno()} {port} & "
+            for each, port in zip(listeners, (636, 88), strict=True)
         )
+        script = f"ip link set lo up; {relays} exec samba -s {self.config} -F --no-process-group"
         with (self.folder / "samba.log").open("wb") as log:
             self._process = subprocess.Popen(
                 ["unshare", "-n", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                pass_fds=(listener.fileno(),),
+                pass_fds=[each.fileno() for each in listeners],
             )
-        listener.close()
+        for each in listeners:
+            each.close()
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:

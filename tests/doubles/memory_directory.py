@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from typing import Any
 
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
 from posthouse.mail.address import Address
+from posthouse.wire.sasl.contract import CheckTicket, Step, Work
 
 
 class MemoryDirectory:
@@ -18,6 +21,7 @@ class MemoryDirectory:
             address: Account(number, 1, address, 0) for number, address in enumerate(passwords, 1)
         }
         self.tokens: dict[str, Account] = {}
+        self.context: Callable[[], Any] | None = None
         self.down = False
         self.delay = 0.0
 
@@ -58,6 +62,18 @@ class MemoryDirectory:
         self, certificate: bytes, authzid: str, *, peer: str, protocol: str
     ) -> SignIn:
         return SignIn(None, "no certificates here")
+
+    def tickets(self, protocol: str) -> Callable[[], Any] | None:
+        return self.context
+
+    async def carry(self, work: Work) -> Step:
+        return work.run()
+
+    async def sign_in_ticket(self, shown: CheckTicket, *, peer: str, protocol: str) -> SignIn:
+        account = self.accounts.get(shown.principal.lower())
+        if account is None or shown.authzid not in ("", account.address):
+            return SignIn(None, shown.reason or "somebody else", self.delay, shown.temporary)
+        return SignIn(account)
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from talk_clients import MemoryTransport
 
@@ -19,6 +20,7 @@ from posthouse.net.contract import Peer
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
 from posthouse.settings.contract import CurrentSettings, Setting, Settings
+from posthouse.wire.sasl.contract import CheckTicket, Step, Work
 
 HOST = "mail.example.org"
 NOW = 1_795_400_286.0
@@ -171,6 +173,7 @@ class MemoryDirectory:
     temporary: bool = False
     tries: list[tuple[str, bool, str, str]] = field(default_factory=list)
     tokens: dict[str, Account] = field(default_factory=dict)
+    context: Callable[[], Any] | None = None
 
     def _result(self, login: str, ok: bool, peer: str, protocol: str) -> SignIn:
         self.tries.append((login, ok, peer, protocol))
@@ -195,6 +198,15 @@ class MemoryDirectory:
 
     def scram_announced(self) -> bool:
         return True
+
+    def tickets(self, protocol: str) -> Callable[[], Any] | None:
+        return self.context
+
+    async def carry(self, work: Work) -> Step:
+        return work.run()
+
+    async def sign_in_ticket(self, shown: CheckTicket, *, peer: str, protocol: str) -> SignIn:
+        return self._result(shown.authzid, shown.principal == "anna@example.org", peer, protocol)
 
     def tokens_taken(self) -> bool:
         return bool(self.tokens)

@@ -71,6 +71,15 @@ class LdapSource:
         except LdapUnavailable as problem:
             return Checked("unavailable", str(problem))
 
+    async def find(self, login: str) -> Checked:
+        """See ``sources_check.Register``: the service looks for them, where it may search."""
+        if self._details.bind_template:
+            return Checked("not mine", "it cannot be searched")
+        try:
+            return await self._somewhere(lambda line: self._find(line, login))
+        except LdapUnavailable as problem:
+            return Checked("unavailable", str(problem))
+
     async def people(self) -> Staff:
         """Everybody there is, with their groups. Raises LdapUnavailable, also when that would be a part only."""
         return await self._somewhere(self._people)
@@ -84,13 +93,9 @@ class LdapSource:
                 {key: escape_dn(value) if is_dn else value for key, value in words.items()}
             )
         else:
-            await self._bind_as_service(line)
-            safe = {key: escape_filter(value) for key, value in words.items()}
-            found = await line.search(
-                details.search_base, details.search_filter.format_map(safe), self._wanted(), most=2
-            )
+            found = await self._search(line, login)
             if len(found) != 1:
-                return Checked("not mine" if not found else "refuse", f"{len(found)} entries fit")
+                return _not_one(found)
             entry = found[0]
             name = entry.dn
             if not name:
@@ -105,6 +110,24 @@ class LdapSource:
         if entry is None:
             return Checked("accept")
         return Checked("accept", "", _address(entry.text(details.address_attribute)), self._facts(entry))
+
+    async def _find(self, line: LdapConnection, login: str) -> Checked:
+        found = await self._search(line, login)
+        if len(found) != 1:
+            return _not_one(found)
+        entry = found[0]
+        if _is_disabled(entry):
+            return Checked("refuse", "the account is disabled")
+        address = _address(entry.text(self._details.address_attribute))
+        return Checked("accept", "", address, self._facts(entry)) if address else Checked("not mine")
+
+    async def _search(self, line: LdapConnection, login: str) -> list[Entry]:
+        """The entries of an address, two of them at most."""
+        details = self._details
+        await self._bind_as_service(line)
+        safe = {key: escape_filter(value) for key, value in parts(login).items()}
+        wanted = details.search_filter.format_map(safe)
+        return await line.search(details.search_base, wanted, self._wanted(), most=2)
 
     async def _people(self, line: LdapConnection) -> Staff:
         details = self._details
@@ -205,6 +228,10 @@ class LdapSource:
             ("last_name", details.last_attribute, 100),
         )
         return {name: _line(entry.text(attribute))[:most] for name, attribute, most in named if attribute}
+
+
+def _not_one(found: list[Entry]) -> Checked:
+    return Checked("not mine" if not found else "refuse", f"{len(found)} entries fit")
 
 
 _MEMBERSHIP = ["member", "uniqueMember", "memberUid"]

@@ -118,6 +118,12 @@ class Prover:
         await self._burn(key, password)
         return Proof(None, verdict.reason or UNKNOWN, temporary=verdict.answer == "unavailable")
 
+    async def introduce(self, key: str) -> Login | None:
+        """The account of somebody who is known by other means than a password, made now if a source knows them; None
+        where none does. Raises DatabaseUnavailable."""
+        newcomer = await self.sources.introduced(key)
+        return await self.make(newcomer) if newcomer is not None else None
+
     async def make(self, newcomer: Newcomer) -> Login | None:
         """The account of somebody a source vouched for, made now if need be; None where it cannot be."""
         if self.welcome is None:

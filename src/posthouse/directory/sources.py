@@ -61,6 +61,10 @@ class Source(Protocol):
         """Judge a password. ``login`` is the address key that was asked for, ``account`` what it belongs to, None for
         a login without an account. The password is never empty. May raise anything; that is ``unavailable``."""
 
+    async def introduce(self, login: str) -> Newcomer | None:
+        """What an account would be made from for somebody of this address who was proven otherwise (a Kerberos ticket);
+        None where the source knows nobody, or cannot say without a password. May raise anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenVerdict:
@@ -129,6 +133,21 @@ class Sources:
                 if verdict.answer != "not mine":
                     return verdict
         return Verdict("not mine", "no such account")
+
+    async def introduced(self, login: str) -> Newcomer | None:
+        """What the first source that vouches and knows somebody of this address makes an account from."""
+        await asyncio.sleep(0)  # as in ``_asked``
+        for source in list(self._by_name.values()):
+            if source.vouches:
+                try:
+                    async with asyncio.timeout(VERDICT_SECONDS):
+                        newcomer = await source.introduce(login)
+                except Exception as problem:  # as in ``_asked``; a timeout among them
+                    log.warning("source.failed", source=source.name, reason=type(problem).__name__)
+                else:
+                    if newcomer is not None:
+                        return newcomer
+        return None
 
 
 async def _asked(

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.directory import sources_kept as kept
@@ -51,6 +51,14 @@ class Backend(Protocol):
     async def check(self, login: str, password: str) -> Checked:
         """Judge the password of an address. Neither is empty or holds NUL. May raise OSError and the like for
         ``unavailable``."""
+
+
+@runtime_checkable
+class Register(Protocol):
+    """A backend that can be asked about somebody without their password."""
+
+    async def find(self, login: str) -> Checked:
+        """``accept`` with address and facts where there is an active person of this address."""
 
 
 class KeptSource:
@@ -107,6 +115,15 @@ class KeptSource:
             return await self._from_memory(account, password, found.reason)
         # An account of this source that it does not know any more: whoever asks is refused.
         return Verdict("refuse" if found.answer == "not mine" else found.answer, found.reason)
+
+    async def introduce(self, login: str) -> Newcomer | None:
+        """See ``sources.Source``."""
+        mine = login.rpartition("@")[2] in self.config.details.domains
+        if not mine or "\0" in login or not _is_text(login) or not isinstance(self._backend, Register):
+            return None
+        async with self._room:
+            verdict = self._newcomer(login, await self._backend.find(login))
+        return verdict.create
 
     async def _ask(self, login: str, password: str) -> Checked:
         if self._waiting >= MOST_WAITING:

@@ -257,7 +257,7 @@ def _kerberos(context: Context) -> list[Advice]:
     if not path or keeper is None:
         return []
     if keeper.trouble:
-        what = f"No Kerberos tickets are taken: of the keytab {path}, {keeper.trouble}."
+        what = f"No Kerberos tickets are taken. The keytab {path}: {keeper.trouble}."
         mend = "Put a good one there that the server's user may read; it is looked at again every few seconds."
         return [Advice("kerberos.keytab", what, mend)]
     if missing := keeper.missing():

@@ -15,6 +15,7 @@ from posthouse.wire.sasl import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckTicket,
     CheckToken,
     Failed,
     Mechanism,
@@ -22,6 +23,7 @@ from posthouse.wire.sasl import (
     Scram,
     Step,
     WantKeys,
+    Work,
 )
 from posthouse.wire.sasl.offer import Offer
 from posthouse.wire.smtp import reply
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 _LONGEST_RESPONSE = 12288
 """The longest line of an exchange with its CRLF (RFC 4954 4, item 5)."""
+_LONGEST_TICKET = 65536
+"""The same with Kerberos: tickets of people who are in very many groups are longer than that."""
 
 _DONE = reply(235, "2.7.0", "Signed in")
 
@@ -76,7 +80,7 @@ def auth(session: Session, argument: str) -> None:
     if chosen is None:
         raise Refusal(504, "5.5.4", "Mechanism not supported")
     session.exchange = Exchange(chosen)
-    session.reader.max_line = _LONGEST_RESPONSE
+    session.reader.max_line = _LONGEST_TICKET if chosen.name == "GSSAPI" else _LONGEST_RESPONSE
     _act(session, session.exchange, chosen.start(parsed.initial))
 
 
@@ -118,6 +122,8 @@ def _act(session: Session, exchange: Exchange, step: Step) -> None:
             session.run(_token(session, exchange, step))
         case WantKeys():
             session.run(_keys(session, exchange, step))
+        case Work() | CheckTicket():
+            session.run(_ticket(session, exchange, step))
         case Proven(_, data):
             exchange.proven = step
             _challenge(session, data)
@@ -184,6 +190,26 @@ async def _token(session: Session, exchange: Exchange, step: CheckToken) -> None
     await _wait_and_settle(session, login, result)
 
 
+async def _ticket(session: Session, exchange: Exchange, step: Step) -> None:
+    directory, protocol = session.parts.directory, session.kind.value
+    try:
+        if isinstance(step, Work):
+            step = await directory.carry(step)
+        if isinstance(step, Challenge):
+            _challenge(session, step.data)
+            return
+        _over(session)
+        if isinstance(step, CheckTicket):
+            result = await directory.sign_in_ticket(step, peer=session.peer.address, protocol=protocol)
+            login = result.account.address if result.account is not None else step.authzid
+            await _wait_and_settle(session, login, result)
+    except BaseException:
+        _over(session)
+        raise
+    if isinstance(step, Failed):
+        _failed(session, exchange, step)
+
+
 async def _keys(session: Session, exchange: Exchange, step: WantKeys) -> None:
     assert isinstance(exchange.mechanism, Scram)
     try:
@@ -242,4 +268,5 @@ def _offer(session: Session) -> Offer:
         session.parts.directory.scram_announced(),
         tls.certificate if tls is not None else None,
         session.parts.directory.tokens_taken(),
+        session.parts.directory.tickets(session.kind.value),
     )

@@ -12,6 +12,8 @@ from posthouse.directory.contract import Account, ScramKeys, SignIn
 from posthouse.receive.contract import Acceptance, Etrn, Reception, SendingLimits, Signatures, Suppressions
 from posthouse.receive.trace import new_trace
 from posthouse.settings.contract import CurrentSettings
+from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.gssapi import Context
 
 
 class Doorkeeper(Protocol):
@@ -21,6 +23,9 @@ class Doorkeeper(Protocol):
     async def sign_in_certificate(
         self, certificate: bytes, authzid: str, *, peer: str, protocol: str
     ) -> SignIn: ...
+    def tickets(self, protocol: str) -> Callable[[], Context] | None: ...
+    async def carry(self, work: Work) -> Step: ...
+    async def sign_in_ticket(self, shown: CheckTicket, *, peer: str, protocol: str) -> SignIn: ...
     def tokens_taken(self) -> bool: ...
     async def sign_in_token(
         self,

@@ -6,19 +6,26 @@ from typing import Literal
 
 from posthouse.directory.contract import Account, Directory, SignIn
 from posthouse.wire import sasl
+from posthouse.wire.pop3.lines import MAX_RESPONSE
 from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckTicket,
     CheckToken,
     Failed,
     Mechanism,
     Proven,
     Step,
     WantKeys,
+    Work,
 )
 
 PROTOCOL = "pop3"
+
+
+_LONGEST_TICKET = 65536
+"""The longest line with Kerberos: tickets of people who are in very many groups are long."""
 
 
 class Malformed(Exception):
@@ -80,6 +87,10 @@ class Exchange:
                     )
                 case CheckToken(kind, token, login):
                     return await self._token(kind, token, login)
+                case CheckTicket():
+                    return await self._directory.sign_in_ticket(step, peer=self._peer, protocol=PROTOCOL)
+                case Work():
+                    step = await self._directory.carry(step)
                 case WantKeys():
                     step = await self._keys(step)
                 case Proven(_, data):
@@ -87,6 +98,11 @@ class Exchange:
                     return data
                 case Failed():
                     return await self._failed(step)
+
+    @property
+    def longest(self) -> int:
+        """The longest line that the client may answer with, in bytes with its end."""
+        return _LONGEST_TICKET if self._mechanism.name == "GSSAPI" else MAX_RESPONSE
 
     @property
     def refused(self) -> bool:

@@ -19,7 +19,7 @@ from posthouse.settings import pop3 as settings_pop3
 from posthouse.settings.contract import CurrentSettings
 from posthouse.store.contract import Message, Store, StoreRefusal
 from posthouse.wire.pop3.commands import Bad, Command, State, parse
-from posthouse.wire.pop3.lines import MAX_COMMAND, MAX_RESPONSE, LineReader, TooLong
+from posthouse.wire.pop3.lines import MAX_COMMAND, LineReader, TooLong
 from posthouse.wire.pop3.replies import err, multi_line, ok
 from posthouse.wire.sasl.offer import Offer
 
@@ -79,7 +79,7 @@ class Pop3Session(Connection):
     def resume(self) -> None:
         while not self.busy and not self.closing:
             try:
-                line = self._lines.next(MAX_RESPONSE if self._exchange is not None else MAX_COMMAND)
+                line = self._lines.next(self._exchange.longest if self._exchange is not None else MAX_COMMAND)
             except TooLong:
                 self.write(err("Line too long"))
                 self.close()
@@ -278,6 +278,7 @@ class Pop3Session(Connection):
             self._directory.scram_announced(),
             tls.certificate if tls is not None else None,
             self._directory.tokens_taken(),
+            self._directory.tickets(PROTOCOL),
         )
 
     def _stls(self) -> None:

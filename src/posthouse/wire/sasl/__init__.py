@@ -8,6 +8,7 @@ accounts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from posthouse.wire.sasl.bearer import Bearer
@@ -15,14 +16,17 @@ from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckTicket,
     CheckToken,
     Failed,
     Mechanism,
     Proven,
     Step,
     WantKeys,
+    Work,
 )
 from posthouse.wire.sasl.external import External
+from posthouse.wire.sasl.gssapi import Context, Gssapi
 from posthouse.wire.sasl.login import Login
 from posthouse.wire.sasl.plain import Plain
 from posthouse.wire.sasl.scram import Scram
@@ -31,6 +35,7 @@ __all__ = [
     "Challenge",
     "CheckCertificate",
     "CheckPassword",
+    "CheckTicket",
     "CheckToken",
     "Failed",
     "Mechanism",
@@ -38,6 +43,7 @@ __all__ = [
     "Scram",
     "Step",
     "WantKeys",
+    "Work",
     "available",
     "mechanism",
 ]
@@ -50,15 +56,22 @@ _SCRAM_PLUS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS")
 
 
 def available(
-    *, channel_binding: bytes | None, scram: bool = True, external: bool = False, tokens: bool = False
+    *,
+    channel_binding: bytes | None,
+    scram: bool = True,
+    external: bool = False,
+    tokens: bool = False,
+    tickets: bool = False,
 ) -> list[str]:
     """The mechanisms to announce, strongest first.
 
     ``channel_binding`` is the connection's tls-unique value; None (no TLS, or TLS 1.3, where tls-unique does not exist)
     leaves the -PLUS forms out. ``scram``: whether SCRAM is announced at all; ``external``: whether the client showed a
-    certificate; ``tokens``: whether somebody judges access tokens.
+    certificate; ``tokens``: whether somebody judges access tokens; ``tickets``: whether Kerberos is set up.
     """
     names: list[str] = ["EXTERNAL"] if external else []
+    if tickets:
+        names.append("GSSAPI")
     if scram:
         names += [*(_SCRAM_PLUS if channel_binding else ()), *_SCRAM]
     return [*names, *(_TOKENS if tokens else ()), *_PASSWORDS]
@@ -71,11 +84,21 @@ def mechanism(
     scram: bool = True,
     external: bool = False,
     tokens: bool = False,
+    tickets: Callable[[], Context] | None = None,
 ) -> Mechanism | None:
     """A new exchange of the mechanism called ``name`` (any case), or None when it is not offered here."""
     name = name.upper()
-    if name not in available(channel_binding=channel_binding, scram=scram, external=external, tokens=tokens):
+    names = available(
+        channel_binding=channel_binding,
+        scram=scram,
+        external=external,
+        tokens=tokens,
+        tickets=tickets is not None,
+    )
+    if name not in names:
         return None
+    if name == "GSSAPI" and tickets is not None:
+        return Gssapi(tickets)
     match name:
         case "PLAIN":
             return Plain()

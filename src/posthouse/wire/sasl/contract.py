@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -41,6 +42,25 @@ class CheckToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """GSSAPI: ``run`` may block; call it in a thread (Directory.carry). What it returns is the next step."""
+
+    run: Callable[[], Step] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTicket:
+    """GSSAPI: Kerberos says who the client is, "" when it refused the client (``reason``, and ``temporary`` where the
+    trouble is ours). Whose account is that (Directory.sign_in_ticket)? ``authzid`` is whom it wants to be, "" for
+    whoever the ticket says."""
+
+    principal: str
+    authzid: str = ""
+    reason: str = ""
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WantKeys:
     """SCRAM wants the stored keys of this login, for ``algorithm``: call ``keys(...)`` on the mechanism, which
     returns the next step."""
@@ -69,7 +89,17 @@ class Failed:
     login: str = ""
 
 
-Step = Challenge | CheckPassword | CheckCertificate | CheckToken | WantKeys | Proven | Failed
+Step = (
+    Challenge
+    | CheckPassword
+    | CheckCertificate
+    | CheckToken
+    | CheckTicket
+    | WantKeys
+    | Work
+    | Proven
+    | Failed
+)
 
 
 class Mechanism(Protocol):
@@ -86,10 +116,12 @@ class Mechanism(Protocol):
 
 # wire.sasl offers:
 #   def mechanism(name: str, *, channel_binding: bytes | None, scram: bool, external: bool,
-#                 tokens: bool) -> Mechanism | None
-#   def available(*, channel_binding: bytes | None, scram: bool, external: bool, tokens: bool) -> list[str]
+#                 tokens: bool, tickets: Callable[[], Context] | None) -> Mechanism | None
+#   def available(*, channel_binding: bytes | None, scram: bool, external: bool, tokens: bool,
+#                 tickets: bool) -> list[str]
 # PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-1 and, only with channel_binding (tls-unique, TLS <= 1.2), their -PLUS forms;
-# EXTERNAL where the client showed a certificate; OAUTHBEARER and XOAUTH2 where somebody judges tokens.
+# EXTERNAL where the client showed a certificate; OAUTHBEARER and XOAUTH2 where somebody judges tokens;
+# GSSAPI where there is a keytab.
 # SCRAM mechanisms have: def keys(self, salt, iterations, stored_key, server_key) -> Step
-# Responses over 8 KiB are Failed(malformed=True) before anything else; "*" is handled by the protocol
+# Responses over 8 KiB (GSSAPI: 48 KiB) are Failed(malformed=True) before anything else; "*" is handled by the protocol
 # session.

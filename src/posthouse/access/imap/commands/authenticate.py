@@ -17,12 +17,14 @@ from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
     CheckPassword,
+    CheckTicket,
     CheckToken,
     Failed,
     Mechanism,
     Proven,
     Step,
     WantKeys,
+    Work,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +77,10 @@ class _Exchange:
                 )
             elif isinstance(step, CheckToken):
                 return await self._token(step)
+            elif isinstance(step, CheckTicket):
+                return await session.directory.sign_in_ticket(step, peer=peer, protocol=PROTOCOL)
+            elif isinstance(step, Work):
+                step = await session.directory.carry(step)
             elif isinstance(step, WantKeys):
                 step = await self._keys(step)
             elif isinstance(step, Proven):
