@@ -14,7 +14,7 @@ from bench.certificate import write_certificate
 from bench.ports import free_port, wait_for
 from bench.processes import cpu_seconds, pss_bytes
 
-PASSWORD = "bench-password"
+PASSWORD = "Kiesel-17-Ufer"
 
 MAIN_CF = """\
 compatibility_level = 3.6
