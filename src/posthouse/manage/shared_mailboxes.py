@@ -217,7 +217,8 @@ def _put_member(
     if key == acl.of_account(mailbox.id):
         raise ManageError("refused", "A shared mailbox is no member of itself.", "Leave it out.")
     for row in tx.execute(SELECT_MAILBOXES, {"account_id": mailbox.id}):
-        acl.set_entry(tx, row[0], key, rights, feed)
+        acl.put_entry(tx, row[0], key, rights)
+    acl.bump(tx, feed)
     if key.startswith("u"):
         member = admin.find_account(tx, who)
         if send_as:

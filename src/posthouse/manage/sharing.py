@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from posthouse.access.imap.acl import identifier_key, identifier_name, named_entries
+from posthouse.access.imap.acl import identifier_name, meant, named_entries
 from posthouse.access.imap.sharing import look
 from posthouse.database.contract import Transaction
 from posthouse.directory import admin
@@ -163,25 +163,27 @@ async def set_rights(call: Call, wanted: FolderRights) -> Folder:
 
     def op(tx: Transaction) -> Folder:
         box = _reachable(tx, call, "folder.set_rights", wanted.of, wanted.name)
-        key = identifier_key(tx, wanted.who, _within(tx, call))
-        if key is None:
+        who = meant(tx, wanted.who, _within(tx, call))
+        # People do not learn here either who exists; administrators do know, and are told of a slip.
+        slip = who is not None and who.absent and call.actor.role != "user" and not who.before(tx, box.id)
+        if who is None or slip:
             raise ManageError(
                 "missing",
                 f"Nobody with whom this can be shared is called {wanted.who[:80]}.",
                 "Give the address of an account here, $ and the name of a group, or anyone.",
             )
-        if key.removeprefix("-") == acl.of_account(box.account_id):
+        if who.key.removeprefix("-") == acl.of_account(box.account_id):
             raise ManageError("refused", "The owner always has all rights.", "Nothing is to be done.")
-        before = dict(acl.entries_in(tx, box.id)).get(key, "")
-        acl.set_entry(tx, box.id, key, rights, call.context.feed)
-        subject, who = _subject(wanted.of, box.name), identifier_name(tx, key)
+        before = who.before(tx, box.id)
+        who.put(tx, box.id, rights, call.context.feed)
+        subject, name = _subject(wanted.of, box.name), identifier_name(tx, who.key)
         note(
             tx,
             call.actor,
             "folder.set_rights",
             subject,
-            before={"who": who, "rights": before},
-            after={"who": who, "rights": rights},
+            before={"who": name, "rights": before},
+            after={"who": name, "rights": rights},
         )
         return _view(tx, wanted.of, box)
 

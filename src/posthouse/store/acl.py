@@ -1,7 +1,7 @@
 """Rights on mailboxes by RFC 4314, as parts of a unit.
 
-Here an identifier is a short key (``u12`` an account, ``g3`` a group, ``anyone``); what it is called, and in which
-groups somebody is, the directory knows. The rights of all entries that are about somebody are united, then those of
+Here an identifier is a short key (``u12`` an account, ``g3`` a group, ``anyone``, ``@`` and an address that nobody had
+when rights were given to it); what it is called, and in which groups somebody is, the directory knows. The rights of all entries that are about somebody are united, then those of
 entries that take away (``-`` before the identifier) are taken away. A mailbox made below another one gets a copy of
 the entries of the nearest one above; later changes above do not reach it. The owner has every right, always.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
@@ -37,6 +38,10 @@ ANYONE = "anyone"
 TOPIC = "acl"
 """The feed's topic, and the counter's name, of all rights together."""
 
+NAMED = "@"
+"""Before an address in an identifier."""
+MOST_IDENTIFIER = 255
+"""Octets of an identifier."""
 MOST_ENTRIES = 1000
 """Entries of one mailbox."""
 
@@ -61,6 +66,17 @@ def of_group(group_id: int) -> str:
     return f"g{group_id}"
 
 
+def of_address(key: str) -> str:
+    """The identifier of whoever has an address, by the key of the address; "" when that is too long for one."""
+    identifier = NAMED + quote(key, safe="@+=")
+    return identifier if len(identifier) < MOST_IDENTIFIER else ""  # one octet is left for a minus
+
+
+def address_in(identifier: str) -> str:
+    """The key of the address that an identifier is made of."""
+    return unquote(identifier.removeprefix(NAMED))
+
+
 def in_order(rights: Iterable[str]) -> str:
     """Rights once each, in the usual order."""
     there = set(rights)
@@ -68,14 +84,14 @@ def in_order(rights: Iterable[str]) -> str:
 
 
 def parse(text: str) -> str:
-    """Rights as a client wrote them: ``c`` is ``k`` and ``x``, ``d`` is ``x``, ``t`` and ``e`` (RFC 4314 2.1.1).
-    Raises ValueError for letters that are no rights."""
+    """Rights as a client wrote them: ``c`` is ``k`` and ``x``, ``d`` is ``t`` and ``e``; ``x`` belongs to one of them
+    only (RFC 4314 2.1.1). Raises ValueError for letters that are no rights."""
     found: set[str] = set()
     for letter in text:
         if letter == "c":
             found |= {"k", "x"}
         elif letter == "d":
-            found |= {"x", "t", "e"}
+            found |= {"t", "e"}
         elif letter in ALL:
             found.add(letter)
         else:
@@ -86,7 +102,7 @@ def parse(text: str) -> str:
 def shown(rights: str) -> str:
     """Rights as clients are told them: the old ``c`` and ``d`` come along where one of their parts is there (RFC 4314
     2.1.1)."""
-    extra = ("c" if set("kx") & set(rights) else "") + ("d" if set("xte") & set(rights) else "")
+    extra = ("c" if set("kx") & set(rights) else "") + ("d" if set("te") & set(rights) else "")
     return rights + extra
 
 
@@ -106,14 +122,19 @@ def entries_in(tx: Transaction, mailbox_id: int) -> list[tuple[str, str]]:
 
 def set_entry(tx: Transaction, mailbox_id: int, identifier: str, rights: str, feed: Feed | None) -> None:
     """Put an entry in place of the one there was; no rights at all remove it."""
+    put_entry(tx, mailbox_id, identifier, rights)
+    bump(tx, feed)
+
+
+def put_entry(tx: Transaction, mailbox_id: int, identifier: str, rights: str) -> None:
+    """:func:`set_entry` for many mailboxes in one unit: the caller says at the end that rights changed (``bump``)."""
     if not rights:
         tx.change(DELETE_ENTRY, {"of_mailbox": mailbox_id, "of_identifier": identifier})
-    else:
-        known = {name for name, _ in entries_in(tx, mailbox_id)}
-        if identifier not in known and len(known) >= MOST_ENTRIES:
-            raise StoreRefusal("LIMIT", f"A mailbox may have {MOST_ENTRIES} entries")
-        tx.upsert(folder_acl, {"mailbox_id": mailbox_id, "identifier": identifier}, {"rights": rights})
-    bump(tx, feed)
+        return
+    known = {name for name, _ in entries_in(tx, mailbox_id)}
+    if identifier not in known and len(known) >= MOST_ENTRIES:
+        raise StoreRefusal("LIMIT", f"A mailbox may have {MOST_ENTRIES} entries")
+    tx.upsert(folder_acl, {"mailbox_id": mailbox_id, "identifier": identifier}, {"rights": rights})
 
 
 def grants_in(

@@ -12,7 +12,7 @@ from posthouse.store.contract import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 
 
 def test_old_letters_stand_for_new_ones() -> None:
-    assert acl.parse("lrsd") == "lrsxte"
+    assert acl.parse("lrsd") == "lrste"
     assert acl.parse("c") == "kx"
     assert acl.parse("rl") == "lr"
     assert acl.parse("") == ""
@@ -28,6 +28,7 @@ def test_old_letters_are_told_along() -> None:
     assert acl.shown("lr") == "lr"
     assert acl.shown("lrk") == "lrkc"
     assert acl.shown("lre") == "lred"
+    assert acl.shown("lrx") == "lrxc"
     assert acl.shown(acl.ALL) == "lrswipkxteacd"
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from posthouse.access.imap.acl import administered, identifier_key, tell
+from posthouse.access.imap.acl import administered, meant, tell
 from posthouse.access.imap.contract import ImapSession
 from posthouse.database.contract import Transaction
-from posthouse.store import acl
 from posthouse.wire.imap.syntax import Acl, Command
 
 
@@ -17,11 +16,11 @@ async def run(session: ImapSession, command: Command) -> None:
     mailbox, sharing = found.place.mailbox, found.sharing
 
     def op(tx: Transaction) -> None:
-        key = identifier_key(tx, arguments.identifier)
-        before = dict(acl.entries_in(tx, mailbox.id)).get(key or "", "")
-        if key is not None and before:
-            acl.set_entry(tx, mailbox.id, key, "", sharing.feed)
-            tell(tx, sharing, session.user, mailbox, key, before, "")
+        who = meant(tx, arguments.identifier)
+        before = who.before(tx, mailbox.id) if who is not None else ""
+        if who is not None and before:
+            who.put(tx, mailbox.id, "", sharing.feed)
+            tell(tx, sharing, session.user, mailbox, who.key, before, "")
 
     await sharing.database.run(op)
     session.ok(command, "DELETEACL completed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posthouse.access.imap.acl import administered, identifier_key
+from posthouse.access.imap.acl import administered, meant
 from posthouse.access.imap.contract import ImapSession, No
 from posthouse.store import acl
 from posthouse.wire.imap.response import astring, mailbox
@@ -14,12 +14,10 @@ async def run(session: ImapSession, command: Command) -> None:
     arguments = command.arguments
     assert isinstance(arguments, Acl)
     found = await administered(session, arguments.mailbox)
-    key = await found.sharing.database.read(
-        identifier_key, arguments.identifier, found.sharing.reach(session.user)
-    )
-    if key is None:
+    who = await found.sharing.database.read(meant, arguments.identifier, found.sharing.reach(session.user))
+    if who is None:
         raise No("Nobody is called so here", b"NONEXISTENT")
-    if key == acl.of_account(found.place.mailbox.account_id):
+    if who.key == acl.of_account(found.place.mailbox.account_id):
         rights = acl.shown(acl.ALL).encode("ascii")
     else:
         rights = b'"" ' + " ".join(acl.shown(acl.ALL)).encode("ascii")

@@ -27,7 +27,8 @@ async def run(session: Session, command: Command) -> None:
     flags, keywords = parse_flags(arguments.flags)
     mask = mask_of(session.rights)
     touched = flags | (KEYWORDS if keywords else 0)
-    if not mask or (touched and not touched & mask):
+    # FLAGS is about every flag there is; what may not be changed stays as it was (RFC 4314 4).
+    if not mask or (arguments.mode != "set" and touched and not touched & mask):
         raise No("You may not change these flags", b"NOPERM")
     if arguments.unchanged_since is not None:
         session.enable_condstore()
