@@ -59,6 +59,7 @@ LIFTED = {
     "http.rate": "10000",
     "http.burst": "100000",
     "oauth.server": "true",
+    "oauth.issuer": "https://bench.test",
 }
 MORE = """
 [[listener]]

@@ -60,3 +60,27 @@ async def test_nobody_touches_those_of_others(place: World) -> None:
     made = await place.ask("POST", "/api/v1/app-passwords", token, json={"name": "x"})
     assert made.status == 403
     assert len(place.rows("app_passwords")) == 1
+
+
+async def test_a_hash_of_another_server_is_taken_over_by_the_page(place: World) -> None:
+    """Its form is checked; it is never shown again. The list says why the account is in the way of SCRAM."""
+    root = place.callers["server"]
+    path = f"/admin/accounts/{ANNA}/password-hash"
+    assert (await place.ask("GET", path, root)).status == 200
+    bad = await place.post(path, {"kind": "sha256", "password_hash": "5ebe22"}, root)
+    assert bad.status == 422
+    assert b"70 hexadecimal digits" in bad.body
+    assert b"5ebe22" not in bad.body
+    shown = await place.ask("GET", "/admin/accounts-without-scram", root)
+    assert b"None is left" in shown.body
+    md5 = "5ebe2294ecd0e0f08eab7690d2a6ee69"
+    assert (await place.post(path, {"kind": "md5", "password_hash": md5}, root)).status == 303
+    shown = await place.ask("GET", "/admin/accounts-without-scram", root)
+    assert ANNA.encode() in shown.body
+    assert b"The hash of another server, not used yet" in shown.body
+    again = {"password": "quite another one"}
+    assert (await place.post(f"/admin/accounts/{ANNA}/password", again, root)).status == 303
+    assert b"None is left" in (await place.ask("GET", "/admin/accounts-without-scram", root)).body
+    other = place.callers["other domain"]
+    assert (await place.post(path, {"kind": "md5", "password_hash": md5}, other)).status == 403
+    assert (await place.ask("GET", "/admin/accounts-without-scram", other)).status == 403

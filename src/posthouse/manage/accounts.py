@@ -373,7 +373,7 @@ async def import_(call: Call, wanted: Import) -> Imported:
     added: list[str] = []
     for start in range(0, len(lines), IMPORT_UNIT):
         some = lines[start : start + IMPORT_UNIT]
-        new = []
+        new: list[tuple[Line, Credentials]] = []
         for pair in range(0, len(some), HASHES):
             both = some[pair : pair + HASHES]
             new += zip(
