@@ -17,7 +17,7 @@ from posthouse.manage.errors import ManageError
 from posthouse.manage.network_lists_refresh import Refresher, networks_of
 from posthouse.manage.use import Call, Nothing, use
 from posthouse.net.countries import CountryFile, Unreadable
-from posthouse.net.screening import WORDS, CountryRule, Kind, NetworkList, Screening
+from posthouse.net.screening import COUNTRIES, WORDS, CountryRule, Kind, NetworkList, Screening
 from posthouse.settings import geoip as settings_geoip
 from posthouse.settings.values import parse_duration
 
@@ -206,7 +206,7 @@ async def screening_of(context: Context) -> Screening:
             found.append(NetworkList(config.name, config.kind, frozenset(config.protocols), networks))
     rules = {
         word: CountryRule(*rule)
-        for word, each in settings_geoip.RULES.items()
+        for word, each in COUNTRIES.items()
         if (rule := settings_geoip.rule(context.settings.now[each])) is not None
     }
     file, _ = await _opened(context)
@@ -237,7 +237,7 @@ async def _countries(context: Context, counted: dict[str, int]) -> CountryState:
         kind=file.kind if file is not None else "",
         built=file.built if file is not None else 0.0,
         trouble=trouble,
-        rules={word: now[each] for word, each in settings_geoip.RULES.items() if now[each]},
+        rules={word: now[each] for word, each in COUNTRIES.items() if now[each]},
         refused=dict(sorted(refused.items())),
     )
 

@@ -21,6 +21,7 @@ from posthouse.manage.backup_records import SELECT_STATE
 from posthouse.manage.context import Context
 from posthouse.manage.measurements import NodeFacts
 from posthouse.manage.setup_facts import host_name
+from posthouse.net.screening import COUNTRIES
 from posthouse.queue import view
 from posthouse.settings import geoip as settings_geoip
 from posthouse.settings import kerberos as settings_kerberos
@@ -245,7 +246,7 @@ def _countries(context: Context) -> list[Advice]:
     if path and keeper is not None and keeper.trouble:
         what = f"The database of countries {path} cannot be used: {keeper.trouble}. No country is kept out."
         return [Advice("geoip.database", what, "Put a good one in its place; it is read when it changes.")]
-    if not path and any(now[each] for each in settings_geoip.RULES.values()):
+    if not path and any(now[each] for each in COUNTRIES.values()):
         what = "Countries are to be kept out, but there is no database that knows them."
         return [Advice("geoip.missing", what, "Name one in the setting geoip.database, or empty the rules.")]
     return []
@@ -258,7 +259,9 @@ def _kerberos(context: Context) -> list[Advice]:
         return []
     if keeper.trouble:
         what = f"No Kerberos tickets are taken. The keytab {path}: {keeper.trouble}."
-        mend = "Put a good one there that the server's user may read; it is looked at again every few seconds."
+        mend = (
+            "Put a good one there that the server's user may read; it is looked at again every few seconds."
+        )
         return [Advice("kerberos.keytab", what, mend)]
     if missing := keeper.missing():
         what = f"The keytab {path} holds no key of {', '.join(missing)}: no tickets are taken there."

@@ -13,6 +13,7 @@ from posthouse.net.countries import Database
 from posthouse.net.networks import Networks
 from posthouse.net.peer import is_loopback, plain_address
 from posthouse.net.ranges import shown
+from posthouse.settings import geoip as settings_geoip
 
 Kind = Literal["block", "allow"]
 
@@ -27,7 +28,15 @@ DOORS = {
     "api": "web",
 }
 """Protocol of a listener, or of a sign-in, to the word that lists and countries have for it."""
-WORDS = ("smtp", "submission", "imap", "pop3", "web")
+COUNTRIES = {
+    "smtp": settings_geoip.SMTP,
+    "submission": settings_geoip.SUBMISSION,
+    "imap": settings_geoip.IMAP,
+    "pop3": settings_geoip.POP3,
+    "web": settings_geoip.WEB,
+}
+"""Which countries may, by the word for the protocol."""
+WORDS = tuple(COUNTRIES)
 
 
 @dataclass(frozen=True, slots=True)

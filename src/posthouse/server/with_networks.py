@@ -20,7 +20,7 @@ from posthouse.net.house import House
 from posthouse.net.limits import ConnectionLimits
 from posthouse.net.networks import Networks
 from posthouse.net.peer import is_loopback, plain_address
-from posthouse.net.screening import CountryRule, NetworkList, Screening
+from posthouse.net.screening import COUNTRIES, CountryRule, NetworkList, Screening
 from posthouse.observe.log import logger
 from posthouse.server.built import Built
 from posthouse.server.with_ranges import sweep
@@ -200,7 +200,7 @@ class Follower:
 
 
 def _rules(settings: CurrentSettings) -> dict[str, CountryRule]:
-    found = {word: settings_geoip.rule(settings.now[each]) for word, each in settings_geoip.RULES.items()}
+    found = {word: settings_geoip.rule(settings.now[each]) for word, each in COUNTRIES.items()}
     return {word: CountryRule(*rule) for word, rule in found.items() if rule is not None}
 
 

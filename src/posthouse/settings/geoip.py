@@ -59,6 +59,3 @@ SUBMISSION = Setting("geoip.submission", "", _HELP.format("sending as a user (su
 IMAP = Setting("geoip.imap", "", _HELP.format("reading mail (IMAP)"), check=check_rule)
 POP3 = Setting("geoip.pop3", "", _HELP.format("fetching mail (POP3)"), check=check_rule)
 WEB = Setting("geoip.web", "", _HELP.format("the web pages and the API"), check=check_rule)
-
-RULES = {"smtp": SMTP, "submission": SUBMISSION, "imap": IMAP, "pop3": POP3, "web": WEB}
-"""By the protocol as lists call it."""
