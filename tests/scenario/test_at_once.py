@@ -329,7 +329,7 @@ def test_a_worker_that_hangs(every: All, smtp: dict[int, smtplib.SMTP]) -> None:
     number, process = max(every.workers), _worker_processes(every)[-1]
     well = {worker: client for worker, client in smtp.items() if worker != number}
     assert rcpt(smtp, "late@ours.test") == {"550 5.1.1"}
-    os.kill(process, signal.SIGSTOP)
+    _stop_between_units(every, process)
     try:
         every.call("alias.add", address="late@ours.test", target=ANNA)
         assert rcpt(well, "late@ours.test") == {"250 2.1.5"}
@@ -356,6 +356,23 @@ def test_a_worker_that_dies(every: All) -> None:
         assert rcpt(clients, f"n{turn}@ours.test") == {"250 2.1.5"}
     every.call("alias.remove", address="n0@ours.test")
     assert rcpt(clients, "n0@ours.test") == {"550 5.1.1"}
+
+
+def _stop_between_units(every: All, process: int) -> None:
+    """Stop a worker that does not hold the database's write lock just then: nobody could change anything."""
+    for _ in range(50):
+        os.kill(process, signal.SIGSTOP)
+        database = sqlite3.connect(every.server.data / "posthouse.db", timeout=3, isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+            return
+        except sqlite3.OperationalError:
+            os.kill(process, signal.SIGCONT)
+            time.sleep(0.1)
+        finally:
+            database.close()
+    raise AssertionError("the worker holds the write lock whenever it is stopped")
 
 
 def _worker_processes(every: All) -> list[int]:
