@@ -98,7 +98,7 @@ def test_a_copy_waits_and_is_held_and_arrives(office: Office) -> None:
 
 def test_what_a_list_sends_is_copied_once_with_everybody_who_gets_it(office: Office) -> None:
     members = [BERT, CAROL, *(f"reader{number}@far.test" for number in range(70))]
-    address = office.make("readers", members, mode="public", tag="[r]")
+    address = office.make("readers", members, mode="public", tag="r")
     office.post("to all", address)
     office.done(address)
     facts, message = office.copy("to all")
@@ -149,8 +149,8 @@ def test_the_journal_of_a_domain_has_the_mail_of_its_people_alone(office: Office
     office.call("account.add", address="olga@other.test", password=PASSWORD)
     office.call("journal.remove")
     office.call("journal.set", of="other.test", address=BOOKS, mail="incoming")
-    address = office.make("both", [BERT, "olga@other.test"], mode="public", tag="[b]")
-    inside = office.make("inside", [BERT], mode="public", tag="[i]")
+    address = office.make("both", [BERT, "olga@other.test"], mode="public", tag="b")
+    inside = office.make("inside", [BERT], mode="public", tag="i")
     office.post("for two", address)
     office.post("for one", inside)
     office.done(address)

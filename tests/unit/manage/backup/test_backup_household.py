@@ -18,6 +18,8 @@ from posthouse.manage.backup import merge_rows
 from posthouse.manage.backup.tables import every_table
 from posthouse.manage.errors import ManageError
 
+pytestmark = pytest.mark.timeout(600)
+
 CARL, DESK, LIST = "carl@posthouse.test", "desk@posthouse.test", "team@posthouse.test"
 TABLES = (
     *{part.table for part in (*merge_rows.OF_ACCOUNT, *merge_rows.OF_DOMAIN)},
