@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -27,6 +28,9 @@ Then = Callable[[asyncio.Future[Any]], None]
 
 THREADS = 16
 """Bodies flushed side by side: a disk takes many flushes at once in little more than the time of one."""
+
+SMALL = 64 * 1024
+"""Bytes of a body that the database's writer may keep itself: all that is written meanwhile waits for it."""
 
 ATTEMPTS = 5
 """How often a body that the removal job took away meanwhile is kept again."""
@@ -54,9 +58,12 @@ class PlainDurability:
         for attempt in range(ATTEMPTS):
             try:
                 if len(missing) == 1 and self._sqlite is not None:
-                    result: T = await self._keepers.keep(
-                        missing[0], _queueing(self._sqlite, op, args, kwargs)
-                    )
+                    result: T
+                    if missing[0].size > SMALL or self._keepers.busy or not self._sqlite.idle:
+                        then = _queueing(self._sqlite, op, args, kwargs)
+                        result = await self._keepers.keep(missing[0], then)
+                    else:
+                        result = await self._keepers.hand_over(missing[0], self._sqlite, op, args, kwargs)
                     return result
                 await self._keep_all(missing)
                 return await self._database.run(op, *args, **kwargs)
@@ -66,6 +73,11 @@ class PlainDurability:
                     raise
                 missing = [body]
         raise AssertionError("the last attempt returns or raises")
+
+    async def commit_soon(
+        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._database.run_soon(op, *args, **kwargs)
 
     async def close(self) -> None:
         """Finish what is being kept, then end the threads. What is handed over afterwards raises
@@ -99,6 +111,8 @@ class _Keepers:
         self._done: deque[tuple[asyncio.Future[Any], BaseException | None]] = deque()
         self._told = False
         self.closed = False
+        self.busy = 0
+        """Bodies that are being kept, and whose unit is not over where it follows at once."""
         self._threads = [
             threading.Thread(target=self._work, name=f"posthouse-keeper-{number}", daemon=True)
             for number in range(threads)
@@ -110,24 +124,31 @@ class _Keepers:
         """Keep one body; returns when it is durable, or with ``then``: when what ``then`` began (on the
         thread) has given the future its result. A cancelled caller waits all the same, because it is about to
         discard the body."""
+        future = self._future()
+        self._wanted.put((body, future, then))
+        return await self._over(future)
+
+    async def hand_over(
+        self, body: Body, database: SqliteDatabase, op: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """The same for a lone body with its unit: the writer's thread keeps it, which spares a way from thread to
+        thread, and its unit shares a commit with whatever comes meanwhile."""
+        future = self._future()
+        database.enqueue(future, op, args, kwargs, partial(self._bodies.keep, body))
+        return await self._over(future)
+
+    def _future(self) -> asyncio.Future[Any]:
         if self.closed:
             # Nobody would take it, and waiting for nobody cannot be cancelled here.
             raise DatabaseUnavailable("the server is stopping")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._wanted.put((body, future, then))
-        cancelled: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.shield(future)
-            except asyncio.CancelledError as error:
-                cancelled = error
-            except Exception:
-                break
-        if cancelled is not None:
-            with suppress(Exception):
-                future.result()
-            raise cancelled
-        return future.result()
+        return self._loop.create_future()
+
+    async def _over(self, future: asyncio.Future[Any]) -> Any:
+        self.busy += 1
+        try:
+            return await _in_any_case(future)
+        finally:
+            self.busy -= 1
 
     def close(self) -> None:
         """End the threads once all is kept."""
@@ -163,3 +184,20 @@ class _Keepers:
                 future.set_result(None)
             else:
                 future.set_exception(error)
+
+
+async def _in_any_case(future: asyncio.Future[Any]) -> Any:
+    """The result, also for a caller that is cancelled meanwhile: it waits all the same."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:
+            break
+    if cancelled is not None:
+        with suppress(Exception):
+            future.result()
+        raise cancelled
+    return future.result()

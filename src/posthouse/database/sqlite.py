@@ -8,8 +8,10 @@ import contextlib
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -28,6 +30,8 @@ Op = Callable[..., Any]
 
 GROUP = 32
 """Units that may share one commit."""
+GATHER_SECONDS = 0.004
+"""How long a unit that nobody waits for may wait for others, to share their commit."""
 BUSY_SECONDS = 20.0
 """How long a unit waits for another process's write transaction."""
 CHECKPOINT_PAGES = 1000
@@ -174,11 +178,20 @@ def _outward(error: BaseException) -> BaseException:
 
 
 class _Unit:
-    """An op on its way through the writer thread."""
+    """An op on its way through the writer thread. ``first`` is done there before the transaction begins; where that
+    fails, the op is not run."""
 
-    __slots__ = ("args", "error", "future", "kwargs", "op", "result", "tx")
+    __slots__ = ("args", "error", "first", "future", "kwargs", "op", "result", "tx")
 
-    def __init__(self, op: Op, args: Any, kwargs: Any, future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        op: Op,
+        args: Any,
+        kwargs: Any,
+        future: asyncio.Future[Any],
+        first: Callable[[], None] | None = None,
+    ) -> None:
+        self.first = first
         self.op = op
         self.args = args
         self.kwargs = kwargs
@@ -186,6 +199,16 @@ class _Unit:
         self.result: Any = None
         self.error: BaseException | None = None
         self.tx: SqliteTransaction | None = None
+
+
+class _Signal(Enum):
+    """What is queued besides units."""
+
+    HURRY = "begin a commit for those that wait patiently"
+    CLOSE = "end when all is done"
+
+
+_HURRY, _CLOSE = _Signal.HURRY, _Signal.CLOSE
 
 
 class _Writer(threading.Thread):
@@ -197,34 +220,65 @@ class _Writer(threading.Thread):
         self._loop = loop
         self._connection = connect(path, writing=True)
         self._statements = Statements()
-        self.queue: SimpleQueue[_Unit | None] = SimpleQueue()
+        self.queue: SimpleQueue[_Unit | _Signal] = SimpleQueue()
+        self.patient: deque[_Unit] = deque()
+        """Units that go along with the next commit; :data:`_HURRY` begins one for them."""
+        self.busy = False
+        """Whether it is at work, as far as can be told without asking it."""
+        self._open = True
         self._checkpointer = _Checkpointer(path)
         self._connection.set_wal_hook(self._grown)
 
     def run(self) -> None:
         self._checkpointer.start()
-        open_ = True
-        while open_:
+        while self._open or self.patient:
             units: list[_Unit] = []
-            unit = self.queue.get()
-            try:
-                while True:
-                    if unit is None:
-                        open_ = False
-                        break
-                    units.append(unit)
-                    if len(units) >= GROUP:
-                        break
-                    unit = self.queue.get_nowait()
-            except Empty:
-                pass
+            self._gather(units, wait=self._open)
+            self.busy = True
+            failed = self._begin(units)
+            if failed:
+                units = [unit for unit in units if unit not in failed]
             if units:
                 self._commit(units)
+            self.busy = False
+            if units or failed:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                    self._loop.call_soon_threadsafe(_deliver, units)
+                    self._loop.call_soon_threadsafe(_deliver, units + failed)
         self._refuse_rest()
         self._checkpointer.stop()
         self._connection.close()
+
+    def _gather(self, units: list[_Unit], *, wait: bool) -> None:
+        """Add to the units what is to be done now. With ``wait`` there is something, unless it is the end."""
+        while len(units) < GROUP and self._open:
+            try:
+                item = self.queue.get(block=wait)
+            except Empty:
+                break
+            wait = False
+            if item is _CLOSE:
+                self._open = False
+            elif isinstance(item, _Unit):
+                units.append(item)
+        with contextlib.suppress(IndexError):
+            while len(units) < GROUP:
+                units.append(self.patient.popleft())
+        if self.patient and self._open:
+            self.queue.put(_HURRY)
+
+    def _begin(self, units: list[_Unit]) -> list[_Unit]:
+        """Do what comes before the transaction, and take along what came meanwhile; those that failed."""
+        failed: list[_Unit] = []
+        for unit in units:  # it grows
+            if unit.first is None:
+                continue
+            try:
+                unit.first()
+            except BaseException as error:
+                unit.error = error
+                failed.append(unit)
+            self._gather(units, wait=False)
+        return failed
 
     def _refuse_rest(self) -> None:
         """Tell units that were queued from a thread while the database closed."""
@@ -232,7 +286,7 @@ class _Writer(threading.Thread):
         with contextlib.suppress(Empty):
             while True:
                 unit = self.queue.get_nowait()
-                if unit is not None:
+                if isinstance(unit, _Unit):
                     unit.error = DatabaseUnavailable("the database is closed")
                     late.append(unit)
         with contextlib.suppress(RuntimeError):
@@ -251,9 +305,6 @@ class _Writer(threading.Thread):
             for unit in units:
                 unit.error = _outward(error)
             return
-        for unit in units:
-            if unit.error is None and unit.tx is not None:
-                unit.tx.committed()
 
     def _transaction(self, units: list[_Unit]) -> None:
         execute = self._connection.execute
@@ -329,6 +380,11 @@ class _Checkpointer(threading.Thread):
 
 
 def _deliver(units: list[_Unit]) -> None:
+    """Make the calls that wait for the commit, then tell those who wait. In the event loop: the writer wakes it once
+    for all of that."""
+    for unit in units:
+        if unit.error is None and unit.tx is not None:
+            unit.tx.committed()
     for unit in units:
         if unit.future.done():
             continue
@@ -378,7 +434,13 @@ class SqliteDatabase:
         self._readers: list[_Reader] = []
         self._mine = threading.local()
         self._closed = False
+        self._hurry_at: asyncio.TimerHandle | None = None
         self._writer.start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being written, as far as is known: what is queued now is begun at once."""
+        return not self._writer.busy and self._writer.queue.empty()
 
     async def run(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -389,6 +451,22 @@ class SqliteDatabase:
         self._writer.queue.put(_Unit(op, args, kwargs, future))
         return await future
 
+    async def run_soon(
+        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._closed:
+            raise DatabaseUnavailable("the database is closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._writer.patient.append(_Unit(op, args, kwargs, future))
+        if self._hurry_at is None:
+            self._hurry_at = self._loop.call_later(GATHER_SECONDS, self._hurry)
+        return await future
+
+    def _hurry(self) -> None:
+        self._hurry_at = None
+        if self._writer.patient:
+            self._writer.queue.put(_HURRY)
+
     async def read(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -398,11 +476,17 @@ class SqliteDatabase:
         return result
 
     def enqueue(
-        self, future: asyncio.Future[Any], op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        future: asyncio.Future[Any],
+        op: Op,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        first: Callable[[], None] | None = None,
     ) -> None:
         """Queue a unit whose result ``future`` gets; from any thread. It spares whoever prepared the unit on
-        a thread the way back through the event loop. Not to be called once ``close`` has returned."""
-        self._writer.queue.put(_Unit(op, args, kwargs, future))
+        a thread the way back through the event loop. ``first`` is done in the writer's thread before the
+        transaction begins; what it raises is the unit's error. Not to be called once ``close`` has returned."""
+        self._writer.queue.put(_Unit(op, args, kwargs, future, first))
 
     async def scan(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -422,7 +506,9 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        self._writer.queue.put(None)
+        if self._hurry_at is not None:
+            self._hurry_at.cancel()
+        self._writer.queue.put(_CLOSE)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._pool.shutdown)
         for reader in (self._reader, *self._readers):
