@@ -197,15 +197,14 @@ def test_the_directory_makes_the_account_at_the_first_ticket(realm: Realm) -> No
 
 
 def test_limits_of_the_account_hold_for_tickets(realm: Realm) -> None:
-    """Who is switched off, or limited to other protocols, is refused with a good ticket as with a password."""
+    """Who is switched off is refused with a good ticket as with a password, and let in again afterwards."""
     server = realm.server
     url = f"imaps://{HOST}:{server.imaps}/"
     assert realm.curl("bert", url).returncode == 0
-    server.command("account", "disable", BERT)
+    server.command("account", "close", BERT)
     assert soon(lambda: realm.curl("bert", url).returncode != 0)
-    server.command("account", "enable", BERT)
+    server.command("account", "open", BERT)
     assert soon(lambda: realm.curl("bert", url).returncode == 0)
-    assert "ticket" not in server.command("account", "show", BERT).stdout
 
 
 # --- a client of our own, for what no honest one sends -------------------------------------------------------
@@ -220,7 +219,7 @@ class Imap:
         plain = socket.create_connection(("127.0.0.1", server.imaps), 60)
         self.socket = context.wrap_socket(plain)
         self.lines = self.socket.makefile("rb")
-        assert b"AUTH=GSSAPI" in self.lines.readline() + self.say(b"c CAPABILITY") or True
+        assert b"AUTH=GSSAPI" in self.lines.readline()
 
     def say(self, line: bytes) -> bytes:
         """Send a line; the answer (a continuation, or the tagged line)."""
@@ -328,12 +327,19 @@ def test_tokens_that_are_none(realm: Realm, initiate: Any) -> None:
     hostile += [good[:17] + chance.randbytes(len(good) - 17)]
     for token in hostile:
         imap = Imap(realm.server)
-        answer = imap.authenticate(token)
-        imap.close()
+        try:
+            answer = imap.authenticate(token)
+        finally:
+            imap.close()
         assert answer.startswith(b"a NO [AUTHENTICATIONFAILED]"), (len(token), answer)
     imap = Imap(realm.server)
-    assert imap.authenticate(b"x" * 49_120).startswith((b"a BAD", b"* BYE"))
-    imap.close()
+    try:
+        answer = imap.authenticate(b"x" * 60_000)
+    except ConnectionError:
+        answer = b"* BYE"  # and closed before we had said it all
+    finally:
+        imap.close()
+    assert not answer.startswith((b"a OK", b"+"))
     assert exchanged(realm, initiate("anna"), b"\1\0\0\0").startswith(b"a OK")
     assert "Traceback" not in realm.server.log
 
