@@ -122,16 +122,19 @@ def _wait_for_banner(port: int, log: Path, process: subprocess.Popen[bytes]) -> 
 
 
 @contextlib.contextmanager
-def running_dovecot(location: str = "maildir") -> Iterator[Dovecot]:
-    """Start Dovecot in a folder of its own under the system's temporary folder and stop it at the end."""
+def running_dovecot(location: str = "maildir", more: str = "") -> Iterator[Dovecot]:
+    """Start Dovecot in a folder of its own under the system's temporary folder and stop it at the end. ``more``:
+    further lines of its configuration, with ``{root}`` for that folder."""
     assert PROGRAM is not None
     root = Path(tempfile.mkdtemp(prefix="dovecot-"))
     process: subprocess.Popen[bytes] | None = None
     try:
         root.chmod(0o755)  # the unprivileged login processes must reach the sockets below it
         (root / "mail").mkdir()
+        (root / "shared").mkdir()
         mail = pwd.getpwnam("mail")
-        os.chown(root / "mail", mail.pw_uid, mail.pw_gid)
+        for folder in ("mail", "shared"):
+            os.chown(root / folder, mail.pw_uid, mail.pw_gid)
         imap_port, pop3_port = _free_port(), _free_port()
         has_pop3 = any(
             Path(folder, "pop3").exists() for folder in ("/usr/lib/dovecot", "/usr/libexec/dovecot")
@@ -146,6 +149,7 @@ def running_dovecot(location: str = "maildir") -> Iterator[Dovecot]:
                 imap_port=imap_port,
                 pop3_port=pop3_port,
             )
+            + more.replace("{root}", str(root))
         )
         version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
         process = subprocess.Popen(
