@@ -172,23 +172,6 @@ async def test_after_commit_comes_before_the_answer_and_only_on_success(database
     assert calls == ["good"]
 
 
-async def test_what_nobody_waits_for_is_a_unit_like_any_other(database: Database) -> None:
-    """run_soon returns the op's result once it is durable, and raises what the op raised."""
-
-    def bad(tx: Transaction) -> None:
-        tx.execute(INSERT_COUNTER, {"name": "bad", "value": 1})
-        raise ValueError
-
-    def good(tx: Transaction) -> int:
-        tx.execute(INSERT_COUNTER, {"name": "good", "value": 4})
-        return 5
-
-    found = await asyncio.gather(database.run_soon(bad), database.run_soon(good), return_exceptions=True)
-    assert isinstance(found[0], ValueError)
-    assert found[1] == 5
-    assert (await value(database, "good"), await value(database, "bad")) == (4, None)
-
-
 async def test_close_finishes_what_was_queued(database: Database) -> None:
     """close waits for queued units; later ones are refused."""
     waiting = [

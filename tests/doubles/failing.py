@@ -46,9 +46,6 @@ class FailingDatabase:
             raise DatabaseUnavailable("the commit was not confirmed")
         return result
 
-    async def run_soon(self, op: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        return await self.run(op, *args, **kwargs)
-
     async def read(self, op: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         self._check()
         return await self._inner.read(op, *args, **kwargs)

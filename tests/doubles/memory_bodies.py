@@ -93,6 +93,3 @@ class MemoryDurability:
             self._bodies.kept[body.digest] = bytes(body.buffer())
         self.commits += 1
         return await self._database.run(op, *args, **kwargs)
-
-    async def commit_soon(self, op: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        return await self.commit([], op, *args, **kwargs)

@@ -95,11 +95,6 @@ class Durability(Protocol):
         by the removal job. With no bodies it is ``database.run``. The caller still owns the Body objects and
         discards them afterwards."""
 
-    async def commit_soon(
-        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """The same for a unit without bodies that no peer waits for: ``database.run_soon``."""
-
 
 class BodyMissing(Exception):
     """The body's file is not there (args[0] is the digest)."""

@@ -74,11 +74,6 @@ class PlainDurability:
                 missing = [body]
         raise AssertionError("the last attempt returns or raises")
 
-    async def commit_soon(
-        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return await self._database.run_soon(op, *args, **kwargs)
-
     async def close(self) -> None:
         """Finish what is being kept, then end the threads. What is handed over afterwards raises
         DatabaseUnavailable."""

@@ -77,12 +77,6 @@ class Database(Protocol):
         :class:`DatabaseUnavailable`.
         """
 
-    async def run_soon(
-        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """As ``run``, for what no peer waits for: the op may wait a few milliseconds for others, so that they share
-        a commit."""
-
     async def read(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:

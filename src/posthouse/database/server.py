@@ -157,12 +157,6 @@ class ServerDatabase:
         result: T = await self._hand_over(True, op, args, kwargs)
         return result
 
-    async def run_soon(
-        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        result: T = await self._hand_over(True, op, args, kwargs)  # units share no commits here
-        return result
-
     async def read(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:

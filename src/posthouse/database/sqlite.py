@@ -8,10 +8,8 @@ import contextlib
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -30,8 +28,6 @@ Op = Callable[..., Any]
 
 GROUP = 32
 """Units that may share one commit."""
-GATHER_SECONDS = 0.004
-"""How long a unit that nobody waits for may wait for others, to share their commit."""
 BUSY_SECONDS = 20.0
 """How long a unit waits for another process's write transaction."""
 CHECKPOINT_PAGES = 1000
@@ -201,16 +197,6 @@ class _Unit:
         self.tx: SqliteTransaction | None = None
 
 
-class _Signal(Enum):
-    """What is queued besides units."""
-
-    HURRY = "begin a commit for those that wait patiently"
-    CLOSE = "end when all is done"
-
-
-_HURRY, _CLOSE = _Signal.HURRY, _Signal.CLOSE
-
-
 class _Writer(threading.Thread):
     """The one thread of this process that writes. It starts a commit at once and takes along whatever came
     meanwhile."""
@@ -220,9 +206,7 @@ class _Writer(threading.Thread):
         self._loop = loop
         self._connection = connect(path, writing=True)
         self._statements = Statements()
-        self.queue: SimpleQueue[_Unit | _Signal] = SimpleQueue()
-        self.patient: deque[_Unit] = deque()
-        """Units that go along with the next commit; :data:`_HURRY` begins one for them."""
+        self.queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self.busy = False
         """Whether it is at work, as far as can be told without asking it."""
         self._open = True
@@ -231,9 +215,9 @@ class _Writer(threading.Thread):
 
     def run(self) -> None:
         self._checkpointer.start()
-        while self._open or self.patient:
+        while self._open:
             units: list[_Unit] = []
-            self._gather(units, wait=self._open)
+            self._gather(units, wait=True)
             self.busy = True
             failed = self._begin(units)
             if failed:
@@ -256,15 +240,10 @@ class _Writer(threading.Thread):
             except Empty:
                 break
             wait = False
-            if item is _CLOSE:
+            if item is None:
                 self._open = False
-            elif isinstance(item, _Unit):
+            else:
                 units.append(item)
-        with contextlib.suppress(IndexError):
-            while len(units) < GROUP:
-                units.append(self.patient.popleft())
-        if self.patient and self._open:
-            self.queue.put(_HURRY)
 
     def _begin(self, units: list[_Unit]) -> list[_Unit]:
         """Do what comes before the transaction, and take along what came meanwhile; those that failed."""
@@ -286,7 +265,7 @@ class _Writer(threading.Thread):
         with contextlib.suppress(Empty):
             while True:
                 unit = self.queue.get_nowait()
-                if isinstance(unit, _Unit):
+                if unit is not None:
                     unit.error = DatabaseUnavailable("the database is closed")
                     late.append(unit)
         with contextlib.suppress(RuntimeError):
@@ -434,7 +413,6 @@ class SqliteDatabase:
         self._readers: list[_Reader] = []
         self._mine = threading.local()
         self._closed = False
-        self._hurry_at: asyncio.TimerHandle | None = None
         self._writer.start()
 
     @property
@@ -450,22 +428,6 @@ class SqliteDatabase:
         future: asyncio.Future[T] = self._loop.create_future()
         self._writer.queue.put(_Unit(op, args, kwargs, future))
         return await future
-
-    async def run_soon(
-        self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        if self._closed:
-            raise DatabaseUnavailable("the database is closed")
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._writer.patient.append(_Unit(op, args, kwargs, future))
-        if self._hurry_at is None:
-            self._hurry_at = self._loop.call_later(GATHER_SECONDS, self._hurry)
-        return await future
-
-    def _hurry(self) -> None:
-        self._hurry_at = None
-        if self._writer.patient:
-            self._writer.queue.put(_HURRY)
 
     async def read(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -506,9 +468,7 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        if self._hurry_at is not None:
-            self._hurry_at.cancel()
-        self._writer.queue.put(_CLOSE)
+        self._writer.queue.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._pool.shutdown)
         for reader in (self._reader, *self._readers):

@@ -91,11 +91,7 @@ class SettlementDesk:
         while decisions:
             decisions, written = await self._write_notices(decisions)
             try:
-                if written:
-                    bodies = [each.body for each in written]
-                    await self._durability.commit(bodies, self._unit, decisions, written)
-                else:  # the next message is under way already: nobody waits for this one
-                    await self._durability.commit_soon(self._unit, decisions, written)
+                await self._durability.commit([each.body for each in written], self._unit, decisions, written)
             except LeaseLost as lost:
                 log.warning("queue.lease_lost", row=lost.args[0])
                 decisions = [each for each in decisions if each.result.lease.id != lost.args[0]]

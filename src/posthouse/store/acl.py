@@ -1,9 +1,10 @@
 """Rights on mailboxes by RFC 4314, as parts of a unit.
 
-Here an identifier is a short key (``u12`` an account, ``g3`` a group, ``anyone``, ``@`` and an address that nobody had
-when rights were given to it); what it is called, and in which groups somebody is, the directory knows. The rights of all entries that are about somebody are united, then those of
-entries that take away (``-`` before the identifier) are taken away. A mailbox made below another one gets a copy of
-the entries of the nearest one above; later changes above do not reach it. The owner has every right, always.
+Here an identifier is a short key (``u12`` an account, ``g3`` a group, ``anyone``, ``@`` and an address that nobody
+had when rights were given to it); what it is called, and in which groups somebody is, the directory knows. The
+rights of all entries that are about somebody are united, then those of entries that take away (``-`` before the
+identifier) are taken away. A mailbox made below another one gets a copy of the entries of the nearest one above;
+later changes above do not reach it. The owner has every right, always.
 """
 
 from __future__ import annotations

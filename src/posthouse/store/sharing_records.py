@@ -15,8 +15,9 @@ folder_acl = schema.table(
     Index(None, "identifier"),
     sqlite_with_rowid=False,
 )
-"""``identifier`` is ``u`` and an account's id, ``g`` and a group's, ``anyone``, or ``@`` and the percent-encoded address of
-nobody yet; with ``-`` before it the rights are taken away. The owner of a mailbox has no entry: all rights are theirs."""
+"""``identifier`` is ``u`` and an account's id, ``g`` and a group's, ``anyone``, or ``@`` and the percent-encoded
+address of nobody yet; with ``-`` before it the rights are taken away. The owner of a mailbox has no entry: all
+rights are theirs."""
 
 seen_marks = schema.table(
     "seen_marks",

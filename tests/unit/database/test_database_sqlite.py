@@ -72,38 +72,6 @@ async def test_a_lone_unit_waits_for_nobody(database: SqliteDatabase) -> None:
     assert time.perf_counter() - start < 30
 
 
-async def test_units_that_nobody_waits_for_go_along(
-    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They share the commit of what comes next; where nothing comes, they are written all the same, and none is left
-    behind by a full commit or by the end."""
-    monkeypatch.setattr(sqlite, "GATHER_SECONDS", 30.0)
-    seen: list[str] = []
-    monkeypatch.setattr(steps, "step", seen.append)
-    patient = [asyncio.ensure_future(database.run_soon(add, f"p{number}")) for number in range(3)]
-    await asyncio.sleep(0)
-    assert not seen
-    await database.run(add, "n")
-    await asyncio.gather(*patient)
-    assert seen.count("unit.committed") == 1
-    many = [asyncio.ensure_future(database.run_soon(add, f"m{number}")) for number in range(70)]
-    await asyncio.sleep(0)
-    await database.run(add, "after")
-    await asyncio.wait_for(asyncio.gather(*many), 20)
-    last = asyncio.ensure_future(database.run_soon(add, "last"))
-    await asyncio.sleep(0)
-    await database.close()
-    await asyncio.wait_for(last, 5)
-    with pytest.raises(DatabaseUnavailable):
-        await database.run_soon(add, "late")
-
-
-async def test_a_unit_that_nobody_waits_for_is_written_alone(database: SqliteDatabase) -> None:
-    """Nothing else has to come."""
-    await asyncio.wait_for(database.run_soon(add, "alone"), 20)
-    assert await database.read(lambda tx: tx.execute(SELECT, {"name": "alone"})) == [(1,)]
-
-
 async def test_a_cancelled_unit_that_has_not_begun_is_left_out(database: SqliteDatabase) -> None:
     """Whoever gave up before the unit began finds nothing done."""
     gate = threading.Event()
