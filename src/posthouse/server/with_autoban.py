@@ -65,7 +65,9 @@ class Guard:
 
     def refused(self, account: Account, peer: str, protocol: str) -> str:
         """Why somebody with the right password may not sign in now; "" when they may."""
-        if peer and self._built.limits.kept_out(peer, protocol):  # since the connection was made, or behind a proxy
+        if peer and self._built.limits.kept_out(
+            peer, protocol
+        ):  # since the connection was made, or behind a proxy
             return autoban.KEPT_OUT
         return self.counters.refused(account, peer)
 

@@ -221,7 +221,9 @@ async def compare(real: Real, changes: list[Change]) -> None:
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@example(changes=[Change("domain.catch_all", "a.test", "bob@a.test")])  # nobody's, so that it leads back to itself
+@example(
+    changes=[Change("domain.catch_all", "a.test", "bob@a.test")]
+)  # nobody's, so that it leads back to itself
 @given(changes=st.lists(CHANGES, min_size=5, max_size=25))
 def test_who_gets_what(runner: asyncio.Runner, real: Real, changes: list[Change]) -> None:
     """After any sequence of changes, for every address; and once all is removed nothing is left of it."""
