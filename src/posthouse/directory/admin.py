@@ -22,6 +22,7 @@ from posthouse.directory import (
     dkim,
     domain_limits,
     domains,
+    expiry,
     forwards,
     groups,
     journals,
@@ -225,6 +226,7 @@ def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -
     client_certificates.forget_account(tx, account.id)
     oauth.forget_account(tx, account.id)
     sources_kept.forget_account(tx, account.id)
+    expiry.forget_account(tx, account.id)
     tx.change(records.DELETE_ACCOUNT, {"of_id": account.id})
     bump(tx, DIRECTORY, feed)
     return account

@@ -39,6 +39,11 @@ def told(tx: Transaction, account_id: int, since: float) -> None:
     tx.upsert(records.expiry_warnings, {"account_id": account_id}, {"changed_at": since})
 
 
+def forget_account(tx: Transaction, account_id: int) -> None:
+    """Forget an account that goes for good."""
+    tx.change(records.DELETE, {"of_account": account_id})
+
+
 def sweep(tx: Transaction) -> None:
     """Forget accounts that are gone."""
     tx.change(records.SWEEP)

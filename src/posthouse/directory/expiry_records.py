@@ -32,4 +32,5 @@ SELECT_DUE = (
     .order_by(accounts.c.id)
     .limit(bindparam("count"))
 )
+DELETE = delete(expiry_warnings).where(expiry_warnings.c.account_id == bindparam("of_account"))
 SWEEP = delete(expiry_warnings).where(expiry_warnings.c.account_id.not_in(select(accounts.c.id)))

@@ -134,6 +134,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "alias.remove": ("alias.show", {"address": "info@example.org"}, {}),
     "domain.remove": ("domain.show", {"name": "empty.example"}, {}),
     "domain.set": ("domain.show", {"name": "example.org"}, {"plus": "-"}),
+    "domain.rename": ("domain.show", {"name": "example.org"}, {"new": "example.net"}),
     "setting.set": ("setting.get", {"name": "smtp.max_message_size"}, {"value": "1M"}),
 }
 """Each conditional use with the ``show`` whose version it expects, what both name, and what is changed."""

@@ -72,7 +72,7 @@ async def server(config: Config, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await asyncio.Event().wait()
         return wanted
 
-    context: Any = SimpleNamespace(config=config)
+    context: Any = SimpleNamespace(config=config, agreement=None)
     running = ControlServer(context)
     await running.start()
     yield running
@@ -250,7 +250,7 @@ async def test_a_dead_servers_socket_is_replaced(config: Config) -> None:
     dead.close()
     with pytest.raises(NotRunning):
         ControlClient(config.data, "")
-    context: Any = SimpleNamespace(config=config)
+    context: Any = SimpleNamespace(config=config, agreement=None)
     server = ControlServer(context)
     await server.start()
     with pytest.raises(CommandError, match="no use called"):
@@ -262,7 +262,7 @@ async def test_a_deep_data_folder(tmp_path: Path) -> None:
     """A path longer than a Unix socket address holds works all the same."""
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     config = Config(data=str(deep))
-    context: Any = SimpleNamespace(config=config)
+    context: Any = SimpleNamespace(config=config, agreement=None)
     server = ControlServer(context)
     await server.start()
     with pytest.raises(CommandError, match="no use called"):
