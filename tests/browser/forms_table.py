@@ -377,7 +377,7 @@ PEOPLE = [
     Form(
         "/admin/accounts/{address:path}/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
-        {"targets": ""},
+        {"targets": "", **dict.fromkeys(("sender", "recipient", "subject"), FREE), "max_size": "empty"},
         bad=(
             ({"targets": f"person16@{DOMAIN}"}, "leads back"),
             ({"targets": "\n".join(f"a{n}@there.example" for n in range(11))}, "at most"),
@@ -1269,7 +1269,7 @@ OWN = [
     Form(
         "/me/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
-        {"targets": ""},
+        {"targets": "", **dict.fromkeys(("sender", "recipient", "subject"), FREE), "max_size": "empty"},
         bad=(({"targets": f"person22@{DOMAIN}"}, "leads back"),),
         who=f"person22@{DOMAIN}",
         effect=("/me/forward", "away@there.example"),
@@ -1495,6 +1495,7 @@ def _sources() -> list[Form]:
         Form(
             here + "/new/{kind}",
             {"name": "pam2", **pam},
+            {"command": " ".join(ODD), "domains": "empty"},  # a command is a script's, not PAM's
             bad=(
                 ({"name": "No Name", **pam}, "no name"),
                 ({"name": "pam3", **pam, "timeout": "soon"}, "cannot be read"),
@@ -1506,6 +1507,7 @@ def _sources() -> list[Form]:
         Form(
             here + "/{name}",
             {**pam, "service": "mail-users"},
+            {"domains": "empty"},
             bad=(({**pam, "connections": "0"}, "out of range"),),
             at=unix,
             effect=(unix, "mail-users"),

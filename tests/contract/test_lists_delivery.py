@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -214,8 +214,8 @@ async def test_killed_in_between_everybody_gets_it_once(
     await scene.change("alice@ours.test", "bob@ours.test", *outside)
     real, done = Spreader.run, [0]
 
-    def dying(self: Spreader, tx: Transaction, post: Post, stretch: Stretch) -> None:
-        real(self, tx, post, stretch)
+    def dying(self: Spreader, tx: Transaction, post: Post, stretch: Stretch, *more: Any) -> None:
+        real(self, tx, post, stretch, *more)
         done[0] += 1
         if done[0] in (3, 5):
             raise DatabaseUnavailable("killed")  # after all was written, before it was durable

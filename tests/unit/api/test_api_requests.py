@@ -118,7 +118,7 @@ async def test_a_file_as_the_body(call: Call) -> None:
     answer = await call(
         "POST", "/accounts/import", body=text, headers={"content-type": "text/csv; charset=utf-8"}
     )
-    assert answer.json == {"added": ["c@example.org"]}
+    assert answer.json == {"added": ["c@example.org"], "skipped": 0}
     bad = await call("POST", "/accounts/import", json={"text": "address,password\nx@other.example,y\n"})
     assert bad.status == 422
     assert any("line 2" in line for line in bad.json["problems"])

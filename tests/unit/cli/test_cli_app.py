@@ -170,7 +170,7 @@ def test_findings_of_verify_end_with_6(server: Server, run: Run) -> None:
         "error_count": 3,
         "warnings": [],
         "warning_count": 0,
-        **dict.fromkeys(("bodies", "files", "messages", "mailboxes", "queued"), 1),
+        **dict.fromkeys(("bodies", "files", "messages", "mailboxes", "deleted", "queued"), 1),
     }
     code, out, err = run("verify")
     assert code == 6
