@@ -18,6 +18,7 @@ import trustme
 from running import PASSWORD, RunningServer
 
 from house import ADMIN, DOMAIN
+from posthouse.web.pages.signin_sources import FIELDS
 
 NEW = "quite-another-password"
 SECRET = "shown-nowhere-7731"
@@ -377,7 +378,11 @@ PEOPLE = [
     Form(
         "/admin/accounts/{address:path}/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
-        {"targets": "", **dict.fromkeys(("sender", "recipient", "subject"), FREE), "max_size": "empty"},
+        {
+            "targets": "",
+            **dict.fromkeys(("sender", "recipient", "subject"), FREE + " control"),
+            "max_size": "empty",
+        },
         bad=(
             ({"targets": f"person16@{DOMAIN}"}, "leads back"),
             ({"targets": "\n".join(f"a{n}@there.example" for n in range(11))}, "at most"),
@@ -1269,7 +1274,11 @@ OWN = [
     Form(
         "/me/forward",
         {"targets": "away@there.example", "keep": "on", "active": "on"},
-        {"targets": "", **dict.fromkeys(("sender", "recipient", "subject"), FREE), "max_size": "empty"},
+        {
+            "targets": "",
+            **dict.fromkeys(("sender", "recipient", "subject"), FREE + " control"),
+            "max_size": "empty",
+        },
         bad=(({"targets": f"person22@{DOMAIN}"}, "leads back"),),
         who=f"person22@{DOMAIN}",
         effect=("/me/forward", "away@there.example"),
@@ -1491,11 +1500,13 @@ def _sources() -> list[Form]:
     here, unix = "/admin/sign-in-sources", "/admin/sign-in-sources/unix"
     numbers = {"cache_hours": "0", "timeout": "5", "connections": "8"}
     pam = {"active": "on", "service": "posthouse", **numbers}
+    others = {each.name for kind, fields in FIELDS.items() if kind != "pam" for each in fields}
     return [
         Form(
             here + "/new/{kind}",
             {"name": "pam2", **pam},
-            {"command": " ".join(ODD), "domains": "empty"},  # a command is a script's, not PAM's
+            # What the other kinds have is nothing to PAM.
+            {**dict.fromkeys(others, " ".join(ODD)), "domains": "empty"},
             bad=(
                 ({"name": "No Name", **pam}, "no name"),
                 ({"name": "pam3", **pam, "timeout": "soon"}, "cannot be read"),
