@@ -99,7 +99,7 @@ def test_a_program_is_let_in_and_shut_out(
     form |= {"code_verifier": VERIFIER, "redirect_uri": listening.back}
     answer = httpx2.post(f"{base}/oauth/token", data=form)
     assert answer.status_code == 200, answer.text
-    page.goto("/me/programs")
+    page.goto("/me/let-in")
     watched.look()
     page.get_by_role("button", name="Shut out").first.click()
     page.get_by_text("is shut out.").wait_for()
