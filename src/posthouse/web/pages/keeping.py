@@ -42,7 +42,7 @@ async def purge(visit: Visit) -> Response:
     return visit.done(HERE, visit.t("Messages gone for good: {count}.", count=done.messages))
 
 
-@page("GET", REMOVED, open_to="domain", nav=Nav(mark("Removed"), "trash3", "people", 70))
+@page("GET", REMOVED, open_to="domain", nav=Nav(mark("Removed"), "trash", "people", 70))
 async def removed(visit: Visit) -> Response:
     """Removed accounts and domains, deleted mail of an account, mailboxes that are nearly full."""
     address = visit.query.get("address", "").strip()

@@ -121,7 +121,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 }
 
 
-@page("GET", HERE, open_to="server", nav=Nav(mark("Sign-in sources"), "box-arrow-in-right", "people", 70))
+@page("GET", HERE, open_to="server", nav=Nav(mark("Sign-in sources"), "key", "people", 70))
 async def listing(visit: Visit) -> Response:
     """The sources."""
     found = await visit.perform("source.list")
