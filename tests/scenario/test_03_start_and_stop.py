@@ -66,7 +66,12 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, workers: int) -> None:
     """SIGINT to the whole process group, as a terminal sends it: exit status 0, no traceback, the socket file
     is gone; an open session that says nothing does not hold it up."""
     server = RunningServer(tmp_path / "server", workers=workers)
-    server.start()
+    # What runs in the background of a shell ignores SIGINT, and so would the server that is started there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        server.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         assert server.process is not None
         with socket.create_connection(("127.0.0.1", server.imap), timeout=20) as idle:

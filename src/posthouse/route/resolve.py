@@ -188,7 +188,8 @@ def _end(
         return Destination(kind, target.account, detail, via=via, folder=folder, masked=target.masked)
     if target.kind == "list":
         address_of = str(address) if via else ""
-        return Destination("list", target=address_of, detail=detail, via=via, list_id=target.list_id)
+        # What stood behind the plus sign of an alias is nothing to the list: there it would be a wish of the sender.
+        return Destination("list", target=address_of, detail=target.detail, via=via, list_id=target.list_id)
     if target.kind == "disabled":
         return Destination("disabled", detail=detail, via=via)
     if not via:

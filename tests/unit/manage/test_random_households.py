@@ -224,6 +224,12 @@ async def compare(real: Real, changes: list[Change]) -> None:
 @example(
     changes=[Change("domain.catch_all", "a.test", "bob@a.test")]
 )  # nobody's, so that it leads back to itself
+@example(
+    changes=[
+        Change("list.add", "cat@a.test"),
+        Change("alias.add", "ann@a.test", ("cat@a.test",)),
+    ]
+)  # a part behind a plus sign that leads to a list
 @given(changes=st.lists(CHANGES, min_size=5, max_size=25))
 def test_who_gets_what(runner: asyncio.Runner, real: Real, changes: list[Change]) -> None:
     """After any sequence of changes, for every address; and once all is removed nothing is left of it."""
