@@ -29,6 +29,8 @@ from posthouse.store.contract import Appender
 
 _log = logger("route")
 
+_FROM_HERE = ("LOCAL", "LIST", "HTTP")
+"""What has no address to be judged by: programs of this machine, the server itself, and who administers it."""
 _WHERE = {True: "local", False: "outside"}
 
 Rights = Callable[[int], Awaitable[tuple[str, ...]]]
@@ -122,6 +124,8 @@ class ReceptionDesk:
     ) -> None:
         """Whether the peer's range lets mail go in this direction, and only for those who signed in. Raises
         Refusal."""
+        if not origin.address and origin.protocol in _FROM_HERE:
+            return
         permits = self.permits(origin.address)
         sender_local = await self._ways.treats_as_local(sender)
         recipient_local = await self._is_ours(address, destination, origin, sender)
