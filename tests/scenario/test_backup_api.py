@@ -153,6 +153,11 @@ def test_from_the_first_backup_to_a_restored_account(server: RunningServer, tmp_
 
         assert api.delete(f"/accounts/{ANNA}").status_code == 200
         wanted = {"account": ANNA, "key": key}
+        # As long as it can come back by itself with all of its mail, a restore makes no second one.
+        told = api.post("/backup/restore", json={**wanted, "dry_run": True}).json()
+        assert (told["accounts"], told["messages"]) == (0, 0)
+        assert any(ANNA in line and "removed" in line for line in told["changes"]), told
+        assert api.delete(f"/removed/accounts/{ANNA}").status_code == 200
         wrong = api.post("/backup/restore", json={**wanted, "key": key[:-6] + "AAAAA"})
         assert wrong.status_code in (403, 409, 422), wrong.text
         assert key[:-6] not in wrong.text
