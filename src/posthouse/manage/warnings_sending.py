@@ -92,5 +92,6 @@ def _journal(tx: Transaction) -> Iterator[Trouble]:
             "journal.held",
             f"{'A copy' if held == 1 else f'{held} copies'} for the journal could not be delivered and "
             f"{'is' if held == 1 else 'are'} held.",
-            "Mend the journal's address (posthouse journal list), then release them: posthouse queue list --state held",
+            "They go to the address that the journal had then. Mend its host, then release them: posthouse queue list "
+            "--state held. For another address change the journal, and remove them.",
         )

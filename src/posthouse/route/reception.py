@@ -29,7 +29,7 @@ from posthouse.store.contract import Appender
 
 _log = logger("route")
 
-_FROM_HERE = ("LOCAL", "LIST", "HTTP")
+_FROM_HERE = ("LOCAL", "HTTP")
 """What has no address to be judged by: programs of this machine, the server itself, and who administers it."""
 _WHERE = {True: "local", False: "outside"}
 

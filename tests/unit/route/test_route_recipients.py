@@ -25,6 +25,7 @@ from posthouse.directory.service import DirectoryService
 from posthouse.mail.address import Address, parse_address
 from posthouse.mail.envelope import Origin
 from posthouse.mail.refusal import Refusal
+from posthouse.net.ranges import NOWHERE
 from posthouse.receive.contract import Reception
 from posthouse.route.reception import ReceptionDesk
 from posthouse.route.resolve import MAX_ALIASES, Router
@@ -114,6 +115,22 @@ async def test_chains_of_aliases_have_an_end(scene: Scene) -> None:
 async def test_the_detail_survives_aliases(scene: Scene) -> None:
     """What stands after the plus sign is kept for the mailbox's rules."""
     assert (await scene.router.resolve(parse_address("team+lists@ours.test"))).detail == "lists"
+
+
+async def test_ranges_judge_addresses_only(scene: Scene) -> None:
+    """What a program of this machine, or the server itself, hands over has no address, and no range forbids it; a
+    connection without one, and one from an address in no range, is refused."""
+    scene.desk.permits = lambda address: NOWHERE  # type: ignore[attr-defined]
+    for word in ("LOCAL", "HTTP"):
+        assert (
+            await scene.rcpt("alice@ours.test", Origin("t", word, "localhost", "", 0, account_id=0)) is None
+        )
+        refused = await scene.rcpt("alice@ours.test", Origin("t", word, "", "192.0.2.9", 0, account_id=1))
+        assert refused is not None
+    for origin in (STRANGER, MEMBER, Origin("t", "ESMTP", "there.test", "", 0)):
+        refused = await scene.rcpt("alice@ours.test", origin)
+        assert refused is not None
+        assert (refused.code, refused.enhanced) == (550, "5.7.1")
 
 
 @pytest.mark.parametrize(
