@@ -4,8 +4,8 @@
 
 The tests start servers, databases and browsers by the dozen, on machines that may be busy. One that fails there is run
 once more, alone. If it passes, the run counts as passed and the test is named as unsteady, to be mended. No second look
-is given to more than a handful at a time (that is no accident any more), nor to the tests of what must never be lost or
-let in: for those one failure is one too many.
+is given to more than a handful at a time (that is no accident any more; the cases of one test share what they fail by
+and count once), nor to the tests of what must never be lost or let in: for those one failure is one too many.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def main() -> int:
     except (OSError, ValueError):
         return 1
     for_good = [name for name in failed if name.startswith(NEVER) or "::" not in name]
-    if not failed or for_good or len(failed) > MOST:
+    tests = {name.partition("[")[0] for name in failed}
+    if not failed or for_good or len(tests) > MOST:
         return 1
     print(f"== a second look at {len(failed)} of the tests, alone:", *failed, sep="\n     ", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *failed]

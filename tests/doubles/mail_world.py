@@ -43,6 +43,7 @@ from running import PASSWORD, RunningServer
 from signed_zones import SignedZones
 
 from posthouse.cli.client import ControlClient
+from posthouse.cli.errors import CommandError
 
 Found = TypeVar("Found")
 
@@ -389,7 +390,12 @@ class MailWorld:
         server = server or self.here
         rows: list[dict[str, Any]] = []
         for message in call(server, "queue.list")["messages"]:
-            shown = call(server, "queue.show", id=message["id"])
+            try:
+                shown = call(server, "queue.show", id=message["id"])
+            except CommandError as problem:
+                if problem.kind != "missing":
+                    raise
+                continue  # it has left since the list was made
             rows += [
                 {**row, "message": message["id"]}
                 for row in shown["recipients"]
