@@ -103,7 +103,9 @@ def test_a_receiver_that_was_away_and_a_server_that_died(server: RunningServer) 
     number, secret = str(made["about"]["id"]), made["secret"]
     send(server, ANNA, BERT)
     until(lambda: asked(server, "webhook", "show", number)["about"]["state"] == "failing")
-    first = asked(server, "webhook", "deliveries", number)["deliveries"][-1]  # the newest may not be tried yet
+    first = asked(server, "webhook", "deliveries", number)["deliveries"][
+        -1
+    ]  # the newest may not be tried yet
     shown = asked(server, "queue", "show", str(first["queue"]))["recipients"][0]
     assert shown["destination"] == f"webhook:{number}"
     assert shown["recipient"] == f"webhook {number} at http://127.0.0.1:{port}"
@@ -136,7 +138,9 @@ def all_came(server: RunningServer, number: str, receiver: Receiver, events: int
     if came < events:
         for each in asked(server, "webhook", "deliveries", number)["deliveries"]:
             if each["state"] == "waiting":
-                server.command("queue", "retry", str(each["queue"]), check=False)  # it may just have been taken
+                server.command(
+                    "queue", "retry", str(each["queue"]), check=False
+                )  # it may just have been taken
     return came == events
 
 
