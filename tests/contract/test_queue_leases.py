@@ -248,7 +248,8 @@ async def test_a_lease_is_renewed_by_who_holds_it(database: Database, queue: Que
 class Granted:
     """Room with a scheduler (``queue.contract.Grant``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, firm: bool = False) -> None:
+        self.firm = firm
         self.owner, self.until = "here/1", NOW + 60
         self.begun: list[Lease] = []
 

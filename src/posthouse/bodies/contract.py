@@ -72,6 +72,12 @@ class Bodies(Protocol):
         """The content of a kept body: bytes up to 256 KiB, else a memory map. Blocking but short (page
         cache); small recently used bodies come from memory. Raises BodyMissing."""
 
+    def lend(self, digest: str, content: bytes) -> None:
+        """Let this process read a body that is not kept, until :meth:`lend_no_more`."""
+
+    def lend_no_more(self, digest: str) -> None:
+        """End that; harmless where there was none."""
+
     def read_range(self, digest: str, start: int, length: int) -> bytes:
         """A slice of a kept body; shorter at its end. Raises BodyMissing."""
 

@@ -44,6 +44,7 @@ class FileBodies:
         self._temporary_prefix = str(self.temporary)
         self._names = itertools.count()
         self._cache = ReadCache(cache)
+        self._lent: dict[str, bytes] = {}
         self._maps: OrderedDict[str, mmap.mmap] = OrderedDict()
         self._directories: dict[str, int] = {}
         self._free = (0.0, 0)
@@ -87,6 +88,9 @@ class FileBodies:
         mapped = self._maps.get(digest)
         if mapped is not None:
             return mapped
+        lent = self._lent.get(digest)
+        if lent is not None:
+            return lent
         descriptor = self._open(digest)
         try:
             size = os.fstat(descriptor).st_size
@@ -101,6 +105,12 @@ class FileBodies:
         while len(self._maps) > MAPS:
             self._maps.popitem(last=False)  # closed when its last reader lets go
         return mapped
+
+    def lend(self, digest: str, content: bytes) -> None:
+        self._lent[digest] = content
+
+    def lend_no_more(self, digest: str) -> None:
+        self._lent.pop(digest, None)
 
     def read_range(self, digest: str, start: int, length: int) -> bytes:
         return self.read(digest)[start : start + length]

@@ -9,17 +9,20 @@ reply leaves nothing, after it everything.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time
 
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
-from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.bodies.spool import IN_MEMORY
+from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import Express, Notices, Room
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
 from posthouse.deliver.delivered import Beside, Copied, Written, notices_of
 from posthouse.deliver.dsn.fields import shown_address
+from posthouse.deliver.passing import Passing
 from posthouse.deliver.plan import Copy, Plan
 from posthouse.deliver.planning import ForwardSender, Planner
+from posthouse.deliver.results import Result
 from posthouse.deliver.told import private_of
 from posthouse.deliver.unit import AcceptanceUnit, AppendFailed, MaskedUsed, queued_message
 from posthouse.directory.forward_conditions import MailView
@@ -29,6 +32,7 @@ from posthouse.mail.outcome import Outcome
 from posthouse.mail.refusal import Refusal, our_fault
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
+from posthouse.queue import destinations
 from posthouse.queue.contract import Queue
 from posthouse.queue.refusals import Refusals
 from posthouse.route.contract import Ways
@@ -37,6 +41,7 @@ from posthouse.route.resolve import Router
 from posthouse.route.shared_senders import SharedSenders
 from posthouse.route.space import Space
 from posthouse.settings.contract import CurrentSettings, Setting
+from posthouse.settings.queue import LIFETIME, PASS_THROUGH
 from posthouse.store.contract import Appender, Facts
 
 _log = logger("deliver.acceptance")
@@ -214,8 +219,20 @@ class AcceptanceDesk:
         private = private_of(self._settings.now, body, facts, plan.sender)
         while True:
             written = await self._write_notices(plan, body)
-            rooms = self._rooms(plan)
+            rooms = await self._rooms(plan)
+            passing: Passing | None = None
+            lent = False
             try:
+                passing = await self._send_on(plan, body, rooms, written)
+                lent = passing is not None
+                if passing is not None:
+                    results = await passing.results(self._settings.now[PASS_THROUGH])
+                    if results is not None:
+                        await self._tell_passed(plan, body, facts, results)
+                        passing = None
+                        return
+                    if passing.ended:
+                        rooms, passing = {}, None  # it was not even tried
                 await self._durability.commit(
                     [body, *(each.body for each in written)],
                     self._unit.run,
@@ -228,6 +245,7 @@ class AcceptanceDesk:
                     rooms,
                 )
                 counters.delivered += len(plan.copies)
+                passing = None
                 return
             except AppendFailed as failure:
                 self._postpone(plan, failure.copy, failure.reason)
@@ -243,10 +261,38 @@ class AcceptanceDesk:
             finally:
                 for each in written:
                     each.body.discard()
+                if lent:
+                    self._bodies.lend_no_more(body.digest)
+                if passing is not None:
+                    passing.give_up()
                 for room in rooms.values():
                     room.release()
 
-    def _rooms(self, plan: Plan) -> dict[str, Room]:
+    async def _send_on(
+        self, plan: Plan, body: Body, rooms: Mapping[str, Room], written: Sequence[Written]
+    ) -> Passing | None:
+        """Send a small message on before it is written down, where all of it goes to one quick destination and nothing
+        is to be written besides."""
+        if len(rooms) != 1 or written or plan.copies or plan.forwards or plan.sent or body.size > IN_MEMORY:
+            return None
+        ((name, room),) = rooms.items()
+        if not room.quick or any(each.destination != name for each in plan.waiting):
+            return None
+        message = queued_message(plan, body)
+        if message.deliver_by or plan.masked or await self._database.read(_stopped, name):
+            return None
+        self._bodies.lend(body.digest, bytes(body.buffer()))
+        return room.send(message, plan.queued(), message.received_at + self._settings.now[LIFETIME])
+
+    async def _tell_passed(self, plan: Plan, body: Body, facts: Facts, results: Sequence[Result]) -> None:
+        """Write trace and events of a message that the next host has already: whatever becomes of that, it is
+        accepted."""
+        try:
+            await self._database.run(self._unit.passed, plan, body, facts, self._clock(), results)
+        except DatabaseUnavailable as problem:
+            _log.warning("accept.untold", trace=plan.envelope.origin.trace, reason=str(problem))
+
+    async def _rooms(self, plan: Plan) -> dict[str, Room]:
         """Room where destinations have some now. Many recipients wait for their turn."""
         rooms: dict[str, Room] = {}
         if self._express is None or not 0 < len(plan.waiting) <= MOST_AT_ONCE or plan.envelope.hold:
@@ -254,7 +300,7 @@ class AcceptanceDesk:
         if plan.envelope.terms.not_before:
             return rooms
         for name in {each.destination for each in plan.waiting}:
-            room = self._express.room(name, plan.sender)
+            room = await self._express.room(name, plan.sender)
             if room is not None:
                 rooms[name] = room
         return rooms
@@ -292,6 +338,12 @@ class AcceptanceDesk:
             reason=reason,
         )
         plan.postpone(copy, reason)
+
+
+def _stopped(tx: Transaction, destination: str) -> bool:
+    """Whether a destination is paused, or left alone."""
+    states = destinations.states(tx, (destination, destinations.EVERYTHING))
+    return any(each.paused or each.failures for each in states.values())
 
 
 def _not_kept(plan: Plan, address: str, reason: str) -> None:

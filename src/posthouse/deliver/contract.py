@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from posthouse.database.contract import Transaction
+from posthouse.deliver.passing import Passing
 from posthouse.deliver.results import Feedback, Result
 from posthouse.mail.mime import Buffer
 from posthouse.queue.contract import Grant, Lease, QueuedMessage, QueuedRecipient
@@ -86,7 +87,15 @@ class Notice:
 
 
 class Room(Grant, Protocol):
-    """A grant that is given back where nothing came of it."""
+    """A grant that is given back where nothing came of it. ``quick``: its destination has been answering so quickly
+    that a message may be sent on before it is written down (:meth:`send`)."""
+
+    quick: bool
+
+    def send(
+        self, message: QueuedMessage, recipients: Sequence[QueuedRecipient], expires_at: float
+    ) -> Passing:
+        """Send it on now. The room is used by that, whether rows are put or not. Event loop only."""
 
     def release(self) -> None:
         """The unit is over: nothing is kept for it any more, unless its rows were put. Event loop only."""
@@ -95,7 +104,7 @@ class Room(Grant, Protocol):
 class Express(Protocol):
     """Where there is room for mail at once (deliver/express)."""
 
-    def room(self, destination: str, sender: str) -> Room | None:
+    async def room(self, destination: str, sender: str) -> Room | None:
         """Keep room for a message of ``sender`` to a destination; None where it has to wait for its turn."""
 
 

@@ -23,6 +23,7 @@ from posthouse.deliver.express import ExpressLine
 from posthouse.deliver.lease_desk import Leased, LeaseDesk
 from posthouse.deliver.lookout import Lookout
 from posthouse.deliver.overdue import Overdue
+from posthouse.deliver.passing import PassingRegister
 from posthouse.deliver.places import Place, Places
 from posthouse.deliver.under_way import PAUSE, UnderWay
 from posthouse.observe.log import logger
@@ -30,6 +31,7 @@ from posthouse.observe.steps import step
 from posthouse.queue import destinations
 from posthouse.queue.contract import Queue
 from posthouse.queue.service import TOPIC
+from posthouse.settings import queue as settings_queue
 from posthouse.settings.contract import CurrentSettings
 
 log = logger("deliver.dispatch")
@@ -60,6 +62,7 @@ class Dispatcher:
         feed: Feed,
         owner: str,
         clock: Callable[[], float] = time,
+        register: PassingRegister | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -81,7 +84,9 @@ class Dispatcher:
             owner=self._owner,
             clock=clock,
         )
+        self._register = register if register is not None else PassingRegister()
         self._under_way = UnderWay(
+            register=self._register,
             database=database,
             queue=queue,
             deliverers=self._deliverers,
@@ -102,7 +107,10 @@ class Dispatcher:
             count=partial(self._under_way.keep, unproven=False),
             begin=self._under_way.handed_over,
             left=self._under_way.left,
+            send=self._under_way.passing,
+            patience=lambda: float(settings.now[settings_queue.PASS_THROUGH]),
         )
+        self._under_way.freed = self.express.freed
         """Where mail that is just being accepted may go at once."""
 
     async def run(self) -> None:
@@ -195,6 +203,7 @@ class Dispatcher:
             self._under_way.keep(min(begun - kept, 0), unproven)
         place.began(begun, limits, self._clock())
         self._plan(place, found)
+        self.express.freed(place)
 
     def _plan(self, place: Place, found: Leased) -> None:
         """When this destination is served next, by what was found."""

@@ -61,6 +61,8 @@ class Place:
     proven_until: float = 0.0
     rest_until: float = 0.0
     rate_next: float = 0.0
+    usual: float = 0.0
+    """Seconds that its answers have been taking of late; 0.0: nothing is known."""
 
     @property
     def local(self) -> bool:
@@ -83,14 +85,28 @@ class Place:
             return min(1, max(window - self.running, 0))
         return max(int(min(self.window, limits.most)) - self.running, 0)
 
+    def works(self, now: float, limits: Limits) -> bool:
+        """Whether it takes mail, as fast as we like."""
+        return not (self.rest_until > now or limits.rates.get(self.name, limits.rate)) and self.proven(now)
+
+    def clear(self, now: float) -> bool:
+        """Whether nothing is due there."""
+        return not (self.taking or self.ready or self.more or (self.at is not None and self.at <= now))
+
+    def free(self, limits: Limits) -> bool:
+        """Whether there is room for anybody."""
+        return self.room(limits) > 0
+
     def at_once(self, sender: str, now: float, limits: Limits) -> bool:
         """Whether a new message may go there without waiting for its turn: it works, and nothing is due before it."""
-        if self.taking or self.ready or self.more or (self.at is not None and self.at <= now):
-            return False
-        if self.rest_until > now or limits.rates.get(self.name, limits.rate) or not self.proven(now):
+        if not (self.clear(now) and self.works(now, limits) and self.free(limits)):
             return False
         most = limits.sender
-        return self.room(limits) > 0 and not (most and self.senders[sender] >= most)
+        return not (most and self.senders[sender] >= most)
+
+    def took(self, seconds: float) -> None:
+        """It answered well after this time."""
+        self.usual = seconds if not self.usual else self.usual * 0.8 + seconds * 0.2
 
     def leave(self, sender: str) -> None:
         """The room of a message of this sender is free again."""

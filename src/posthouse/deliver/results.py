@@ -67,3 +67,11 @@ class Feedback:
     said: Said | None = None
     retry_after: float = 0.0
     waits: bool = True
+
+
+def note_of(end: str, said: Said) -> str:
+    """What the trace says of a row that went well."""
+    if end == "delivered":
+        return f"delivered: {said}"
+    tls = f" with {said.tls}" if said.tls else " in clear text" if said.address else ""
+    return f"relayed{tls}: {said}"

@@ -14,7 +14,8 @@ from posthouse.bodies.contract import Bodies, Body, BodyMissing, Durability
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import ForwardOwners, Kept, Notice, NoticeKind, Notices, Told
 from posthouse.deliver.delivered import Copied, spooled
-from posthouse.deliver.results import Result, Said
+from posthouse.deliver.passing import PassingRegister
+from posthouse.deliver.results import Result, Said, note_of
 from posthouse.mail.mime import Buffer
 from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
@@ -69,7 +70,9 @@ class SettlementDesk:
         owners: ForwardOwners | None = None,
         clock: Callable[[], float] = time,
         journal: Copied | None = None,
+        register: PassingRegister | None = None,
     ) -> None:
+        self._register = register if register is not None else PassingRegister()
         self._journal = journal
         self._durability = durability
         self._queue = queue
@@ -88,6 +91,12 @@ class SettlementDesk:
             else self._decide(result, tries, minutes)
             for result in results
         ]
+        if results and (passing := self._register.of(results[0].lease)) is not None:
+            taken = all(each.end in ("delivered", "relayed") and each.tell is None for each in decisions)
+            if not await passing.settled(results, taken=taken):
+                for decision in decisions:
+                    _count(decision)
+                return
         while decisions:
             decisions, written = await self._write_notices(decisions)
             try:
@@ -272,11 +281,8 @@ class SettlementDesk:
                     delay_told=decision.tell == "delayed",
                     tried=result.tried,
                 )
-            case "delivered":
-                return self._queue.settle(tx, lease, f"delivered: {said}")
             case _:
-                tls = f" with {said.tls}" if said.tls else " in clear text" if said.address else ""
-                return self._queue.settle(tx, lease, f"relayed{tls}: {said}")
+                return self._queue.settle(tx, lease, note_of(decision.end, said))
 
 
 class NoticeFailed(Exception):

@@ -12,6 +12,7 @@ from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.contract import Deliverer, Settlement
 from posthouse.deliver.lease_desk import LeaseDesk
 from posthouse.deliver.overdue import Overdue, ended, nothing_more
+from posthouse.deliver.passing import Passing, PassingRegister
 from posthouse.deliver.places import Place, Places
 from posthouse.deliver.results import Feedback, Result, Said
 from posthouse.observe.log import logger
@@ -43,6 +44,7 @@ class UnderWay:
         desk: LeaseDesk,
         overdue: Overdue,
         clock: Callable[[], float],
+        register: PassingRegister,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -53,6 +55,9 @@ class UnderWay:
         self._desk = desk
         self._overdue = overdue
         self._clock = clock
+        self.register = register
+        self.freed: Callable[[Place], None] = lambda place: None
+        """Told where there is room again."""
         self.awake = asyncio.Event()
         """Set when there may be something to lease."""
         self.tasks: set[asyncio.Task[None]] = set()
@@ -67,11 +72,12 @@ class UnderWay:
         if unproven:
             self.unproven += count
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run it as a task of its own."""
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
@@ -97,6 +103,19 @@ class UnderWay:
         step("queue.leased")
         self.begin(self._deliver(place, leases, False, found=False))
 
+    def passing(self, place: Place, passing: Passing) -> None:
+        """Deliver what is not written down yet; its room is counted already."""
+        ids = [lease.id for lease in passing.leases]
+        self.register.add(passing)
+        task = self.begin(self._deliver(place, list(passing.leases), False, found=False))
+
+        def over(task: asyncio.Task[None]) -> None:
+            self.register.remove(passing, ids)
+            passing.end()
+
+        task.add_done_callback(over)
+        passing.begun(task.cancel)
+
     def left(self, place: Place) -> None:
         """Room that was kept is free again: whoever came meanwhile may have it."""
         if place.more and not place.taking:
@@ -121,11 +140,13 @@ class UnderWay:
             place.leave(leases[0].message.sender)
             if unproven is not None:
                 self.keep(-1, unproven)
+            self.freed(place)
 
         def answered() -> None:
             """Lease the next one while this one is written down: both share a commit. Not where it was down."""
             if place.failures:
                 return
+            place.took(self._clock() - began)
             leave()
             if place.more and not place.taking:
                 place.more = False

@@ -14,6 +14,7 @@ from posthouse.database.contract import Transaction
 from posthouse.deliver.copy import folder_in, new_copy
 from posthouse.deliver.delivered import Written
 from posthouse.deliver.plan import Copy, Forward, Plan
+from posthouse.deliver.results import Result, note_of
 from posthouse.deliver.told import received
 from posthouse.directory.lookup import account_exists
 from posthouse.queue import traces
@@ -82,6 +83,28 @@ class AcceptanceUnit:
                 for copy, message_id, uid in rows
             ],
         )
+
+    def passed(
+        self,
+        tx: Transaction,
+        plan: Plan,
+        body: Body,
+        facts: Facts,
+        now: float,
+        results: Sequence[Result],
+    ) -> None:
+        """Write trace and events of a message that is at its next host already."""
+        notes = [note_of(result.state, result.said) for result in results]
+        leases = [result.lease for result in results]
+        entries = [*plan.envelope.trace_notes, _accepted(plan, body)]
+        entries += [
+            ("deliver", f"<{lease.recipient.recipient}> {note}")
+            for lease, note in zip(leases, notes, strict=True)
+        ]
+        entries += _refused(plan)
+        row = TraceRow(plan.envelope.origin.trace, now, entries, 0, 0, facts.message_id)
+        traces.write(tx, [row])
+        self._queue.passed(tx, leases, notes)
 
     def _deliver(
         self, tx: Transaction, plan: Plan, body: Body, facts: Facts, now: float
@@ -180,9 +203,7 @@ def _story(
     """The trace of this unit: one row, and one more for each further copy, because a row names one message
     id."""
     envelope, origin = plan.envelope, plan.envelope.origin
-    who = f", signed in as {origin.login}" if origin.login else ""
-    source = f"from <{plan.sender}> over {origin.protocol} by {origin.address}{who}"
-    entries = [*envelope.trace_notes, ("accept", f"{body.size} bytes {source}, body {body.digest}")]
+    entries = [*envelope.trace_notes, _accepted(plan, body)]
     for waiting in plan.waiting:
         why = f": {waiting.reason}" if waiting.reason else ""
         names = plan.names(waiting.places)
@@ -195,8 +216,7 @@ def _story(
                 f"{plan.names(forward.places)} {_by(forward)} to <{forward.target}>, from <{forward.sender}>: {queued}",
             )
         )
-    for place, refusal in plan.refusals.items():
-        entries.append(("accept", f"<{plan.recipient(place).address}> refused: {refusal}"))
+    entries += _refused(plan)
     entries.extend(("queue", note) for note in beside)
     entries.extend(("deliver", note) for note in kept)
     first = 0
@@ -209,6 +229,20 @@ def _story(
         TraceRow(trace, now, (_delivery(plan, each),), 0, each[1], header_id) for each in delivered[1:]
     )
     return rows
+
+
+def _accepted(plan: Plan, body: Body) -> tuple[str, str]:
+    origin = plan.envelope.origin
+    who = f", signed in as {origin.login}" if origin.login else ""
+    source = f"from <{plan.sender}> over {origin.protocol} by {origin.address}{who}"
+    return "accept", f"{body.size} bytes {source}, body {body.digest}"
+
+
+def _refused(plan: Plan) -> list[tuple[str, str]]:
+    return [
+        ("accept", f"<{plan.recipient(place).address}> refused: {refusal}")
+        for place, refusal in plan.refusals.items()
+    ]
 
 
 def _by(forward: Forward) -> str:

@@ -109,10 +109,15 @@ class Lease:
 
 class Grant(Protocol):
     """Room that the scheduler of this process keeps for rows of one message and one destination that are about to be
-    put: they are put as leased by ``owner`` until ``until``, and nobody has to find and lease them first."""
+    put: they are put as leased by ``owner`` until ``until``, and nobody has to find and lease them first. ``firm``:
+    they are under way already, whatever is known of their destination."""
 
     owner: str
     until: float
+
+    @property
+    def firm(self) -> bool:
+        """See above."""
 
     def begin(self, leases: Sequence[Lease]) -> None:
         """The rows are durable: deliver them. From any thread; must not raise."""
@@ -177,6 +182,10 @@ class Queue(Protocol):
         """The row is done: remove it (and its message with the last row) and trace ``note``, with the
         store's message id where a copy was made. False if the lease was lost meanwhile: then the caller's
         unit must not take effect (raise)."""
+
+    def passed(self, tx: Transaction, leases: Sequence[Lease], notes: Sequence[str]) -> None:
+        """Tell of rows that were never put, as their destination had the message before: what :meth:`settle` tells, but
+        for the trace, which the caller writes."""
 
     def retry(
         self,

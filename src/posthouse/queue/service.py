@@ -134,6 +134,14 @@ class QueueService:
         """The row is done; the message goes with its last row."""
         return self._end(tx, lease, "delivered", note, message_id)
 
+    def passed(self, tx: Transaction, leases: Sequence[Lease], notes: Sequence[str]) -> None:
+        """Write the events of rows that were never put."""
+        facts = [
+            _fact("delivered", lease.message, lease.recipient, 0, note)
+            for lease, note in zip(leases, notes, strict=True)
+        ]
+        events.write(tx, facts)
+
     def fail(self, tx: Transaction, lease: Lease, note: str) -> bool:
         """It will never be delivered; the message goes with its last row."""
         return self._end(tx, lease, "failed", note)
@@ -232,12 +240,12 @@ def _usable(tx: Transaction, grants: Mapping[str, Grant]) -> Mapping[str, Grant]
     if not known:
         return grants
     everything = known.get(destinations.EVERYTHING)
-    if everything is not None and everything.paused:
-        return {}
+    paused = everything is not None and everything.paused
     return {
         name: grant
         for name, grant in grants.items()
-        if (state := known.get(name)) is None or not (state.paused or state.failures)
+        if grant.firm
+        or (not paused and ((state := known.get(name)) is None or not (state.paused or state.failures)))
     }
 
 

@@ -22,6 +22,7 @@ from posthouse.deliver.journal import JournalDesk
 from posthouse.deliver.lists import ListDelivery
 from posthouse.deliver.lists_lines import MemberLines
 from posthouse.deliver.local import LocalDelivery
+from posthouse.deliver.passing import PassingRegister
 from posthouse.deliver.remote.delivery import RemoteDelivery
 from posthouse.deliver.remote.hosts import DnsHostFinder
 from posthouse.deliver.remote.mta_sts_fetch import PolicyFetcher
@@ -189,6 +190,7 @@ def make(ground: Ground) -> Sending:
         our_name=ground.name,
         new_trace=new_trace,
     )
+    register = PassingRegister()
     settlement = SettlementDesk(
         durability=ground.durability,
         queue=ground.queue,
@@ -197,6 +199,7 @@ def make(ground: Ground) -> Sending:
         settings=settings,
         owners=owners,
         journal=journal,
+        register=register,
     )
     replies = AutoReplies(
         directory=ground.directory,
@@ -258,6 +261,7 @@ def make(ground: Ground) -> Sending:
         settings=settings,
         feed=feed,
         owner=ground.owner,
+        register=register,
     )
 
     # What is read of mail that arrived.

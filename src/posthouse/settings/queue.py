@@ -125,6 +125,17 @@ DESTINATION_RATE = Setting(
     maximum=1_000_000,
 )
 
+PASS_THROUGH = Setting(
+    "queue.pass_through",
+    1.0,
+    "How long a message for another server that usually answers in a tenth of that time may wait for that answer "
+    "before it is written down here. If the other server takes it in time it is never in the queue, and whoever brings "
+    "it hears that it is accepted because it is there. 0: every message is written down first.",
+    unit="seconds",
+    minimum=0.0,
+    maximum=5.0,
+)
+
 RATES = Setting(
     "queue.rates",
     "",

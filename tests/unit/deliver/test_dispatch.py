@@ -20,6 +20,7 @@ from posthouse.deliver import lookout as lookout_module
 from posthouse.deliver import overdue as overdue_module
 from posthouse.deliver.contract import unnoticed
 from posthouse.deliver.dispatch import Dispatcher
+from posthouse.deliver.passing import PassingRegister
 from posthouse.deliver.results import Feedback, Result, Said
 from posthouse.deliver.settlement import SettlementDesk
 from posthouse.queue import destinations, traces, view
@@ -97,6 +98,7 @@ class Scene:
     notices: PlainNotices
     remote: Remote
     make: Callable[[str], Dispatcher]
+    register: PassingRegister
     running: list[tuple[Dispatcher, asyncio.Task[None]]] = field(default_factory=list)
 
     async def put(
@@ -159,6 +161,7 @@ async def scene(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> A
     settings = CurrentSettings(Settings({"queue.destination_first": 2, "queue.destination_most": 4}))
     bodies, notices, queue = MemoryBodies(), PlainNotices(), QueueService(settings, feed)
     bodies.kept[BODY.digest] = BODY.data
+    register = PassingRegister()
     settlement = SettlementDesk(
         durability=MemoryDurability(database, bodies),
         queue=queue,
@@ -166,6 +169,7 @@ async def scene(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> A
         notices=notices,
         settings=settings,
         clock=clock,
+        register=register,
     )
     remote = Remote(settlement)
     remote.gate.set()
@@ -180,9 +184,10 @@ async def scene(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> A
             feed=feed,
             owner=owner,
             clock=clock,
+            register=register,
         )
 
-    scene = Scene(database, feed, clock, settings, queue, notices, remote, make)
+    scene = Scene(database, feed, clock, settings, queue, notices, remote, make, register)
     yield scene
     remote.gate.set()
     await scene.stop()
