@@ -99,7 +99,8 @@ class ExpressLine:
     """Keeps room (``contract.Express``). ``free`` says whether this worker may have one more message under way to
     others, ``count`` adds to their number, ``begin`` takes over a message whose room is counted already, ``send`` one
     that passes through, and ``left`` is told of room that is free again. ``patience``: seconds to wait for a
-    destination before a message is written down. Closed until ``open``: what a worker held when it died is freed first."""
+    destination before a message is written down. Closed until ``open``: what a worker held when it died is freed
+    first."""
 
     def __init__(
         self,
