@@ -19,8 +19,8 @@ def close_to_others(data: Path, doors: Collection[Path] = (), kept: Collection[P
     deeper is out of reach then, too. What cannot be mended is told in the log; never raises.
 
     ``doors`` are what others must get at, such as the socket of a listener: where one lies in the folder, they may
-    still go through it, though neither list nor change it, and the door stays as it is. ``kept`` stays as it is, too, but is no reason to
-    let anybody through.
+    still go through it, though neither list nor change it, and the door stays as it is. ``kept`` stays as it is, too,
+    but is no reason to let anybody through.
     """
     if os.name != "posix":
         return
