@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -33,6 +34,9 @@ __all__ = [
     "pytest_runtest_setup",
     "pytest_terminal_summary",
 ]
+
+imaplib.Commands["ID"] = ("NONAUTH", "AUTH", "SELECTED")
+"""``xatom`` otherwise remembers, for all later tests of the process, the state in which the first one asked."""
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from typing import Any
 
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
 from posthouse.mail.address import Address
-from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.contract import CheckDigest, CheckTicket, Step, Work
+from posthouse.wire.sasl.cram_md5 import is_right, key_of
 
 
 class MemoryDirectory:
@@ -22,6 +23,7 @@ class MemoryDirectory:
         }
         self.tokens: dict[str, Account] = {}
         self.context: Callable[[], Any] | None = None
+        self.host = ""
         self.down = False
         self.delay = 0.0
 
@@ -74,6 +76,15 @@ class MemoryDirectory:
         if account is None or shown.authzid not in ("", account.address):
             return SignIn(None, shown.reason or "somebody else", self.delay, shown.temporary)
         return SignIn(account)
+
+    def cram_md5_host(self) -> str:
+        return self.host
+
+    async def sign_in_digest(self, shown: CheckDigest, *, peer: str, protocol: str) -> SignIn:
+        password = self.passwords.get(shown.login)
+        if password is not None and is_right(key_of(password.encode()), shown):
+            return SignIn(self.accounts[shown.login])
+        return SignIn(None, "wrong", self.delay)
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass

@@ -20,7 +20,8 @@ from posthouse.net.contract import Peer
 from posthouse.receive.parts import Kind, Parts
 from posthouse.receive.session import Session
 from posthouse.settings.contract import CurrentSettings, Setting, Settings
-from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.contract import CheckDigest, CheckTicket, Step, Work
+from posthouse.wire.sasl.cram_md5 import is_right, key_of
 
 HOST = "mail.example.org"
 NOW = 1_795_400_286.0
@@ -174,6 +175,7 @@ class MemoryDirectory:
     tries: list[tuple[str, bool, str, str]] = field(default_factory=list)
     tokens: dict[str, Account] = field(default_factory=dict)
     context: Callable[[], Any] | None = None
+    host: str = ""
 
     def _result(self, login: str, ok: bool, peer: str, protocol: str) -> SignIn:
         self.tries.append((login, ok, peer, protocol))
@@ -223,6 +225,13 @@ class MemoryDirectory:
         self, certificate: bytes, authzid: str, *, peer: str, protocol: str
     ) -> SignIn:
         return SignIn(None, "no certificates here")
+
+    def cram_md5_host(self) -> str:
+        return self.host
+
+    async def sign_in_digest(self, shown: CheckDigest, *, peer: str, protocol: str) -> SignIn:
+        right = shown.login == "anna@example.org" and is_right(key_of(b"secret"), shown)
+        return self._result(shown.login, right, peer, protocol)
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         pass

@@ -26,7 +26,7 @@ SMTP = [
     b"BDAT 99999999999999999999 LAST", b"RSET", b"NOOP", b"VRFY x", b"HELP", b"QUIT", b"AUTH PLAIN", b"STARTTLS",
     b"AUTH PLAIN AGZ1enpAcG9zdGhvdXNlLnRlc3QAeA==", b"AUTH SCRAM-SHA-256 biwsbj1hLHI9Yg==", b"*", b".", b"",
     b"AUTH LOGIN", b"Zg==", b"Subject: x", b"..", b".\r", b"\n.\n", b"XCLIENT ADDR=1.2.3.4", b"From: =?utf-8?q?x",
-    b"Content-Type: multipart/mixed; boundary=x", b"--x", b"--x--",
+    b"Content-Type: multipart/mixed; boundary=x", b"--x", b"--x--", b"AUTH CRAM-MD5",
 ]  # fmt: skip
 IMAP = [
     b"a CAPABILITY", b"a LOGIN fuzz@posthouse.test x", b"a LOGIN {5}", b"a LOGIN {999999999999}", b"a LOGIN {9+}",
@@ -46,6 +46,7 @@ POP3 = [
     b"CAPA", b"USER fuzz@posthouse.test", b"PASS x", b"AUTH PLAIN", b"AUTH", b"*", b"STLS", b"STAT", b"LIST", b"LIST 0",
     b"LIST 99999999999999999999", b"RETR 1", b"TOP 1 0", b"TOP 1 -1", b"UIDL", b"DELE 1", b"RSET", b"NOOP", b"QUIT",
     b"UTF8", b"LANG", b"APOP a b", b"XTND", b"", b" ", b"RETR 1 1", b"AUTH SCRAM-SHA-256", b"AGEAYg==",
+    b"AUTH CRAM-MD5",
 ]  # fmt: skip
 
 LEGAL = {

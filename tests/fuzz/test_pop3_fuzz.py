@@ -26,7 +26,7 @@ WORDS = [
     b"RETR 2\r\n", b"TOP 1 1\r\n", b"DELE 1\r\n", b"RSET\r\n", b"NOOP\r\n", b"CAPA\r\n", b"AUTH PLAIN\r\n",
     b"*\r\n", b"QUIT\r\n", b"AUTH SCRAM-SHA-256\r\n", b"AGFubmFAZXhhbXBsZS5vcmcAc2VjcmV0\r\n", b"STLS\r\n",
     b"UTF8\r\n", b"\r\n", b"\0", b"\xff\xfe", b"x" * 700, b"USER \r\n", b"LIST 99999999999999999999\r\n",
-    b"TOP 1 -1\r\n", b"biwsbj1hbm5hLHI9YWJj\r\n",
+    b"TOP 1 -1\r\n", b"biwsbj1hbm5hLHI9YWJj\r\n", b"AUTH CRAM-MD5\r\n",
 ]  # fmt: skip
 INPUT = st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=60)), max_size=30).map(b"".join)
 ANSWER = re.compile(rb"(\+OK( [ -~]+)?|-ERR [ -~]+|\+ [A-Za-z0-9+/]*=*)\Z")
@@ -43,6 +43,7 @@ class Strict(Pop3Session):
 async def converse(data: bytes, cuts: list[int]) -> bytes:
     store = MemoryStore()
     directory = MemoryDirectory({"anna@example.org": "secret"})
+    directory.host = "mail.example.org"
     anna = directory.accounts["anna@example.org"].id
     await store.provision(anna)
     store.deliver(anna, "INBOX", b"Subject: one\r\n\r\n.dot\r\n")

@@ -294,6 +294,11 @@ def test_joining_and_leaving_by_mail(house: House) -> None:
         assert house.away(club, ZOE) == ("" if there else "none")
 
 
+def told_of(house: House, user: str, words: bytes) -> list[bytes]:
+    """What somebody was told with these words."""
+    return [each for each in mailbox(house.server, user) if words in each]
+
+
 def test_a_moderator_decides(house: House) -> None:
     """What waits is let pass, refused with a word to the author, or let pass by an administrator in the queue."""
     address = house.make("calm", [BERT], mode="public", moderation="all", owners=[CAROL])
@@ -313,8 +318,8 @@ def test_a_moderator_decides(house: House) -> None:
         assert len(house.inbox(BERT, subject)) == (0 if use == "list.reject" else 1)
         assert house.call("list.held", address=address)["posts"] == []
     house.waited(lambda: any(b"off topic" in each for each in mailbox(house.server, ANNA)))
-    told = house.waited(lambda: [each for each in mailbox(house.server, CAROL) if b"waits for you" in each])
-    assert len(told) == 3
+    house.waited(lambda: len(told_of(house, CAROL, b"waits for you")) >= 3)
+    assert len(told_of(house, CAROL, b"waits for you")) == 3
     assert house.rows("SELECT 1 FROM list_progress") == []
 
 
@@ -337,10 +342,8 @@ def test_bounces_suspend_a_member(house: House) -> None:
         house.write("", to, "", b"From: mailer@far.test\r\nSubject: back\r\nMIME-Version: 1.0\r\n" + report)
         house.done(to)
         assert house.away(address, ZOE) == away
-    told = house.waited(
-        lambda: [each for each in mailbox(house.server, CAROL) if b"gets no more mail" in each]
-    )
-    assert len(told) == 2
+    house.waited(lambda: len(told_of(house, CAROL, b"gets no more mail")) >= 2)
+    assert len(told_of(house, CAROL, b"gets no more mail")) == 2
 
 
 def test_what_went_through_does_not_go_round(house: House) -> None:

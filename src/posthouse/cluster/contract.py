@@ -15,7 +15,8 @@ Listener = Callable[[str, int, int], None]
 class Feed(Protocol):
     """Topics in use: ``"mailbox"`` (key = mailbox id, version = its modseq), ``"account"`` (key = account id:
     its set of mailboxes, subscriptions or quota changed), ``"directory"`` (key 0: domains, accounts, aliases,
-    passwords), ``"settings"`` (key 0), ``"queue"`` (key 0: something became due)."""
+    passwords), ``"settings"`` (key 0), ``"queue"`` (key 0: a message was put, version = its id;
+    key 1: what was there before is due now)."""
 
     def publish(self, topic: str, key: int, version: int) -> None:
         """Tell everyone. Thread-safe (ops' after_commit calls it from the writer thread); returns at once."""

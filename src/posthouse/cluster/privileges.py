@@ -7,6 +7,7 @@ import stat
 import sys
 from pathlib import Path
 
+from posthouse.cluster import capabilities
 from posthouse.observe.log import logger
 
 log = logger("cluster.privileges")
@@ -37,10 +38,16 @@ def drop(run_as: str, data: Path) -> str:
     """Become the user of ``run_as`` (``user`` or ``user:group``), else the owner of the data folder. Returns
     the user run as, "" where nothing was to be done. Raises NoSuchUser or OSError.
 
-    Without root there is nothing to give up; a ``run_as`` that names another user is then only warned about.
-    As root with a data folder of root and no ``run_as``, root is kept and that is said.
+    The way back is closed: saved ids and root's groups go, on Linux also every capability (the bounding set
+    included), and no program started from here on gains rights by its file (setuid, setgid, file capabilities).
+    Both are handed down to workers and to every program they run.
+
+    Without root there is nothing to give up; a ``run_as`` that names another user is then only warned about, and a
+    capability given for our ports is not handed on. As root with a data folder of root and no ``run_as``, root is
+    kept and that is said.
     """
     if sys.platform == "win32" or os.geteuid() != 0:
+        capabilities.hand_on_none()
         if run_as and not _is_us(run_as):
             log.warning("run_as.ignored", reason="not started as root")
         return ""
@@ -58,16 +65,47 @@ def drop(run_as: str, data: Path) -> str:
         )
         return ""
     _give(data, uid, gid)
+    _bound()
     try:
         name = pwd.getpwuid(uid).pw_name
         os.initgroups(name, gid)
     except KeyError:
         name = str(uid)
         os.setgroups([gid])
-    os.setgid(gid)
-    os.setuid(uid)
+    _become(uid, gid)
     log.info("root.given_up", user=name)
     return name
+
+
+def _bound() -> None:
+    try:
+        capabilities.bound()
+    except (
+        OSError
+    ) as error:  # a container's root may lack the right to it; nothing is gained by its files below
+        log.warning("root.bounding_set_kept", reason=str(error))
+
+
+def _become(uid: int, gid: int) -> None:
+    """Take on user and group as real, effective and saved ids, and make sure that there is no way back. Raises
+    OSError."""
+    if sys.platform == "win32":
+        return
+    if hasattr(os, "setresuid"):
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    else:  # macOS: called by root, these set the saved ids as well
+        os.setgid(gid)
+        os.setuid(uid)
+    capabilities.clear()
+    capabilities.no_new_privileges()
+    if capabilities.held():
+        raise OSError(1, "capabilities are left")
+    try:
+        os.seteuid(0)
+    except PermissionError:
+        return
+    raise OSError(1, "root can be taken back")
 
 
 def _is_us(run_as: str) -> bool:

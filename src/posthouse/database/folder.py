@@ -205,7 +205,7 @@ def _make_durably(path: Path) -> None:
     """Make a folder and those above it. Their names are on the disk when this returns, also where an earlier
     start was cut off between the two."""
     missing = [place for place in (path, *path.parents) if not place.exists()]
-    path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in missing or [path]:
         _flush_directory(place.parent)
 

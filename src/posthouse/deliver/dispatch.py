@@ -178,7 +178,7 @@ class Dispatcher:
                 else:
                     self._places.schedule(place, now + OVERTAKEN)
                 continue
-            place.taking, place.more = True, False
+            place.taking, place.more, place.ended = True, False, False
             self._under_way.keep(kept, unproven)
             self._under_way.begin(self._serve(place, count, kept, unproven))
 
@@ -208,19 +208,28 @@ class Dispatcher:
     def _plan(self, place: Place, found: Leased) -> None:
         """When this destination is served next, by what was found."""
         now = self._clock()
-        more, place.more = place.more, False
+        more, ended = place.more, place.ended
+        place.more = place.ended = False
         if found.paused:
-            self._lookout.met_pause()
+            self._lookout.met_pause(place.name)
+            if more:  # it may have been resumed since that lease
+                self._under_way.again(place)
+                return
         elif found.down_until:  # that time may be over by now
-            place.failures, place.rest_until = found.failures, found.down_until
-            self._places.schedule(place, found.down_until)
+            place.failures = found.failures
+            if not more:  # else it may have been woken since that lease
+                place.rest_until = found.down_until
+            self._places.schedule(place, now if more else found.down_until)
             return
         else:
             place.failures = found.failures
             due_now = found.next_due is not None and found.next_due <= now
-            if more or (due_now and found.leases):
+            # A delivery that ended meanwhile made room that this lease did not have, and left what it did not see.
+            late = ended and (due_now or not place.running)
+            if more or late or (due_now and found.leases):
                 self._under_way.again(place)
                 return
+            place.ended = ended
             if due_now and not place.running:
                 self._places.schedule(place, now + OVERTAKEN)
                 self._under_way.awake.set()
@@ -255,6 +264,6 @@ class Dispatcher:
             pass
 
     def _notice(self, topic: str, key: int, version: int) -> None:
-        if self._lookout.notice(topic, version):
+        if self._lookout.notice(topic, key, version):
             self._overdue.look()
         self._under_way.awake.set()

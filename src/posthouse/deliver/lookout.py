@@ -14,7 +14,7 @@ from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.deliver.places import Limits, Places
 from posthouse.queue import destinations
 from posthouse.queue import lookout as queue
-from posthouse.queue.service import TOPIC
+from posthouse.queue.service import OLDER, TOPIC
 
 NEWS_SECONDS = 5.0
 """Seconds after which new rows are looked for even without a notice."""
@@ -59,32 +59,35 @@ class Lookout:
         self._began = self._ended = 0.0
         self._horizon = HORIZON
         self._after = ""
-        self._again = False
+        self._again = self._looking = False
         self._paused: frozenset[str] | None = None
+        self._met: set[str] = set()
         self._pauses_at = 0.0
 
-    def notice(self, topic: str, version: int) -> bool:
+    def notice(self, topic: str, key: int, version: int) -> bool:
         """The feed tells: something was put; or (then it is True) what was there before is due or given up now."""
         self._news_wanted = True
         if topic != TOPIC:
             self.again()
             return True
-        told, self._told = self._told, max(self._told, version)
-        if told and version > told:
-            return False
+        if key != OLDER:
+            told, self._told = self._told, max(self._told, version)
+            if told and version > told:
+                return False
         # Something older; or, on some engines, a transaction that overtook another: not at once each time.
         self.again(self._ended + AGAIN_SECONDS)
         return True
 
     def again(self, at: float = 0.0) -> None:
         """Look through all destinations at once; a look that is under way is ended first."""
-        if self._after:
+        if self._after or self._looking:
             self._again = True
         else:
             self._look_at = min(self._look_at, at)
 
-    def met_pause(self) -> None:
-        """Rows could not be leased because somebody paused them."""
+    def met_pause(self, name: str) -> None:
+        """Rows of a destination could not be leased because somebody paused them. It may be resumed by now."""
+        self._met.add(name)
         if self._paused is None:
             self._paused = frozenset()
             self._pauses_at = asyncio.get_running_loop().time() + PAUSE_SECONDS
@@ -127,7 +130,11 @@ class Lookout:
         """One unit of the look through all destinations."""
         if not self._after:
             self._began, self._again = now, False
-        found = await self._database.scan(queue.stretch, self._after, self._classes)
+        self._looking = True  # what is asked for from here on may come too late for it
+        try:
+            found = await self._database.scan(queue.stretch, self._after, self._classes)
+        finally:
+            self._looking = False
         self._after = found.after
         self._see(found.found, asked=True)
         ended = asyncio.get_running_loop().time()
@@ -141,10 +148,15 @@ class Lookout:
 
     async def _pauses(self, now: float) -> None:
         """Whether what is paused has changed; with nothing paused there is nothing to watch."""
-        paused = await self._database.read(destinations.paused)
-        if paused != self._paused:
+        met, self._met = self._met, set()
+        try:
+            paused = await self._database.read(destinations.paused)
+        except DatabaseUnavailable:
+            self._met |= met
+            raise
+        if paused != self._paused or met - paused:
             self.again()
-        self._paused = paused or None
+        self._paused = paused if paused or self._met else None
         self._pauses_at = now + PAUSE_SECONDS
 
     def _see(self, found: list[queue.Due], *, asked: bool) -> None:

@@ -44,7 +44,8 @@ class Place:
     """One destination. ``at``: when it is to be served next (None: not before something happens). ``window``: how
     many messages may be under way, ``ceiling`` where it grew to without being asked for less. ``misses``: failures
     without a success between. ``failures``: how often in a row it was found down. ``more``: rows are due that were
-    not leased yet. ``taking``: a lease is under way."""
+    not leased yet. ``taking``: a lease is under way. ``ended``: a delivery ended that the last lease did not count yet;
+    what it left may be due at a time nobody knows. ``told``: how often something due was seen."""
 
     name: str
     window: float
@@ -55,6 +56,8 @@ class Place:
     senders: Counter[str] = field(default_factory=Counter)
     taking: bool = False
     more: bool = False
+    ended: bool = False
+    told: int = 0
     misses: int = 0
     failures: int = 0
     shrunk_at: float = 0.0
@@ -168,6 +171,11 @@ class Places:
         """Whether there is no room for further ones."""
         return self.busy >= MOST_PLACES
 
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody's turn has come but for the room."""
+        return any(self._lines)
+
     def get(self, name: str) -> Place | None:
         """A known destination."""
         return self._known.get(name)
@@ -185,6 +193,7 @@ class Places:
             place = self._known[name] = Place(name, float(limits.first), float(limits.most))
         if until is not None and (until or place.failures):
             place.rest_until = until
+        place.told += 1
         if place.taking:
             place.more = True  # what was just put may have come too late for that lease
         elif place.at is None or max(due, place.rest_until, place.rate_next) < place.at:
@@ -217,6 +226,12 @@ class Places:
         place.more = False
         if not (place.ready or place.taking or place.running):
             self._idle[place.name] = None
+
+    def promote(self, place: Place) -> None:
+        """It took mail just now: it need not wait any more among those of which nothing is known."""
+        if place.ready and place in self._lines[_OTHERS]:
+            self._lines[_OTHERS].remove(place)
+            self._lines[_PROVEN].append(place)
 
     def next(self, now: float, *, proven: bool = True, others: bool = True) -> Place | None:
         """The one whose turn it is; None if nobody's. ``proven``, ``others``: whether there is room for those that

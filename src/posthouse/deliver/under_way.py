@@ -118,11 +118,16 @@ class UnderWay:
 
     def left(self, place: Place) -> None:
         """Room that was kept is free again: whoever came meanwhile may have it."""
-        if place.more and not place.taking:
+        if place.taking:
+            place.ended = True  # the lease that is under way did not know of it
+        elif place.more:
             place.more = False
             self.again(place)
-        elif place.at is None:
+        elif place.ended and not (place.running or place.ready):
+            self.begin(self._ask(place))
+        elif place.at is None and not place.ended:
             self._places.forget(place)
+        self.awake.set()  # others may have waited for the room
 
     async def _deliver(
         self, place: Place, leases: list[Lease], unproven: bool | None, *, found: bool = True
@@ -148,9 +153,13 @@ class UnderWay:
                 return
             place.took(self._clock() - began)
             leave()
-            if place.more and not place.taking:
+            if place.taking:
+                place.ended = True
+            elif place.more:
                 place.more = False
                 self.again(place)
+            if self._places.crowded:
+                self.awake.set()
 
         try:
             feedback = await self._attempt(place, leases, answered)
@@ -158,6 +167,9 @@ class UnderWay:
         except DatabaseUnavailable as problem:
             # The rows stay leased; when the lease runs out, they are due again.
             log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
+        except Exception:
+            # As above; those behind it must not wait for that.
+            log.exception("dispatch.broke", destination=place.name, trace=leases[0].message.trace)
         finally:
             leave()
         if found or feedback.waits:
@@ -188,6 +200,7 @@ class UnderWay:
         if place.local:
             return
         now, known_down = self._clock(), place.failures > 0
+        proven = place.proven(now)
         if place.heed(feedback, began, now, self._desk.limits()):
             reason = str(feedback.said) if feedback.said is not None else "it cannot be reached"
             place.rest_until = now + PAUSE  # others that were under way find out the same meanwhile
@@ -208,23 +221,39 @@ class UnderWay:
             place.failures, place.rest_until = 0, 0.0
             if await self._database.run(destinations.note_well, place.name, now):
                 log.info("destination.works", destination=place.name)
+        if not proven and place.proven(now):
+            self._places.promote(place)
 
     async def _finished(self, place: Place) -> None:
         """A delivery ended: see to it that the destination goes on being served."""
-        if place.more and not place.taking:
+        place.ended = True
+        if place.taking:
+            pass  # whoever plans after that lease sees it
+        elif place.more:
             place.more = False
             self.again(place)
-        elif not (place.running or place.taking or place.ready):
-            # What was deferred is due at a time nobody has told us; what is planned may be the end of its lease.
-            planned = place.at
-            try:
-                due = await self._database.read(partial(self._queue.next_due, destination=place.name))
-            except DatabaseUnavailable:
-                due = self._clock() + PAUSE
-            if place.running or place.taking or place.ready or place.at != planned:
-                pass  # it was taken up meanwhile
-            elif due is None:
-                self._places.forget(place)
-            else:
-                self._places.schedule(place, due)
+        elif not (place.running or place.ready):
+            await self._ask(place)
         self.awake.set()
+
+    async def _ask(self, place: Place) -> None:
+        """Nothing is under way there any more: what was deferred is due at a time nobody has told us, and what is
+        planned may be the end of its lease."""
+        place.ended = False
+        planned, told = place.at, place.told
+        try:
+            due = await self._database.read(partial(self._queue.next_due, destination=place.name))
+        except DatabaseUnavailable:
+            due = self._clock() + PAUSE
+        if place.taking or place.ready:
+            pass  # it was taken up meanwhile
+        elif place.running:
+            place.ended = True  # who ends last asks again
+        elif place.at != planned or place.told != told:
+            # Something new was seen meanwhile, which the answer may not count.
+            if due is not None and (place.at is None or due < place.at):
+                self._places.schedule(place, due)
+        elif due is None:
+            self._places.forget(place)
+        else:
+            self._places.schedule(place, due)

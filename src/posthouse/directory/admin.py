@@ -19,6 +19,7 @@ from posthouse.directory import (
     autoreply,
     browser_sessions,
     client_certificates,
+    cram_md5,
     dkim,
     domain_limits,
     domains,
@@ -142,6 +143,7 @@ def remove_domain(
     for account in accounts:
         sending.forget_account(tx, account.id)
         app_passwords.forget_account(tx, account.id)
+        cram_md5.forget_account(tx, account.id)
         client_certificates.forget_account(tx, account.id)
         oauth.forget_account(tx, account.id)
     tx.change(records.DELETE_DOMAIN_ALIASES, owned)
@@ -204,6 +206,7 @@ def add_account(
     }
     account = Account(tx.insert(records.INSERT_ACCOUNT, values), domain_id, wanted.key, quota)
     domains.give_defaults(tx, domain_id, account.id)
+    cram_md5.replace(tx, account.id, credentials.password_hash, credentials.cram_md5)
     bump(tx, DIRECTORY, feed)
     return account
 
@@ -223,6 +226,7 @@ def remove_account(tx: Transaction, address: str, *, feed: Feed | None = None) -
     masked.forget_account(tx, account.id)
     sending.forget_account(tx, account.id)
     app_passwords.forget_account(tx, account.id)
+    cram_md5.forget_account(tx, account.id)
     client_certificates.forget_account(tx, account.id)
     oauth.forget_account(tx, account.id)
     sources_kept.forget_account(tx, account.id)
@@ -289,6 +293,7 @@ def set_password(
     account = find_account(tx, address)
     secret = {f"new_{name}": value for name, value in _secret(credentials).items()}
     tx.change(records.UPDATE_PASSWORD, {"of_id": account.id, "now": time(), **secret})
+    cram_md5.replace(tx, account.id, credentials.password_hash, credentials.cram_md5)
     bump(tx, DIRECTORY, feed)
     return account
 
@@ -317,6 +322,7 @@ def upgrade_password(
     secret = {f"new_{name}": value for name, value in _secret(credentials).items()}
     if not tx.change(records.UPGRADE_PASSWORD, {"of_id": account_id, "old_hash": old_hash, **secret}):
         return False
+    cram_md5.replace(tx, account_id, credentials.password_hash, credentials.cram_md5)
     browser_sessions.follow_upgrade(tx, account_id, old_hash, credentials.password_hash)
     bump(tx, DIRECTORY, feed)
     return True

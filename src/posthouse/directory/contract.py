@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from posthouse.mail.address import Address
-from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.contract import CheckDigest, CheckTicket, Step, Work
 from posthouse.wire.sasl.gssapi import Context
 
 
@@ -157,6 +157,13 @@ class Directory(Protocol):
     ) -> SignIn:
         """Tell the outcome of a SCRAM exchange; counts and delays as sign_in does. The account must be
         checked to be active still."""
+
+    def cram_md5_host(self) -> str:
+        """Our name in the challenges of CRAM-MD5, "" while it is not offered (setting ``signin.cram_md5``)."""
+
+    async def sign_in_digest(self, shown: CheckDigest, *, peer: str, protocol: str) -> SignIn:
+        """CRAM-MD5 (RFC 2195). Counts and delays as sign_in does, and a refusal costs the same time, whoever the login
+        is."""
 
     def client_named(self, account: Account, client: str, *, peer: str, protocol: str) -> None:
         """A mail program that has signed in said what it is (IMAP's ID): noted for its owner to see."""

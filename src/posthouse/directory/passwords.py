@@ -22,6 +22,7 @@ from posthouse.directory import foreign_hashes
 from posthouse.directory.contract import ScramKeys
 from posthouse.directory.foreign_hashes import Foreign
 from posthouse.directory.saslprep import prepare
+from posthouse.wire.sasl.cram_md5 import key_of
 
 SCRAM_ITERATIONS = 15000
 """What RFC 7677 section 4 asks for."""
@@ -39,6 +40,8 @@ class Credentials:
     scram: ScramKeys | None
     scram_sha1: ScramKeys | None = None
     """None where the password is not known yet: an imported hash."""
+    cram_md5: bytes | None = field(default=None, repr=False)
+    """As good as the password for one mechanism: kept only where it is wanted (``cram_md5.replace``)."""
 
 
 class Hasher(Protocol):
@@ -82,6 +85,7 @@ class Passwords:
             self._hasher.hash(prepared),
             scram_keys(prepared, os.urandom(16)),
             scram_keys(prepared, os.urandom(16), algorithm="sha1"),
+            key_of(prepared.encode()),
         )
 
     async def take_over(self, foreign: Foreign) -> Credentials:

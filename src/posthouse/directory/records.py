@@ -221,6 +221,7 @@ DELETE_DOMAIN_ALIASES = delete(aliases).where(aliases.c.domain_id == bindparam("
 
 # settings
 SELECT_SETTINGS = select(settings_values.c.name, settings_values.c.value)
+SELECT_SETTING = select(settings_values.c.value).where(settings_values.c.name == bindparam("name"))
 DELETE_SETTING = delete(settings_values).where(settings_values.c.name == bindparam("name"))
 
 # secrets

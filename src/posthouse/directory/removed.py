@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Row, Transaction
-from posthouse.directory import admin, lists, quotas, records
+from posthouse.directory import admin, cram_md5, lists, quotas, records
 from posthouse.directory import removed_records as rows
 from posthouse.directory.contract import Account
 from posthouse.directory.errors import DirectoryError
@@ -67,6 +67,7 @@ def put_away(tx: Transaction, account: Account, by: str, now: float, *, feed: Fe
     }
     tx.execute(rows.INSERT_ACCOUNT, values)
     tx.change(rows.SET_ACCOUNT, {"of_id": account.id, "to_address": f"{MARK}{account.id}", "to_active": 0})
+    cram_md5.forget_account(tx, account.id)
     bump(tx, DIRECTORY, feed)
 
 

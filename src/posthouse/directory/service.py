@@ -24,6 +24,7 @@ from posthouse.directory.admission import refused
 from posthouse.directory.app_passwords import AppPassword
 from posthouse.directory.cache import VersionedCache
 from posthouse.directory.contract import Account, ScramKeys, SignIn, Target
+from posthouse.directory.cram_md5 import CramMd5
 from posthouse.directory.devices import MAIL_PROTOCOLS, Devices
 from posthouse.directory.forwards import AccountForward
 from posthouse.directory.kerberos import Kerberos, means_the_same
@@ -40,7 +41,7 @@ from posthouse.observe.counters import counters
 from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.signin import CERTIFICATE_ADDRESS, MASTER_USER, REFUSAL_TIME
-from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.contract import CheckDigest, CheckTicket, Step, Work
 from posthouse.wire.sasl.gssapi import Context
 
 _log = logger("directory")
@@ -91,6 +92,8 @@ class DirectoryService:
         self._failures = Failures(settings, clock)
         self._prover = Prover(database, feed, settings, passwords, self._login, clock)
         self._scram = ScramWatch(database, settings, clock)
+        self.cram_md5 = CramMd5(database, feed, settings, self._cache)
+        """What CRAM-MD5 needs."""
         self.judge: TokenJudge | None = None
         """Who knows whose a token is, once the worker has somebody."""
         self.kerberos: Kerberos | None = None
@@ -176,7 +179,10 @@ class DirectoryService:
                 return await self._act_for(owner, proof, peer, protocol)
         except DatabaseUnavailable as problem:
             return _unavailable(problem)
-        return self._admit(key, proof.login.account, peer, protocol, proof.app, proof.mark)
+        result = self._admit(key, proof.login.account, peer, protocol, proof.app, proof.mark)
+        if result.account is not None and proof.app is None:
+            await self.cram_md5.learn(proof.login, password)
+        return result
 
     def _rest(self, began: float) -> float:
         """How long a refusal still has to wait, so that its time does not tell how the password was checked."""
@@ -303,6 +309,33 @@ class DirectoryService:
             return _unavailable(problem)
         if found is None or found.account.id != account.id or found.source:
             return self._refuse(key, peer, protocol, "no such account")
+        limit = self._limit(Proof(found), protocol)
+        if limit:
+            return self._refuse(key, peer, protocol, limit.reason, limit)
+        return self._admit(key, found.account, peer, protocol)
+
+    def cram_md5_host(self) -> str:
+        """Our name in the challenges of CRAM-MD5, "" while it is not offered."""
+        return self.cram_md5.host()
+
+    async def sign_in_digest(self, shown: CheckDigest, *, peer: str, protocol: str) -> SignIn:
+        """CRAM-MD5 (RFC 2195). What is refused for whatever reason costs one hash, as a wrong password does; it is
+        counted before that, so that hanging up early wins no try."""
+        try:
+            result = await self._judge_digest(shown, peer, protocol)
+        except DatabaseUnavailable as problem:
+            return _unavailable(problem)
+        if result.account is None:
+            await self._passwords.verify(None, "-")
+        return result
+
+    async def _judge_digest(self, shown: CheckDigest, peer: str, protocol: str) -> SignIn:
+        key = login_key(shown.login)
+        found = await self._login(key)
+        right = await self.cram_md5.is_right(key, found, shown)
+        if found is None or not right or not self.cram_md5.host():
+            reason = "no such account" if found is None else "wrong digest, or no key yet"
+            return self._refuse(key, peer, protocol, reason)
         limit = self._limit(Proof(found), protocol)
         if limit:
             return self._refuse(key, peer, protocol, limit.reason, limit)

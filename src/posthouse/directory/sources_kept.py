@@ -8,6 +8,7 @@ import msgspec
 
 from posthouse.cluster.contract import Feed
 from posthouse.database.contract import DuplicateKey, Row, Transaction
+from posthouse.directory import cram_md5
 from posthouse.directory import source_records as records
 from posthouse.directory.errors import DirectoryError
 from posthouse.directory.sources_config import Details, SourceConfig
@@ -105,6 +106,7 @@ def assign(tx: Transaction, account_id: int, name: str, feed: Feed | None) -> No
     if name:
         find(tx, name)
     tx.change(records.SET_SOURCE, {"of_id": account_id, "new_source": name})
+    cram_md5.forget_account(tx, account_id)
     forget_account(tx, account_id)
     bump(tx, DIRECTORY, feed)
 

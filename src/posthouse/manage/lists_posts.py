@@ -21,7 +21,7 @@ from posthouse.manage.use import Call
 from posthouse.queue import control_records, posts
 from posthouse.queue.contract import LIST
 from posthouse.queue.control import GRACE
-from posthouse.queue.service import TOPIC
+from posthouse.queue.service import OLDER, TOPIC
 
 Find = Callable[[Transaction, str], MailingList]
 """The list of an address, if the caller may see it."""
@@ -113,7 +113,7 @@ async def decide(
         now = time.time()
         posts.judge(tx, wanted.post, info.id, verdict, reason)
         tx.change(control_records.RELEASE, {"rows": [wanted.post], "now": now, "least": now + GRACE})
-        tx.after_commit(partial(feed.publish, TOPIC, 0, int(found[0][1])))
+        tx.after_commit(partial(feed.publish, TOPIC, OLDER, 0))
         note(tx, call.actor, name, info.address, after={"post": wanted.post, "reason": reason})
         return Post(info.address, wanted.post)
 

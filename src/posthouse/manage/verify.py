@@ -9,6 +9,7 @@ import msgspec
 from posthouse.bodies.contract import BodyMissing
 from posthouse.manage.use import Call, Nothing, Progress, use
 from posthouse.queue import view
+from posthouse.settings.store import VERIFY_RATE
 from posthouse.store.verify import Report, verify
 
 TELL_SECONDS = 0.5
@@ -51,7 +52,14 @@ async def verify_all(call: Call, wanted: Nothing) -> Verified:
                 await call.emit(told)
 
     teller = asyncio.ensure_future(tell())
-    work = asyncio.ensure_future(verify(context.database, context.bodies, progress=progress))
+    work = asyncio.ensure_future(
+        verify(
+            context.database,
+            context.bodies,
+            progress=progress,
+            rate=lambda: context.settings.now[VERIFY_RATE],
+        )
+    )
     try:
         await asyncio.wait((teller, work), return_when=asyncio.FIRST_COMPLETED)
         if teller.done():

@@ -34,15 +34,18 @@ _NOISY = ("asyncio", "alembic", "httpcore2", "httpx2", "sqlalchemy")
 _NO_FIELDS: dict[str, Any] = {}
 
 
-def configure(form: str, level: str, stream: TextIO | None = None) -> None:
+def configure(form: str, level: str, stream: TextIO | None = None, *, gather: bool = True) -> None:
     """Set up logging of the whole process, once at start. ``form`` is ``text`` or ``json``, ``level`` one of
     :data:`LEVELS`.
+
+    Without ``gather`` each line is written at once until :func:`gather` is called: no thread is started before then,
+    which one that gives up root needs (a thread keeps what it was started with).
 
     Below the level an event costs one method call that does nothing. Our own lines go to the stream directly,
     those of libraries through a handler of the standard library; both look the same.
     """
     render = json_line if form == "json" else text_line
-    _live.output = output = _Output(stream or sys.stderr, gather=stream is None)
+    _live.output = output = _Output(stream or sys.stderr, gather=gather and stream is None)
     _live.level = _live.least = level
     _live.muted = ()
     _live.sinks = ()
@@ -57,6 +60,12 @@ def configure(form: str, level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     _library_level(level)
+
+
+def gather() -> None:
+    """Let lines wait a moment for more from here on."""
+    if _live.output is not None:
+        _live.output.gather()
 
 
 def adjust(
@@ -128,10 +137,17 @@ class _Output:
         self._lines: deque[str] = deque()
         self._lock = threading.Lock()
         self._wanted = threading.Event()
+        self._gather = False
         if gather:
-            threading.Thread(target=self._work, name="posthouse-log", daemon=True).start()
-            atexit.register(self.flush)
-        self._gather = gather
+            self.gather()
+
+    def gather(self) -> None:
+        """Let lines wait for more from here on."""
+        if self._gather:
+            return
+        threading.Thread(target=self._work, name="posthouse-log", daemon=True).start()
+        atexit.register(self.flush)
+        self._gather = True
 
     def soon(self, line: str) -> None:
         """Write a line, within :data:`GATHER_SECONDS`."""

@@ -20,7 +20,7 @@ from posthouse.queue import control_records as records
 from posthouse.queue import destinations, posts, traces
 from posthouse.queue.contract import HOLD_ADMIN, HOLD_LIST, LIST
 from posthouse.queue.selection import Found, Selection, again, domain_of
-from posthouse.queue.service import TOPIC
+from posthouse.queue.service import OLDER, TOPIC
 
 Action = Literal["hold", "release", "retry", "bounce", "delete"]
 
@@ -123,7 +123,7 @@ def _wake(tx: Transaction, action: Action, rows: Sequence[Found], feed: Feed | N
         for destination in sorted({row.destination for row in rows}):
             destinations.wake(tx, destination, feed=feed)
     if feed is not None and action != "delete":
-        tx.after_commit(partial(feed.publish, TOPIC, 0, rows[0].message_id))
+        tx.after_commit(partial(feed.publish, TOPIC, OLDER, 0))
 
 
 def _tell(tx: Transaction, action: Action, rows: Sequence[Found], now: float, who: str) -> None:

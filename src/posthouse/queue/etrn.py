@@ -8,7 +8,7 @@ from posthouse.cluster.contract import Feed
 from posthouse.database.contract import Transaction
 from posthouse.queue import etrn_records as records
 from posthouse.queue.contract import HOLD_ROUTE
-from posthouse.queue.service import TOPIC
+from posthouse.queue.service import OLDER, TOPIC
 
 
 def release(
@@ -26,5 +26,5 @@ def release(
     ]
     changed = sum(tx.change(records.RELEASE, each) for each in ready)
     if changed and feed is not None:
-        tx.after_commit(partial(feed.publish, TOPIC, 0, 0))
+        tx.after_commit(partial(feed.publish, TOPIC, OLDER, 0))
     return changed, int(rows[-1][0]) if len(rows) == count else 0

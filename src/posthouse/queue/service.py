@@ -23,7 +23,11 @@ from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.queue import LIFETIME
 
 TOPIC = "queue"
-"""The feed's topic: something became due."""
+"""The feed's topic: something became due. Key 0: it was put, the version is its id."""
+
+OLDER = 1
+"""The topic's key for what was in the queue before and is due, or given up, now. A key of its own, because of several
+notices with one key the feed tells only the one of the highest version."""
 
 
 class QueueService:
@@ -215,7 +219,7 @@ class QueueService:
         if changed:
             self._trace(tx, lease, f"goes by {destination} from now on")
             # An old row in a new place: whoever looks for new rows only would not find it.
-            tx.after_commit(partial(self._feed.publish, TOPIC, 0, lease.message_id))
+            tx.after_commit(partial(self._feed.publish, TOPIC, OLDER, 0))
         return bool(changed)
 
     def refers(self, tx: Transaction, digest: str) -> bool:

@@ -14,6 +14,7 @@ from posthouse.settings import smtp
 from posthouse.wire.sasl import (
     Challenge,
     CheckCertificate,
+    CheckDigest,
     CheckPassword,
     CheckTicket,
     CheckToken,
@@ -118,6 +119,9 @@ def _act(session: Session, exchange: Exchange, step: Step) -> None:
         case CheckCertificate(authzid):
             _over(session)
             session.run(_certificate(session, authzid))
+        case CheckDigest():
+            _over(session)
+            session.run(_digest(session, step))
         case CheckToken():
             session.run(_token(session, exchange, step))
         case WantKeys():
@@ -171,6 +175,13 @@ async def _certificate(session: Session, authzid: str) -> None:
     )
     login = result.account.address if result.account is not None else authzid
     await _wait_and_settle(session, login, result)
+
+
+async def _digest(session: Session, shown: CheckDigest) -> None:
+    result = await session.parts.directory.sign_in_digest(
+        shown, peer=session.peer.address, protocol=session.kind.value
+    )
+    await _wait_and_settle(session, shown.login, result)
 
 
 async def _token(session: Session, exchange: Exchange, step: CheckToken) -> None:
@@ -269,4 +280,5 @@ def _offer(session: Session) -> Offer:
         tls.certificate if tls is not None else None,
         session.parts.directory.tokens_taken(),
         session.parts.directory.tickets(session.kind.value),
+        session.parts.directory.cram_md5_host(),
     )

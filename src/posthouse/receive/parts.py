@@ -12,7 +12,7 @@ from posthouse.directory.contract import Account, ScramKeys, SignIn
 from posthouse.receive.contract import Acceptance, Etrn, Reception, SendingLimits, Signatures, Suppressions
 from posthouse.receive.trace import new_trace
 from posthouse.settings.contract import CurrentSettings
-from posthouse.wire.sasl.contract import CheckTicket, Step, Work
+from posthouse.wire.sasl.contract import CheckDigest, CheckTicket, Step, Work
 from posthouse.wire.sasl.gssapi import Context
 
 
@@ -42,6 +42,8 @@ class Doorkeeper(Protocol):
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str
     ) -> SignIn: ...
+    def cram_md5_host(self) -> str: ...
+    async def sign_in_digest(self, shown: CheckDigest, *, peer: str, protocol: str) -> SignIn: ...
 
 
 @dataclass(frozen=True, slots=True)

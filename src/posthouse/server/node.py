@@ -24,6 +24,7 @@ from posthouse.observe.log import logger
 from posthouse.observe.steering import Steering
 from posthouse.server.pieces import (
     bring_up_to_date,
+    close_folder,
     count_workers,
     data_folder,
     give_up_root,
@@ -48,7 +49,7 @@ PATIENCE = 20.0
 def serve(config: Config, on_ready: OnReady) -> int:
     """Run the server until it is told to stop (SIGINT, SIGTERM); the exit code. ``on_ready`` is called once,
     when every listener takes connections. Raises ManageError when the server cannot start."""
-    logging_setup.configure(config.log_format, config.log_level)
+    logging_setup.configure(config.log_format, config.log_level, gather=False)
     if os.name == "posix":
         os.umask(0o077)  # mail is nobody else's to read
     workers = count_workers(config)
@@ -56,6 +57,8 @@ def serve(config: Config, on_ready: OnReady) -> int:
     with data_folder(config) as folder, listening(config, workers) as listeners:
         config = msgspec.structs.replace(config, listeners=tuple(one.listener for one in listeners))
         give_up_root(config, folder)
+        logging_setup.gather()
+        close_folder(config, folder)
         contexts = tls_contexts(config)
         bring_up_to_date(config)
         log.info("server.starting", data=config.data, workers=workers, hostname=hostname(config))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posthouse.cluster import privileges
+from posthouse.cluster.closed import close_to_others
 from posthouse.cluster.stop import Stop
 from posthouse.database.contract import DatabaseUnavailable
 from posthouse.database.folder import DataFolder, DataFolderError
@@ -29,6 +30,7 @@ from posthouse.settings import setup as settings_setup
 from posthouse.settings.config import Config, Listener, LoadedConfig
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.listeners_file import MANAGED
+from posthouse.settings.maildrop_place import VARIABLE, maildrop_of
 
 log = logger("server")
 
@@ -122,6 +124,16 @@ def give_up_root(config: Config, folder: Path) -> None:
         raise ManageError(
             "unavailable", f"Root cannot be given up: {error}.", "Check run_as and the data folder's owner."
         ) from error
+
+
+def close_folder(config: Config, folder: Path) -> None:
+    """Let nobody else into the data folder, but for sockets that were put there for others, and a maildrop that was
+    named. The one that is there by default keeps its rights and is out of reach of others all the same."""
+    kept: list[Path] = []
+    doors = [Path(listener.path) for listener in config.listeners if listener.path]
+    maildrop = Path(maildrop_of(config.data))
+    (doors if os.environ.get(VARIABLE) else kept).append(maildrop)
+    close_to_others(folder, doors, kept)
 
 
 def tls_contexts(config: Config, minimum_version: str = "1.2", client_ca: str = "") -> ServerContexts:

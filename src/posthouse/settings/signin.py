@@ -87,6 +87,16 @@ SCRAM = Setting(
     choices=("auto", "always", "never"),
 )
 
+CRAM_MD5 = Setting(
+    "signin.cram_md5",
+    False,
+    "Whether CRAM-MD5 is offered, for old programs and devices that know nothing better. Leave it off: it is weak, and "
+    "it makes the server keep a key for each account that is as good as the password to whoever steals it and signs in "
+    "this way; with it, passwords can be guessed very fast. A key is made when a password is set or used the next time "
+    "(not with app passwords or an outside source), and until then programs that choose CRAM-MD5 are refused. "
+    "Switched off, all keys are removed within seconds.",
+)
+
 MASTER_USER = Setting(
     "signin.master_user",
     False,

@@ -52,6 +52,16 @@ REMOVAL_WAIT = Setting(
     maximum=30 * 86400,
 )
 
+VERIFY_RATE = Setting(
+    "store.verify_rate",
+    32 * 1024 * 1024,
+    "How much a check of the whole store (posthouse verify) reads of the message files each second at most, so that it "
+    "leaves the disk to others; 0 for no limit. A change holds at once, for a check under way, too.",
+    unit="bytes",
+    minimum=0,
+    maximum=1024**4,
+)
+
 TOMBSTONES = Setting(
     "store.tombstones",
     20_000,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,10 @@ YOUNG = 86400.0
 _PAGE = 500
 _ROWS = 2000
 _READ = 1 << 20
+_TURN = 8 << 20
+"""Bytes of bodies hashed between two words of progress (one larger body takes a turn of its own)."""
+_SHORTEST = 0.02
+"""Seconds: shorter waits are saved up until they are worth one."""
 MAX_ID = (1 << 63) - 1
 _MOST_FINDINGS = 1000
 _TRIES = 5
@@ -102,45 +107,104 @@ class Report:
             self.warnings.append(line)
 
 
-async def verify(database: Database, bodies: FileBodies, *, progress: Progress | None = None) -> Report:
-    """Look at everything: every body's hash, every row, every file, every counter."""
+class Ended(Exception):
+    """Nobody waits for what is being read any more."""
+
+
+class Pace:
+    """Bounds how fast bodies are read; ``rate`` gives the bytes for each second (0: as fast as it goes) and is asked
+    anew all the time. ``take`` runs in a thread, ``end`` in any; after it, ``take`` raises Ended."""
+
+    def __init__(self, rate: Callable[[], float]) -> None:
+        self._rate = rate
+        self._free_at = 0.0
+        self._ended = threading.Event()
+
+    def take(self, count: int) -> None:
+        """These bytes were read: wait as long as they may take. Raises Ended."""
+        rate, now = self._rate(), time.monotonic()
+        # What was not used stays unused: a pause is not made up for by a burst.
+        self._free_at = max(self._free_at, now) + (count / rate if rate > 0 else 0.0)
+        wait = self._free_at - now
+        if self._ended.is_set() or (wait >= _SHORTEST and self._ended.wait(wait)):
+            raise Ended
+
+    def end(self) -> None:
+        """Let nobody wait any longer."""
+        self._ended.set()
+
+
+async def verify(
+    database: Database,
+    bodies: FileBodies,
+    *,
+    progress: Progress | None = None,
+    rate: Callable[[], float] = lambda: 0.0,
+) -> Report:
+    """Look at everything: every body's hash, every row, every file, every counter. ``rate``: see Pace. Cancelling it
+    ends the reading of a large body, too."""
     report = Report()
     tell = progress or (lambda what, count: None)
-    await _verify_bodies(database, bodies, report, tell)
+    pace = Pace(rate)
+    try:
+        await _verify_bodies(database, bodies, report, tell, pace)
+    finally:
+        pace.end()
     await _verify_files(database, bodies, report, tell)
     await _verify_mailboxes(database, report, tell)
     await _verify_deleted(database, report, tell)
     return report
 
 
-async def _verify_bodies(database: Database, bodies: FileBodies, report: Report, tell: Progress) -> None:
+async def _verify_bodies(
+    database: Database, bodies: FileBodies, report: Report, tell: Progress, pace: Pace
+) -> None:
     after = b""
     while rows := await database.scan(_bodies_after, after):
         after = rows[-1][0]
-        findings = await asyncio.to_thread(_hash_all, bodies, rows)
-        for digest, complaint in findings:
-            still = await database.scan(_body_now, digest)
-            name = digest.hex()
-            if still is None:
-                continue  # removed meanwhile
-            if still[1] is not None:
-                report.warn(f"body {name}: {complaint}; nothing refers to it, it is being removed")
-            else:
-                report.error(f"body {name}: {complaint}{await database.scan(_whose, digest)}")
-        report.bodies += len(rows)
-        tell("bodies", report.bodies)
+        for turn in _turns(rows):
+            findings = await asyncio.to_thread(_hash_all, bodies, turn, pace)
+            for digest, complaint in findings:
+                await _judge_body(database, report, digest, complaint)
+            report.bodies += len(turn)
+            tell("bodies", report.bodies)
 
 
-def _hash_all(bodies: FileBodies, rows: Sequence[Row]) -> list[tuple[bytes, str]]:
+async def _judge_body(database: Database, report: Report, digest: bytes, complaint: str) -> None:
+    still = await database.scan(_body_now, digest)
+    name = digest.hex()
+    if still is None:
+        return  # removed meanwhile
+    if still[1] is not None:
+        report.warn(f"body {name}: {complaint}; nothing refers to it, it is being removed")
+    else:
+        report.error(f"body {name}: {complaint}{await database.scan(_whose, digest)}")
+
+
+def _turns(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """The rows in pieces of at most ``_TURN`` bytes of bodies."""
+    turn: list[Row] = []
+    size = 0
+    for row in rows:
+        if turn and size + row[1] > _TURN:
+            yield turn
+            turn, size = [], 0
+        turn.append(row)
+        size += row[1]
+    if turn:
+        yield turn
+
+
+def _hash_all(bodies: FileBodies, rows: Sequence[Row], pace: Pace) -> list[tuple[bytes, str]]:
     findings = []
     for digest, size, _ in rows:
-        complaint = _body_complaint(bodies.path(bytes(digest).hex()), bytes(digest), size)
+        complaint = _body_complaint(bodies.path(bytes(digest).hex()), bytes(digest), size, pace)
         if complaint:
             findings.append((bytes(digest), complaint))
     return findings
 
 
-def _body_complaint(path: str, digest: bytes, size: int) -> str:
+def _body_complaint(path: str, digest: bytes, size: int, pace: Pace) -> str:
     found = hashlib.sha256()
     length = 0
     try:
@@ -148,6 +212,7 @@ def _body_complaint(path: str, digest: bytes, size: int) -> str:
             while piece := file.read(_READ):
                 found.update(piece)
                 length += len(piece)
+                pace.take(len(piece))
     except FileNotFoundError:
         return "its file is missing"
     except OSError as error:

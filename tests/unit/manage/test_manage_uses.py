@@ -523,7 +523,7 @@ async def test_verify_ends_when_nobody_listens(context: Context, monkeypatch: py
     """The asker's connection breaks: the long work stops instead of going on for nobody."""
     ended = asyncio.Event()
 
-    async def endless(database: Any, bodies: Any, *, progress: Any) -> None:
+    async def endless(database: Any, bodies: Any, *, progress: Any, rate: Any) -> None:
         try:
             for count in itertools.count():
                 progress("bodies", count)

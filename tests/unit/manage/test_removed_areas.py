@@ -42,6 +42,7 @@ ELSEWHERE = {
     "queue_messages": "mail that is on its way goes on",
     "queue_recipients": "mail that is on its way goes on",
     "oauth_codes": "good for a minute",
+    "cram_md5_keys": "gone at once, and made anew; test_cram_md5_contract.py",
     "sign_in_links": "good for a few minutes",
 }
 """Tables with such a column that are not looked at here, and why."""

@@ -14,6 +14,7 @@ from posthouse.net.contract import TlsInfo
 from posthouse.receive.parts import Kind
 from posthouse.receive.session import Session
 from posthouse.settings import smtp
+from posthouse.wire.sasl.cram_md5 import answer, key_of
 
 GOOD = base64.b64encode(b"\0anna@example.org\0secret").decode()
 WRONG = base64.b64encode(b"\0anna@example.org\0guess").decode()
@@ -244,3 +245,26 @@ async def test_a_users_refused_recipients_are_not_held_against_them() -> None:
     talk = submission(Reception({smtp.MAX_ERRORS: 3}))
     talk.say(f"AUTH PLAIN {GOOD}", "MAIL FROM:<anna@example.org>")
     assert talk.codes(*["RCPT TO:<x@far.example>"] * 10, "NOOP") == ["550"] * 10 + ["250"]
+
+
+async def test_cram_md5_where_it_is_wanted() -> None:
+    """Announced last, with the rule of the others: not in clear from afar. The server speaks first."""
+    server = Reception()
+    assert submission(server).codes("AUTH CRAM-MD5") == ["504"]
+    server.directory.host = "mail.example.org"
+    assert b" PLAIN LOGIN CRAM-MD5\r\n" in server.talk(Kind.SUBMISSION, change=under_tls).say("EHLO c")
+    assert server.talk(Kind.SUBMISSION).codes("EHLO c", "AUTH CRAM-MD5") == ["250", "538"]
+    for password, code in (("secret", "235"), ("guess", "535")):
+        talk = submission(server)
+        challenge = base64.b64decode(talk.say("AUTH CRAM-MD5").split()[-1])
+        assert challenge.endswith(b"@mail.example.org>")
+        digest = answer(key_of(password.encode()), challenge).hex()
+        assert talk.codes(b64(f"anna@example.org {digest}")) == [code]
+    for line in ("nonsense", "!", "", "=", b64("anna@example.org"), "*"):
+        talk = submission(server)
+        assert talk.codes("AUTH CRAM-MD5", line, "NOOP") == ["334", "501", "250"]
+    assert submission(server).codes(f"AUTH CRAM-MD5 {b64('anna')}", "AUTH CRAM-MD5 =", "NOOP") == [
+        "501",
+        "501",
+        "250",
+    ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from posthouse.store import upkeep
 from posthouse.store.contract import DELETED, SEEN, FlagChange
 from posthouse.store.deleted_records import deleted_messages
 from posthouse.store.records import counters, mailboxes, messages, tombstones
-from posthouse.store.verify import verify
+from posthouse.store.verify import Ended, Pace, verify
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "contract"))
 
@@ -198,3 +201,90 @@ async def test_bodies_that_only_deleted_messages_have_are_kept(parts: Parts) -> 
     assert Path(parts.bodies.path(body.hex())).exists()
     report = await verify(parts.database, parts.bodies)
     assert (report.errors, report.warnings, report.deleted) == ([], [], 1)
+
+
+async def test_each_damage_is_named_and_nothing_else(parts: Parts) -> None:
+    """A flipped bit, a cut file, a file that is gone and a row that is gone, all at once: each is named with its
+    message, and what is sound is not."""
+    inbox = await parts.inbox()
+    await parts.fill(inbox, 10)
+    rows = await parts.database.scan(
+        lambda tx: tx.execute(select(messages.c.id, messages.c.body).order_by(messages.c.id))
+    )
+    flipped, cut, gone, lost = rows[-4:]  # the first of the new ones have the bodies of the old ones
+    path = Path(parts.bodies.path(bytes(flipped[1]).hex()))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    path = Path(parts.bodies.path(bytes(cut[1]).hex()))
+    path.write_bytes(path.read_bytes()[:-2])
+    Path(parts.bodies.path(bytes(gone[1]).hex())).unlink()
+    await parts.database.run(lambda tx: tx.execute(delete(messages).where(messages.c.id == lost[0])))
+    found = (await verify(parts.database, parts.bodies)).errors
+    for row, words in ((flipped, "another hash"), (cut, "its row says"), (gone, "file is missing")):
+        named = [line for line in found if bytes(row[1]).hex() in line]
+        assert len(named) == 1
+        assert words in named[0]
+        assert f"UID {row[0] & 0xFFFFFFFF} of mailbox 'INBOX'" in named[0]
+    rest = [line for line in found if not line.startswith("body ")]
+    assert any(line.startswith("mailbox 'INBOX'") and "counter messages is" in line for line in rest)
+    assert all("counter" in line for line in rest)
+    assert len(found) - len(rest) == 3
+
+
+def test_the_pace_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read takes the time its bytes may take, whatever the pieces; a pause is no credit."""
+    now = [100.0]
+    waited: list[float] = []
+
+    class Clock(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            now[0] += timeout or 0.0
+            return self.is_set()
+
+    monkeypatch.setattr("posthouse.store.verify.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("posthouse.store.verify.threading.Event", Clock)
+    rate = [1000.0]
+    pace = Pace(lambda: rate[0])
+    for _ in range(1000):
+        pace.take(10)
+    assert sum(waited) == pytest.approx(10.0, abs=0.03)
+    now[0] += 3600
+    waited.clear()
+    pace.take(500)
+    assert waited == [pytest.approx(0.5)]
+    rate[0] = 0.0
+    waited.clear()
+    pace.take(1 << 40)
+    assert waited == []
+    pace.end()
+    with pytest.raises(Ended):
+        pace.take(1)
+
+
+async def test_a_check_nobody_waits_for_reads_no_further(parts: Parts) -> None:
+    """Cancelled in the middle of a body at a slow pace, it ends at once, also in its thread."""
+    begun = threading.Event()
+
+    def slow() -> float:
+        begun.set()
+        return 0.001
+
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    reading = asyncio.ensure_future(verify(parts.database, parts.bodies, rate=slow))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await asyncio.wait_for(asyncio.to_thread(lambda: None), 30)  # its one thread is free again
+
+
+async def test_progress_is_told_by_bytes_too(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where bodies are large, more is told than once in five hundred."""
+    monkeypatch.setattr("posthouse.store.verify._TURN", 1)
+    told: list[tuple[str, int]] = []
+    await verify(parts.database, parts.bodies, progress=lambda what, count: told.append((what, count)))
+    assert told[:4] == [("bodies", 1), ("bodies", 2), ("bodies", 3), ("bodies", 4)]

@@ -186,6 +186,7 @@ class Session(Connection):
             certificate,
             self.directory.tokens_taken(),
             self.directory.tickets("imap"),
+            self.directory.cram_md5_host(),
         )
 
     def tell_client(self) -> None:

@@ -10,6 +10,7 @@ from posthouse.wire.pop3.lines import MAX_RESPONSE
 from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
+    CheckDigest,
     CheckPassword,
     CheckTicket,
     CheckToken,
@@ -85,6 +86,8 @@ class Exchange:
                     return await self._directory.sign_in_certificate(
                         self._certificate, authzid, peer=self._peer, protocol=PROTOCOL
                     )
+                case CheckDigest():
+                    return await self._directory.sign_in_digest(step, peer=self._peer, protocol=PROTOCOL)
                 case CheckToken(kind, token, login):
                     return await self._token(kind, token, login)
                 case CheckTicket():

@@ -279,6 +279,7 @@ class Pop3Session(Connection):
             tls.certificate if tls is not None else None,
             self._directory.tokens_taken(),
             self._directory.tickets(PROTOCOL),
+            self._directory.cram_md5_host(),
         )
 
     def _stls(self) -> None:

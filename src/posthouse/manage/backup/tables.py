@@ -43,13 +43,15 @@ LEFT_OUT = frozenset(
         "oauth_codes",
         "network_list_states",
         "network_list_parts",
+        "cram_md5_keys",
     )
 )
 """Who runs which job, versions of caches (raised by a restore), bodies (they have their own lists), what the backups
 themselves remember; and what is over by the time of a restore: sessions of browsers, links to sign in, changes on
 probation, plots, events (written at any time, also while rows are put back), access tokens of routes, results
 of TLS that are not reported yet, what was sent in the last hours, and tokens that may have been
-taken back since: programs ask their owners again. And copies of lists of networks: they are got anew."""
+taken back since: programs ask their owners again. Copies of lists of networks: they are got anew. And the keys for
+CRAM-MD5, which are as good as passwords and are made anew at the next sign-ins."""
 
 ROWS = 512
 """Rows of a piece, on average."""

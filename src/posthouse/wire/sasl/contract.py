@@ -61,6 +61,16 @@ class CheckTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckDigest:
+    """CRAM-MD5: is ``digest`` what ``login`` answers to ``challenge`` (Directory.sign_in_digest)? End the exchange with
+    the result."""
+
+    login: str
+    challenge: bytes
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class WantKeys:
     """SCRAM wants the stored keys of this login, for ``algorithm``: call ``keys(...)`` on the mechanism, which
     returns the next step."""
@@ -93,6 +103,7 @@ Step = (
     Challenge
     | CheckPassword
     | CheckCertificate
+    | CheckDigest
     | CheckToken
     | CheckTicket
     | WantKeys
@@ -116,12 +127,12 @@ class Mechanism(Protocol):
 
 # wire.sasl offers:
 #   def mechanism(name: str, *, channel_binding: bytes | None, scram: bool, external: bool,
-#                 tokens: bool, tickets: Callable[[], Context] | None) -> Mechanism | None
+#                 tokens: bool, tickets: Callable[[], Context] | None, cram_md5: str) -> Mechanism | None
 #   def available(*, channel_binding: bytes | None, scram: bool, external: bool, tokens: bool,
-#                 tickets: bool) -> list[str]
+#                 tickets: bool, cram_md5: bool) -> list[str]
 # PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-1 and, only with channel_binding (tls-unique, TLS <= 1.2), their -PLUS forms;
 # EXTERNAL where the client showed a certificate; OAUTHBEARER and XOAUTH2 where somebody judges tokens;
-# GSSAPI where there is a keytab.
+# GSSAPI where there is a keytab; CRAM-MD5 where ``cram_md5`` is our name in its challenges.
 # SCRAM mechanisms have: def keys(self, salt, iterations, stored_key, server_key) -> Step
 # Responses over 8 KiB (GSSAPI: 48 KiB) are Failed(malformed=True) before anything else; "*" is handled by the protocol
 # session.

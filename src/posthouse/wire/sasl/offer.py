@@ -13,13 +13,15 @@ from posthouse.wire.sasl.gssapi import Context
 @dataclass(frozen=True, slots=True)
 class Offer:
     """``binding`` is the tls-unique value, ``certificate`` the client's (DER), None where there is none; ``tokens``:
-    whether access tokens are taken; ``tickets`` makes the context of a Kerberos exchange."""
+    whether access tokens are taken; ``tickets`` makes the context of a Kerberos exchange; ``cram_md5``: our name in
+    the challenges of CRAM-MD5, "" where it is not offered."""
 
     binding: bytes | None = field(repr=False)
     scram: bool = True
     certificate: bytes | None = field(default=None, repr=False)
     tokens: bool = False
     tickets: Callable[[], Context] | None = field(default=None, repr=False)
+    cram_md5: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -31,6 +33,7 @@ class Offer:
             external=external,
             tokens=self.tokens,
             tickets=self.tickets is not None,
+            cram_md5=bool(self.cram_md5),
         )
 
     def begin(self, name: str) -> Mechanism | None:
@@ -43,4 +46,5 @@ class Offer:
             external=external,
             tokens=self.tokens,
             tickets=self.tickets,
+            cram_md5=self.cram_md5,
         )

@@ -16,6 +16,7 @@ from posthouse.wire.imap.syntax import Authenticate, Command
 from posthouse.wire.sasl.contract import (
     Challenge,
     CheckCertificate,
+    CheckDigest,
     CheckPassword,
     CheckTicket,
     CheckToken,
@@ -75,6 +76,8 @@ class _Exchange:
                 return await session.directory.sign_in_certificate(
                     session.mechanisms.certificate or b"", step.authzid, peer=peer, protocol=PROTOCOL
                 )
+            elif isinstance(step, CheckDigest):
+                return await session.directory.sign_in_digest(step, peer=peer, protocol=PROTOCOL)
             elif isinstance(step, CheckToken):
                 return await self._token(step)
             elif isinstance(step, CheckTicket):

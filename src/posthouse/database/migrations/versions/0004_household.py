@@ -142,6 +142,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_client_certificates_account_id", "client_certificates", ["account_id"], unique=False)
     op.create_table(
+        "cram_md5_keys",
+        sa.Column("account_id", schema.big(), autoincrement=False, nullable=False),
+        sa.Column("password_hash", schema.ascii_text(255), nullable=False),
+        sa.Column("secret", schema.digest(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_cram_md5_keys")),
+        **schema.OPTIONS,
+    )
+    op.create_table(
         "deleted_mailboxes",
         sa.Column("mailbox_id", schema.ident(), autoincrement=False, nullable=False),
         sa.Column("account_id", schema.big(), nullable=False),
