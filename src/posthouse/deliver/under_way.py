@@ -127,7 +127,8 @@ class UnderWay:
             self.begin(self._ask(place))
         elif place.at is None and not place.ended:
             self._places.forget(place)
-        self.awake.set()  # others may have waited for the room
+        if self._places.crowded:
+            self.awake.set()  # others have waited for the room
 
     async def _deliver(
         self, place: Place, leases: list[Lease], unproven: bool | None, *, found: bool = True

@@ -79,8 +79,8 @@ async def proven(scene: Scene, name: str = "one.test") -> Dispatcher:
     return dispatcher
 
 
-def room_of(dispatcher: Dispatcher) -> Room:
-    room = dispatcher.express.room(ONE, SENDER)
+async def room_of(dispatcher: Dispatcher) -> Room:
+    room = await dispatcher.express.room(ONE, SENDER)
     assert room is not None
     return room
 
@@ -119,7 +119,7 @@ async def test_what_comes_during_a_lease_is_not_forgotten_when_room_is_given_bac
         return lease(tx, *args)
 
     monkeypatch.setattr(dispatcher._desk, "lease", late)
-    room = room_of(dispatcher)
+    room = await room_of(dispatcher)
     gone = await scene.put("gone@one.test")
     await asyncio.wait_for(held.reached.wait(), SOON)
     await scene.put("next@one.test")
@@ -133,7 +133,7 @@ async def test_what_comes_during_a_lease_is_not_forgotten_when_room_is_given_bac
 async def test_what_was_deferred_is_planned_though_another_message_was_under_way(scene: Scene) -> None:
     """Whichever ends last asks when the rest is due; else it would be when the lease ends."""
     dispatcher = await proven(scene)
-    room = room_of(dispatcher)
+    room = await room_of(dispatcher)
     scene.remote.wrong = RuntimeError("a slip")
     queue_id = await scene.put("a@one.test")
     await soon(scene, lambda: len(scene.remote.groups) == 2 and not dispatcher._under_way.tasks)
@@ -150,7 +150,7 @@ async def test_room_that_is_given_back_goes_to_whoever_waits_for_it(scene: Scene
     await scene.gone(await scene.put("first@two.test"))
     await scene.until(lambda: not dispatcher._under_way.tasks)
     scene.settings.now = scene.settings.now.over({"queue.transactions": 1})
-    awake, room = dispatcher._under_way.awake, room_of(dispatcher)
+    awake, room = dispatcher._under_way.awake, await room_of(dispatcher)
     await scene.put("next@two.test")
     await soon(scene, lambda: place_of(dispatcher, "mx:two.test").ready and not awake.is_set())
     room.release()
