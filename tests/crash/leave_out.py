@@ -20,6 +20,8 @@ if which == "file":
             real_flush(descriptor)
 
     flush.flush_file = only_directories
+elif which == "journal":
+    flush.flush_data = lambda descriptor: None
 elif which == "directory":
     flush.flush_directory = lambda descriptor: None
 elif which == "commit":
