@@ -5,6 +5,7 @@
 # make fuzz    100,000 hostile inputs to a running server (INPUTS=...)
 # make crash   200 kills under load (KILLS=...)
 # make crash-out the same while mail leaves for other servers
+# make torture  4,000 states of a disk after power cuts (STATES=...)
 # make households  20,000 random sequences of administration beside a plain model (HOUSEHOLDS=...)
 # make bench   Posthouse beside Postfix and Dovecot (BENCH='--quick')
 # make docs    the settings page of the manual and the client's calls, from the declarations
@@ -13,7 +14,7 @@
 # make lock    new lock files
 # make clean   removes what the above made, but not data/
 
-.PHONY: translations serve demo test check lint lock package fuzz crash crash-out households bench docs clean help
+.PHONY: translations serve demo test check lint lock package fuzz crash crash-out torture households bench docs clean help
 .DEFAULT_GOAL := help
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -25,6 +26,7 @@ PYTEST ?= -q
 DATA ?= data
 INPUTS ?= 100000
 KILLS ?= 200
+STATES ?= 4000
 HOUSEHOLDS ?= 20000
 
 help:
@@ -61,6 +63,9 @@ crash: .venv-oldest/installed
 
 crash-out: .venv-oldest/installed
 	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/crash/out_campaign.py --kills $(KILLS)
+
+torture: .venv-oldest/installed
+	@PYTHONPATH=tests/doubles .venv-oldest/bin/python tests/crash/power_cuts.py --states $(STATES)
 
 households: .venv-oldest/installed
 	@HOUSEHOLDS=$(HOUSEHOLDS) .venv-oldest/bin/python -m pytest -q tests/unit/manage/test_random_households.py

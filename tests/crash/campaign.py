@@ -22,6 +22,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from load import Ledger, Load
@@ -29,7 +30,7 @@ from queue_rows import put_local_rows
 from reading import read_tokens
 from running import PASSWORD, RunningServer
 
-from posthouse.observe.steps import NAMES
+from posthouse.observe import steps
 
 ACCOUNTS = [f"crash{number}@posthouse.test" for number in range(4)]
 EXPUNGED = ACCOUNTS[1]
@@ -43,7 +44,16 @@ SETTINGS = {
 }
 """Short times, so that removal and lease expiry happen within a round; what is expunged is not kept, so that bodies are
 removed (``test_kill_keeping`` is about those that are kept)."""
-REACH = {"body": (20, 150), "unit": (15, 60), "accept": (20, 150), "append": (3, 20), "queue": (1, 5)}
+REACH = {
+    "body": (20, 150),
+    "journal": (5, 40),
+    "journal.turned": (1, 3),
+    "journal.flushed": (1, 3),
+    "unit": (15, 60),
+    "accept": (20, 150),
+    "append": (3, 20),
+    "queue": (1, 5),
+}
 """How often a step is passed before the kill, so that it comes with the load at its height."""
 LIFE = 8.0
 """Seconds of load after which a step counts as not reached."""
@@ -75,10 +85,10 @@ class Result:
 
     def report(self) -> str:
         """The counts, for people."""
-        steps = ", ".join(f"{name} {self.by_step[name]}" for name in (*NAMES, "random"))
+        by_step = ", ".join(f"{name} {count}" for name, count in sorted(self.by_step.items()))
         flight = self.in_flight or [0]
         return (
-            f"{self.kills} kills: {steps}\n"
+            f"{self.kills} kills: {by_step}\n"
             f"unacknowledged in flight when killed: median {self.median_in_flight()}, least {min(flight)}, "
             f"most {max(flight)}\n"
             f"{self.acknowledged} acknowledged, {self.found} of them found, {len(self.lost)} lost, "
@@ -88,11 +98,20 @@ class Result:
         )
 
 
+def names(layout: str) -> tuple[str, ...]:
+    """The steps of mail that comes in, where bodies are kept so."""
+    if layout == "plain":
+        return steps.NAMES
+    return (*steps.JOURNAL, *(name for name in steps.NAMES if not name.startswith("body.")))
+
+
 class Campaign:
     """One campaign on one data folder."""
 
-    def __init__(self, folder: Path, seed: int, workers: int = 1) -> None:
+    def __init__(self, folder: Path, seed: int, workers: int = 1, layout: str = "plain") -> None:
         self.server = RunningServer(folder, workers=workers)
+        self.layout = layout
+        self.names = names(layout)
         self.ledger = Ledger()
         self.result = Result()
         self.seen: Counter[str] = Counter()
@@ -100,6 +119,13 @@ class Campaign:
         self.expunged_to = 0
         self.said: dict[tuple[str, int], str] = {}
         self.rng = random.Random(seed)
+
+    def _layout(self, step: str = "") -> dict[str, str]:
+        """How bodies are kept; now and then the other way, as somebody may change it between two starts."""
+        layout = self.layout
+        if self.rng.random() < 0.15 and not step.startswith(("body.", "journal.")):
+            layout = "plain" if layout == "journal" else "journal"
+        return {"POSTHOUSE_DURABILITY": layout, "POSTHOUSE_JOURNAL_SIZE": "1"}
 
     def prepare(self) -> None:
         """Accounts and settings."""
@@ -124,16 +150,16 @@ class Campaign:
 
     def _plan(self, kills: int) -> list[str]:
         """Every named step at least once, then at random, a quarter at random moments."""
-        rounds = [*NAMES]
+        rounds = [*self.names]
         while len(rounds) < kills:
-            rounds.append("random" if self.rng.random() < 0.25 else self.rng.choice(NAMES))
+            rounds.append("random" if self.rng.random() < 0.25 else self.rng.choice(self.names))
         self.rng.shuffle(rounds)
         return rounds
 
     def _round(self, step: str) -> None:
         """One kill. A step that was not reached (a slow machine) is tried again, to be reached sooner."""
         for share in (1.0, 0.3, 0.1, 0.0):
-            low, high = REACH.get(step.partition(".")[0], (1, 2))
+            low, high = REACH.get(step, REACH.get(step.partition(".")[0], (1, 2)))
             count = max(1, int(self.rng.randint(low, high) * share))
             if self._kill_once(step, count):
                 return
@@ -159,7 +185,7 @@ class Campaign:
         at its start may be enough for that: then it is to come further, into the load."""
         for more in range(0, 100, 10):
             at = {} if step == "random" else {"POSTHOUSE_CRASH_AT": f"{step}:{count + more}"}
-            self.server.environment = at
+            self.server.environment = at | self._layout(step)
             try:
                 self.server.start()
                 return
@@ -235,7 +261,7 @@ class Campaign:
 
     def _expunge(self) -> None:
         """Expunge what an account has (and was counted), so that bodies become unreferenced."""
-        self.server.environment = {}
+        self.server.environment = self._layout()
         self.server.start()
         self._read(EXPUNGED)
         last = self.read_to.get(EXPUNGED, 0)
@@ -252,7 +278,7 @@ class Campaign:
 
     def check(self) -> None:
         """A clean start: read what is new in every mailbox, then verify."""
-        self.server.environment = {}
+        self.server.environment = self._layout()
         self.server.start()
         self._wait_for_queue()
         for account in ACCOUNTS:
@@ -321,20 +347,22 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, help="default: three quarters with one, the rest with two")
+    parser.add_argument("--layout", choices=("journal", "plain"), help="default: half of each")
     options = parser.parse_args()
     part = options.kills * 3 // 4
     plan = [(1, part), (2, options.kills - part)]
     if options.workers:
         plan = [(options.workers, options.kills)]
+    layouts = [options.layout] if options.layout else ["journal", "plain"]
     clean = True
-    for workers, kills in plan:
+    for (workers, kills), layout in product(plan, layouts):
         with tempfile.TemporaryDirectory(prefix="posthouse-crash-", ignore_cleanup_errors=True) as folder:
-            campaign = Campaign(Path(folder), options.seed, workers)
+            campaign = Campaign(Path(folder), options.seed, workers, layout)
             try:
-                result = campaign.run(kills)
+                result = campaign.run(kills // len(layouts))
             finally:
                 campaign.server.kill()
-        print(f"{workers} worker{'s' if workers > 1 else ''}: {result.report()}", flush=True)
+        print(f"{layout}, {workers} worker{'s' if workers > 1 else ''}: {result.report()}", flush=True)
         clean = clean and result.clean()
     return 0 if clean else 1
 

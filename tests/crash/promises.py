@@ -8,11 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from disk import Disk, Inode
-from syscalls import Call, parse
+from syscalls import parse
+
+from posthouse.bodies.segment import RECORD
 
 PROMISE = re.compile(rb"250 2\.0\.0 Message accepted|250 2\.1\.5 [^\r]*\([\w.]+\)|OK \[APPENDUID")
 _TOKEN = re.compile(rb"^Subject: (\w+)\r$", re.M)
 _REPLIES = ("sendto", "sendmsg", "write", "writev")
+RECORD_DIGEST = 8
+"""Where in a record of the journal the digest is."""
 _TO = re.compile(r"^TCP(?:v6)?:\[.*->.*:(\d+)\]$")
 
 
@@ -39,14 +43,15 @@ class Judge:
                     at_promise(len(self.promised))
             self.disk.take(phase, call)
             if phase == "end" and call.name.startswith("rename") and call.result == 0:
-                self._renamed(call)
+                self._appeared(call.strings[1].decode())
+            elif phase == "end" and call.name == "write" and call.descriptor.endswith(".eml"):
+                self._appeared(call.descriptor)  # a body that is in the journal is written where it belongs
 
     def missing(self) -> set[str]:
         """Acknowledged tokens no reply in the trace was for: the trace is not whole."""
         return {token for tokens in self._owed.values() for token in tokens}
 
-    def _renamed(self, call: Call) -> None:
-        path = call.strings[1].decode()
+    def _appeared(self, path: str) -> None:
         folder, _, name = path.rpartition("/")
         directory = self.disk.directories.get(folder)
         thing = directory.live.get(name) if directory is not None else None
@@ -64,16 +69,41 @@ class Judge:
         self.promised.append(token)
         path = self._bodies.get(token)
         if path is None:
-            self.complaints.append(f"{token}: its body was not renamed into place")
+            self.complaints.append(f"{token}: its body was not put into place")
             return
         name = Path(path).stem
         content = self.disk.synced_file(path)
-        if content is None:
+        journal = self._in_journal(bytes.fromhex(name))
+        if journal:
+            pass
+        elif self._journals() and self._in_journal(bytes.fromhex(name), live=True):
+            self.complaints.append(f"{token}: its body in the journal was not synced")
+        elif content is None:
             self.complaints.append(f"{token}: the directory entry of its body was not synced")
         elif hashlib.sha256(content).hexdigest() != name:
             self.complaints.append(f"{token}: the bytes of its body were not synced")
         if not self._committed(bytes.fromhex(name)):
             self.complaints.append(f"{token}: the commit that names its body was not synced")
+
+    def _journals(self) -> list[str]:
+        folder = self.disk.directories.get(f"{self._data}/journal")
+        return [f"{self._data}/journal/{name}" for name in folder.live] if folder is not None else []
+
+    def _in_journal(self, digest: bytes, live: bool = False) -> bool:
+        """Whether a journal on the disk (``live``: as the system shows it) holds this body whole. Where its records
+        are is told by what they begin with."""
+        for path in self._journals():
+            content = (self.disk.live_file if live else self.disk.synced_file)(path) or b""
+            place = content.find(digest)
+            while place >= 0:
+                start = place - RECORD_DIGEST
+                if start >= 0 and content[start : start + 4] == b"body":
+                    size = int.from_bytes(content[start + 4 : place], "big")
+                    body = content[start + RECORD.size : start + RECORD.size + size]
+                    if hashlib.sha256(body).digest() == digest:
+                        return True
+                place = content.find(digest, place + 1)
+        return False
 
     def _committed(self, digest: bytes) -> bool:
         """Whether database or log on the disk hold the row of a body (bodies are named by their digest)."""

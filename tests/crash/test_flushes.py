@@ -27,6 +27,9 @@ pytestmark = [
     pytest.mark.timeout(150),
 ]
 
+LAYOUTS = pytest.mark.parametrize("layout", ["journal", "plain"])
+"""How bodies become durable."""
+
 
 class Traced:
     """A server that handed out promises under strace, what its clients know, and the disk as it was before."""
@@ -37,9 +40,11 @@ class Traced:
         folder: Path,
         leave_out: str,
         use: Callable[[RunningServer], None] | None = None,
+        layout: str = "plain",
         **sessions: int | float,
     ) -> None:
         self.server = server = RunningServer(folder)
+        server.environment = {"POSTHOUSE_DURABILITY": layout, "POSTHOUSE_JOURNAL_SIZE": "1"}
         if prepared is not None:
             shutil.copytree(prepared, server.data)
         self.disk = Disk(server.folder)
@@ -81,50 +86,58 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return server.data
 
 
-def one_after_the_other(prepared: Path, folder: Path, leave_out: str) -> Traced:
+def one_after_the_other(prepared: Path, folder: Path, leave_out: str, layout: str = "plain") -> Traced:
     """One session of each protocol, eight messages each, some of them large."""
-    return Traced(
-        prepared, folder, leave_out, smtp_sessions=1, lmtp_sessions=1, imap_sessions=1, each=8, large=0.2
-    )
+    sessions = {"smtp_sessions": 1, "lmtp_sessions": 1, "imap_sessions": 1, "each": 8}
+    return Traced(prepared, folder, leave_out, layout=layout, **sessions, large=0.2)
 
 
-def test_every_promise_is_flushed_first(prepared: Path, tmp_path: Path) -> None:
-    """A few messages by SMTP, LMTP and APPEND: body, directory and commit are on disk before each reply."""
-    traced = one_after_the_other(prepared, tmp_path, "nothing")
+@LAYOUTS
+def test_every_promise_is_flushed_first(prepared: Path, tmp_path: Path, layout: str) -> None:
+    """A few messages by SMTP, LMTP and APPEND: body (with its directory entry, or in the journal) and commit are on
+    disk before each reply."""
+    traced = one_after_the_other(prepared, tmp_path, "nothing", layout)
     assert traced.judge() == []
     assert len(traced.ledger.acknowledged) == 24
 
 
-def test_every_promise_is_flushed_first_under_load(prepared: Path, tmp_path: Path) -> None:
+@LAYOUTS
+def test_every_promise_is_flushed_first_under_load(prepared: Path, tmp_path: Path, layout: str) -> None:
     """The same with 28 sessions at once, where messages share commits."""
-    traced = Traced(prepared, tmp_path, "nothing", smtp_sessions=20, lmtp_sessions=4, imap_sessions=4, each=3)
+    sessions = {"smtp_sessions": 20, "lmtp_sessions": 4, "imap_sessions": 4, "each": 3}
+    traced = Traced(prepared, tmp_path, "nothing", layout=layout, **sessions)
     assert traced.judge() == []
     assert len(traced.ledger.acknowledged) == 84
 
 
 @pytest.mark.parametrize(
-    ("which", "complaint"),
+    ("layout", "which", "complaint"),
     [
-        ("file", "bytes of its body were not synced"),
-        ("directory", "directory entry of its body was not synced"),
-        ("commit", "commit that names its body was not synced"),
+        ("plain", "file", "bytes of its body were not synced"),
+        ("plain", "directory", "directory entry of its body was not synced"),
+        ("plain", "commit", "commit that names its body was not synced"),
+        ("journal", "journal", "its body in the journal was not synced"),
+        ("journal", "commit", "commit that names its body was not synced"),
     ],
 )
-def test_a_missing_flush_is_noticed(prepared: Path, tmp_path: Path, which: str, complaint: str) -> None:
+def test_a_missing_flush_is_noticed(
+    prepared: Path, tmp_path: Path, layout: str, which: str, complaint: str
+) -> None:
     """The same run without one of the flushes is complained about for each message, and for nothing else."""
-    traced = one_after_the_other(prepared, tmp_path, which)
+    traced = one_after_the_other(prepared, tmp_path, which, layout)
     complaints = traced.judge()
     assert len(complaints) >= len(traced.ledger.acknowledged) // 2
     assert all(complaint in each for each in complaints), complaints
 
 
-def test_a_power_cut_takes_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+@LAYOUTS
+def test_a_power_cut_takes_nothing_that_was_acknowledged(tmp_path: Path, layout: str) -> None:
     """The power goes at the moment of a 250 or OK, under load, after the very first start. A server that starts
     on what the disk then
     holds (only what was synced, and again with a random part of the rest) has every message acknowledged
     until then, whole and once, and finds nothing wrong."""
     sessions = {"smtp_sessions": 12, "lmtp_sessions": 2, "imap_sessions": 4, "each": 4}
-    traced = Traced(None, tmp_path / "traced", "nothing", **sessions)
+    traced = Traced(None, tmp_path / "traced", "nothing", layout=layout, **sessions)
     judge = Judge(traced.disk, traced.server.data, traced.ledger.by_port)
     total = len(traced.ledger.acknowledged)
     cuts: list[tuple[int, RunningServer]] = []

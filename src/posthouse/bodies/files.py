@@ -15,14 +15,14 @@ import shutil
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from posthouse.bodies import flush
 from posthouse.bodies.cache import ReadCache
 from posthouse.bodies.contract import Body, BodyMissing
 from posthouse.bodies.records import REVIVE, SELECT_BODY, bodies
-from posthouse.bodies.spool import IN_MEMORY, FileBody, Spooling
+from posthouse.bodies.spool import IN_MEMORY, FileBody, MemoryBody, Spooling
 from posthouse.database.contract import Transaction
 from posthouse.mail.mime import Buffer
 from posthouse.observe import steps
@@ -32,6 +32,8 @@ MAPS = 16
 
 _CHUNK = 1 << 20
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLUSHED = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY
+"""How a file is opened that is to be flushed: Windows flushes only what may be written."""
 
 
 class FileBodies:
@@ -136,6 +138,47 @@ class FileBodies:
         flush.flush_directory(self._directory(digest[:2]))
         steps.step("body.directory")
 
+    def put(self, body: Body) -> None:
+        """Write a small body's file without a flush: something else keeps its content until :meth:`flush_kept`.
+        Blocking but short; any thread."""
+        self.put_content(body.digest, bytes(body.buffer()))
+
+    def put_content(self, digest: str, content: bytes) -> bool:
+        """As :meth:`put`; whether the file was not there with this content already."""
+        path = self.path(digest)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        except FileExistsError:
+            if _holds(path, content):
+                return False
+            _rename(self._write_temporary(MemoryBody(content, digest)), path)
+            return True
+        try:
+            _write_all(descriptor, content)
+        except BaseException:
+            os.ftruncate(
+                descriptor, 0
+            )  # not unlinked: somebody else may have put a whole one there meanwhile
+            raise
+        finally:
+            os.close(descriptor)
+        return True
+
+    def flush_kept(self, digests: Sequence[str]) -> None:
+        """Return once the files of these bodies, as far as they are still there, and their directory entries are on
+        the disk. Blocking, for long; any thread. Raises OSError."""
+        for digest in digests:
+            try:
+                descriptor = os.open(self.path(digest), _FLUSHED | _BINARY)
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            try:
+                flush.flush_file(descriptor)
+            finally:
+                os.close(descriptor)
+        for folder in sorted({digest[:2] for digest in digests}):
+            flush.flush_directory(self._directory(folder))
+
     def unlink(self, digest: str) -> None:
         """Remove a body's file; nothing if it is not there."""
         try:
@@ -217,9 +260,7 @@ class FileBodies:
         try:
             content = body.buffer()
             for start in range(0, len(content), _CHUNK):
-                piece = memoryview(content[start : start + _CHUNK])
-                while piece:
-                    piece = piece[os.write(descriptor, piece) :]
+                _write_all(descriptor, content[start : start + _CHUNK])
             steps.step("body.written")
             flush.flush_file(descriptor)
             steps.step("body.synced")
@@ -232,6 +273,21 @@ class FileBodies:
             raise
         os.close(descriptor)
         return temporary
+
+
+def _write_all(descriptor: int, content: Buffer) -> None:
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, memoryview(content)[written:])
+
+
+def _holds(path: str, content: bytes) -> bool:
+    """Whether a file has exactly this content."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(content) + 1) == content
+    except FileNotFoundError:
+        return False
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

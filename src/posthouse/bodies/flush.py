@@ -25,6 +25,17 @@ else:
         os.fsync(descriptor)
 
 
+if hasattr(os, "fdatasync") and sys.platform != "darwin":
+
+    def flush_data(descriptor: int) -> None:
+        """Return once the file's bytes are on the disk, and of what is known about it as much as reading them
+        takes."""
+        os.fdatasync(descriptor)
+
+else:
+    flush_data = flush_file
+
+
 def open_directory(path: str) -> int:
     """A descriptor for :func:`flush_directory`; -1 where directories cannot be opened (Windows, whose file
     system journals renames itself)."""
@@ -37,3 +48,13 @@ def flush_directory(descriptor: int) -> None:
     """Return once the directory's entries are on the disk."""
     if descriptor >= 0:
         flush_file(descriptor)
+
+
+def flush_folder(path: str | os.PathLike[str]) -> None:
+    """Return once a folder's entries are on the disk."""
+    descriptor = open_directory(os.fspath(path))
+    try:
+        flush_directory(descriptor)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)

@@ -43,7 +43,7 @@ class PlainDurability:
         self._database = database
         # On SQLite the thread that flushed a lone body queues its unit itself: one way through the loop less.
         self._sqlite = database if isinstance(database, SqliteDatabase) else None
-        self._keepers = _Keepers(bodies, threads)
+        self._keepers = Keepers(bodies, threads)
 
     async def commit(
         self,
@@ -65,7 +65,7 @@ class PlainDurability:
                     else:
                         result = await self._keepers.hand_over(missing[0], self._sqlite, op, args, kwargs)
                     return result
-                await self._keep_all(missing)
+                await self._keepers.keep_all(missing)
                 return await self._database.run(op, *args, **kwargs)
             except BodyMissing as error:
                 body = wanted.get(error.args[0])
@@ -80,14 +80,6 @@ class PlainDurability:
         self._keepers.closed = True
         await asyncio.to_thread(self._keepers.close)
 
-    async def _keep_all(self, bodies: Sequence[Body]) -> None:
-        """Keep several; when one fails, wait for the others before saying so: nobody may discard a body in
-        use."""
-        results = await asyncio.gather(*map(self._keepers.keep, bodies), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
 
 def _queueing(
     database: SqliteDatabase, op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -95,7 +87,7 @@ def _queueing(
     return lambda future: database.enqueue(future, op, args, kwargs)
 
 
-class _Keepers:
+class Keepers:
     """Threads that keep bodies. Results go back to the loop in batches: a wake-up costs more than a
     rename."""
 
@@ -123,6 +115,14 @@ class _Keepers:
         self._wanted.put((body, future, then))
         return await self._over(future)
 
+    async def keep_all(self, bodies: Sequence[Body]) -> None:
+        """Keep several; when one fails, wait for the others before saying so: nobody may discard a body in
+        use."""
+        results = await asyncio.gather(*map(self.keep, bodies), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
     async def hand_over(
         self, body: Body, database: SqliteDatabase, op: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
@@ -141,7 +141,7 @@ class _Keepers:
     async def _over(self, future: asyncio.Future[Any]) -> Any:
         self.busy += 1
         try:
-            return await _in_any_case(future)
+            return await in_any_case(future)
         finally:
             self.busy -= 1
 
@@ -181,7 +181,7 @@ class _Keepers:
                 future.set_exception(error)
 
 
-async def _in_any_case(future: asyncio.Future[Any]) -> Any:
+async def in_any_case(future: asyncio.Future[Any]) -> Any:
     """The result, also for a caller that is cancelled meanwhile: it waits all the same."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():

@@ -25,6 +25,8 @@ from posthouse.observe.log import logger
 P = ParamSpec("P")
 T = TypeVar("T")
 Op = Callable[..., Any]
+Together = Callable[[Sequence[Any]], Sequence[BaseException | None]]
+"""What is done once for the things of several units: for each thing the error that its unit fails with."""
 
 GROUP = 32
 """Units that may share one commit."""
@@ -175,9 +177,9 @@ def _outward(error: BaseException) -> BaseException:
 
 class _Unit:
     """An op on its way through the writer thread. ``first`` is done there before the transaction begins; where that
-    fails, the op is not run."""
+    fails, the op is not run. ``things`` are handed to ``together`` there, with those of all units of the commit."""
 
-    __slots__ = ("args", "error", "first", "future", "kwargs", "op", "result", "tx")
+    __slots__ = ("args", "error", "first", "future", "kwargs", "op", "result", "things", "together", "tx")
 
     def __init__(
         self,
@@ -186,8 +188,12 @@ class _Unit:
         kwargs: Any,
         future: asyncio.Future[Any],
         first: Callable[[], None] | None = None,
+        things: Sequence[Any] = (),
+        together: Together | None = None,
     ) -> None:
         self.first = first
+        self.things = things
+        self.together = together
         self.op = op
         self.args = args
         self.kwargs = kwargs
@@ -257,6 +263,9 @@ class _Writer(threading.Thread):
                 unit.error = error
                 failed.append(unit)
             self._gather(units, wait=False)
+        for together in {unit.together for unit in units if unit.together is not None}:
+            with_things = [unit for unit in units if unit.together is together and unit not in failed]
+            failed += _all_at_once(together, with_things)
         return failed
 
     def _refuse_rest(self) -> None:
@@ -327,6 +336,19 @@ class _Writer(threading.Thread):
         elif pages >= CHECKPOINT_PAGES:
             self._checkpointer.wanted.set()
         return apsw.SQLITE_OK
+
+
+def _all_at_once(together: Together, units: list[_Unit]) -> list[_Unit]:
+    """Hand over the things of these units; the units that failed by it."""
+    owners = [unit for unit in units for _ in unit.things]
+    errors: Sequence[BaseException | None]
+    try:
+        errors = together([thing for unit in units for thing in unit.things])
+    except BaseException as failure:
+        errors = [failure] * len(owners)
+    for unit, error in zip(owners, errors, strict=True):
+        unit.error = unit.error or error
+    return [unit for unit in units if unit.error is not None]
 
 
 class _Checkpointer(threading.Thread):
@@ -444,11 +466,14 @@ class SqliteDatabase:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         first: Callable[[], None] | None = None,
+        things: Sequence[Any] = (),
+        together: Together | None = None,
     ) -> None:
         """Queue a unit whose result ``future`` gets; from any thread. It spares whoever prepared the unit on
         a thread the way back through the event loop. ``first`` is done in the writer's thread before the
-        transaction begins; what it raises is the unit's error. Not to be called once ``close`` has returned."""
-        self._writer.queue.put(_Unit(op, args, kwargs, future, first))
+        transaction begins; what it raises is the unit's error. ``together`` is called there once for all units of a
+        commit that name it, with the ``things`` of all of them. Not to be called once ``close`` has returned."""
+        self._writer.queue.put(_Unit(op, args, kwargs, future, first, things, together))
 
     async def scan(
         self, op: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs

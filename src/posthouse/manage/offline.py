@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from posthouse.bodies.files import FileBodies
+from posthouse.bodies.journal import replay
 from posthouse.bodies.plain import PlainDurability
 from posthouse.bodies.side import SideRecord
 from posthouse.cluster import privileges
@@ -111,6 +112,7 @@ async def open_context(config: Config) -> AsyncIterator[Context]:
         settings = CurrentSettings()
         await LiveSettings(database, feed, settings).load()
         bodies = FileBodies(config.data)
+        replay(config.data, bodies)
         durability = PlainDurability(database, bodies)
         stack.push_async_callback(durability.close)
         side = SideRecord(config.data)

@@ -28,6 +28,14 @@ NAMES: tuple[str, ...] = (
 )
 """Every step by name, in the order a message meets them on its way in."""
 
+JOURNAL: tuple[str, ...] = (
+    "journal.synced",  # some bodies are in the journal, their files not written
+    "journal.put",  # a body is in the journal and its file is written
+    "journal.turned",  # a journal file is full, the other is begun
+    "journal.flushed",  # the files of the bodies of a full journal file are flushed
+)
+"""The steps of bodies that go through the journal, in place of those of bodies above."""
+
 SENDING: tuple[str, ...] = (
     "queue.answered",  # another server answered for a queue row, nothing of it is written
     "queue.settled",  # what it answered is durable

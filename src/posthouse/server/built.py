@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
+from posthouse.bodies.durable import Durable
 from posthouse.bodies.files import FileBodies
-from posthouse.bodies.plain import PlainDurability
 from posthouse.cluster.jobs import Jobs
 from posthouse.cluster.local import LocalFeed
 from posthouse.cluster.member import Member
@@ -47,7 +47,7 @@ class Built:
     feed: LocalFeed
     settings: CurrentSettings
     bodies: FileBodies
-    durability: PlainDurability
+    durability: Durable
     passwords: Passwords
     directory: DirectoryService
     store: MailStore

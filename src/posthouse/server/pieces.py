@@ -10,6 +10,8 @@ from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from posthouse.bodies.files import FileBodies
+from posthouse.bodies.journal import replay
 from posthouse.cluster import privileges
 from posthouse.cluster.closed import close_to_others
 from posthouse.cluster.stop import Stop
@@ -162,11 +164,25 @@ def database_url(config: Config) -> str:
 
 
 def bring_up_to_date(config: Config) -> None:
-    """Migrate the database. Raises ManageError."""
+    """Migrate the database, and write what only the journal has. Raises ManageError."""
     try:
         migrate(database_url(config))
+        replay_journal(config)
     except (DatabaseUnavailable, BadUrl) as error:
         raise database_trouble(error) from error
+
+
+def replay_journal(config: Config) -> None:
+    """Before any worker reads: each sees what others had in their journals. Raises ManageError."""
+    bodies = FileBodies(config.data)
+    try:
+        replay(config.data, bodies)
+    except OSError as error:
+        raise ManageError(
+            "unavailable", f"The journal cannot be read or emptied: {error}.", "Look at the disk."
+        ) from error
+    finally:
+        bodies.close()
 
 
 def database_trouble(error: Exception) -> ManageError:

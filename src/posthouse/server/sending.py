@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from posthouse.bodies.durable import Durable
 from posthouse.bodies.files import FileBodies
-from posthouse.bodies.plain import PlainDurability
 from posthouse.cluster.jobs import Jobs
 from posthouse.cluster.local import LocalFeed
 from posthouse.database.contract import Database
@@ -71,7 +71,7 @@ class Ground:
     feed: LocalFeed
     settings: CurrentSettings
     bodies: FileBodies
-    durability: PlainDurability
+    durability: Durable
     directory: DirectoryService
     appender: Appender
     queue: QueueService

@@ -16,8 +16,8 @@ import msgspec
 from posthouse.access.imap.service import ImapService
 from posthouse.access.imap.sharing import Sharing
 from posthouse.access.pop3 import Pop3Session
+from posthouse.bodies.durable import durable
 from posthouse.bodies.files import FileBodies
-from posthouse.bodies.plain import PlainDurability
 from posthouse.bodies.removal import Removal
 from posthouse.bodies.side import SideRecord
 from posthouse.cluster.agreement import Agreement
@@ -170,7 +170,9 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
 
         # What is kept.
         bodies = FileBodies(config.data, cache=now[settings_store.BODY_CACHE])
-        durability = PlainDurability(database, bodies)
+        durability = durable(
+            config.durability, database, bodies, config.data, share.number, config.journal_size << 20
+        )
         stack.push_async_callback(durability.close)
         side = SideRecord(config.data)
         stack.callback(side.close)

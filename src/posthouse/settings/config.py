@@ -37,11 +37,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The start-up configuration. Paths are absolute once loaded. ``workers`` 0 means one per core.
 
     ``database_url`` "" is SQLite at ``<data>/posthouse.db``; else ``postgresql://…``, ``mysql://…`` or
-    ``mssql://…``.
+    ``mssql://…``. ``durability`` says how messages become durable on SQLite: through a journal, or each as a file
+    of its own; on another database always the latter. ``journal_size`` is how many MiB each of a worker's two
+    journal files takes.
     """
 
     data: str = "data"
     database_url: str = ""
+    durability: Literal["journal", "plain"] = "plain"
+    journal_size: int = 32
     hostname: str = ""
     run_as: str = ""
     workers: int = 1

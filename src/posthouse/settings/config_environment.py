@@ -15,6 +15,8 @@ from posthouse.settings.config_shape import TABLES, absolute
 ENVIRONMENT: dict[str, str] = {
     "POSTHOUSE_DATA": "data",
     "POSTHOUSE_DATABASE_URL": "database_url",
+    "POSTHOUSE_DURABILITY": "durability",
+    "POSTHOUSE_JOURNAL_SIZE": "journal_size",
     "POSTHOUSE_HOSTNAME": "hostname",
     "POSTHOUSE_RUN_AS": "run_as",
     "POSTHOUSE_WORKERS": "workers",
@@ -61,7 +63,7 @@ def _environment_value(variable: str, key: str, text: str) -> Any:
             raise ConfigError(where, "", f"is not TOML: {error}", mend) from None
         absolute(tables, Path.cwd())
         return tables[key]
-    if key == "workers" and text.isdecimal():
+    if key in ("workers", "journal_size") and text.isdecimal():
         return int(text)
     if key in ("data", "control") and text:
         return os.path.abspath(text)

@@ -23,6 +23,9 @@ TABLES: dict[str, tuple[str, type[msgspec.Struct]]] = {
 WORKERS = 'Give 1 to 256, or "auto" for one per core.'
 """The mend for a wrong number of workers."""
 
+JOURNAL_SIZE = "Give a number of MiB from 1 to 1024, without quotes."
+"""The mend for a wrong size of the journal."""
+
 _VALUES = {
     "protocol": 'Give "smtp", "submission", "lmtp", "imap", "pop3" or "http".',
     "tls": 'Give "none", "starttls" or "implicit".',
@@ -110,6 +113,8 @@ def _plain(field: str, value: Any, where: str) -> Any:
 def _type_mend(field: str) -> str:
     return {
         "workers": 'Give a number, or "auto" for one per core.',
+        "durability": 'Give "journal" or "plain".',
+        "journal_size": JOURNAL_SIZE,
         "log_format": 'Give "text" or "json".',
         "log_level": 'Give "debug", "info", "warning" or "error".',
     }.get(field, "Give a text in quotes.")

@@ -21,7 +21,14 @@ from posthouse.settings.config import Config, Listener, LoadedConfig
 from posthouse.settings.config_environment import from_environment
 from posthouse.settings.config_error import ConfigError
 from posthouse.settings.config_listeners import STANDARD_LISTENERS, check_listeners
-from posthouse.settings.config_shape import WORKERS, absolute, convert, convert_one, refuse_unknown
+from posthouse.settings.config_shape import (
+    JOURNAL_SIZE,
+    WORKERS,
+    absolute,
+    convert,
+    convert_one,
+    refuse_unknown,
+)
 from posthouse.settings.listeners_file import MANAGED, managed_path
 
 SEARCHED = ("posthouse.toml", "/etc/posthouse/posthouse.toml")
@@ -126,6 +133,13 @@ def _check(config: Config, origin: dict[str, str], where: str) -> Config:
             "workers",
             f"{config.workers} is out of range",
             WORKERS,
+        )
+    if not 1 <= config.journal_size <= 1024:
+        raise ConfigError(
+            origin.get("journal_size", where),
+            "journal_size",
+            f"{config.journal_size} is out of range",
+            JOURNAL_SIZE,
         )
     scheme, separator, _ = config.database_url.partition("://")
     if config.database_url and (not separator or scheme not in SCHEMES):
