@@ -15,7 +15,8 @@ from time import time
 from posthouse.bodies.contract import Bodies, Body, Durability, Spool
 from posthouse.bodies.spool import IN_MEMORY
 from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
-from posthouse.deliver.contract import Express, Notices, Room
+from posthouse.deliver.arrivals import REPORT_NAMES
+from posthouse.deliver.contract import Express, NoticeKind, Notices, Room, Told
 from posthouse.deliver.copy import MAX_PASSES, FactsOf, delivered_before, facts_of, glance
 from posthouse.deliver.delivered import Beside, Copied, Written, notices_of
 from posthouse.deliver.dsn.fields import shown_address
@@ -219,11 +220,13 @@ class AcceptanceDesk:
         private = private_of(self._settings.now, body, facts, plan.sender)
         while True:
             written = await self._write_notices(plan, body)
-            rooms = await self._rooms(plan)
+            rooms: dict[str, Room] = {}
             passing: Passing | None = None
             lent = False
             try:
-                passing = await self._send_on(plan, body, rooms, written)
+                alone = not written and self._goes_on_alone(plan, body)
+                await self._keep_rooms(plan, rooms, wait=alone)
+                passing = await self._send_on(plan, body, rooms) if alone else None
                 lent = passing is not None
                 if passing is not None:
                     results = await passing.results(self._settings.now[PASS_THROUGH])
@@ -250,6 +253,9 @@ class AcceptanceDesk:
             except AppendFailed as failure:
                 self._postpone(plan, failure.copy, failure.reason)
             except (DatabaseUnavailable, OSError):
+                if passing is not None and passing.taken is not None:
+                    await self._tell_passed(plan, body, facts, passing.taken)
+                    return  # the next host took it meanwhile: to be told otherwise, its sender would repeat it
                 raise
             except Exception as failure:
                 if not plan.copies and not plan.sent:
@@ -268,42 +274,56 @@ class AcceptanceDesk:
                 for room in rooms.values():
                     room.release()
 
-    async def _send_on(
-        self, plan: Plan, body: Body, rooms: Mapping[str, Room], written: Sequence[Written]
-    ) -> Passing | None:
-        """Send a small message on before it is written down, where all of it goes to one quick destination and nothing
-        is to be written besides."""
-        if len(rooms) != 1 or written or plan.copies or plan.forwards or plan.sent or body.size > IN_MEMORY:
-            return None
-        ((name, room),) = rooms.items()
-        if not room.quick or any(each.destination != name for each in plan.waiting):
-            return None
-        message = queued_message(plan, body)
-        if message.deliver_by or plan.masked or await self._database.read(_stopped, name):
-            return None
-        self._bodies.lend(body.digest, bytes(body.buffer()))
-        return room.send(message, plan.queued(), message.received_at + self._settings.now[LIFETIME])
+    def _goes_on_alone(self, plan: Plan, body: Body) -> bool:
+        """Whether a message may pass through: it is small, all of it goes to one destination, and nothing of it is
+        written or read here."""
+        if plan.copies or plan.forwards or plan.sent or plan.masked or body.size > IN_MEMORY:
+            return False
+        envelope = plan.envelope
+        if envelope.terms.deliver_by or envelope.sender is None:
+            return False  # notices of others are read here, if they are about our mail
+        addresses = (each.address for each in envelope.recipients)
+        if any(each.local.partition("+")[0].lower() in REPORT_NAMES for each in addresses):
+            return False  # and so are reports
+        return len({each.destination for each in plan.waiting}) == 1
+
+    async def _send_on(self, plan: Plan, body: Body, rooms: Mapping[str, Room]) -> Passing | None:
+        """Send a message on before it is written down, where its destination is quick."""
+        for name, room in rooms.items():
+            if not room.quick or await self._database.read(_stopped, name):
+                break
+            message = queued_message(plan, body)
+            self._bodies.lend(body.digest, bytes(body.buffer()))
+            return room.send(message, plan.queued(), message.received_at + self._settings.now[LIFETIME])
+        return None
 
     async def _tell_passed(self, plan: Plan, body: Body, facts: Facts, results: Sequence[Result]) -> None:
         """Write trace and events of a message that the next host has already: whatever becomes of that, it is
         accepted."""
+        plan.passed = True
+
+        def op(tx: Transaction) -> None:
+            self._unit.passed(tx, plan, body, facts, self._clock(), results)
+            if self._notices is not None:
+                self._notices.note(tx, [Told(each, _kind(each)) for each in results])
+
         try:
-            await self._database.run(self._unit.passed, plan, body, facts, self._clock(), results)
+            await self._database.run(op)
         except DatabaseUnavailable as problem:
             _log.warning("accept.untold", trace=plan.envelope.origin.trace, reason=str(problem))
+        except Exception:
+            _log.exception("accept.untold", trace=plan.envelope.origin.trace)
 
-    async def _rooms(self, plan: Plan) -> dict[str, Room]:
-        """Room where destinations have some now. Many recipients wait for their turn."""
-        rooms: dict[str, Room] = {}
+    async def _keep_rooms(self, plan: Plan, rooms: dict[str, Room], *, wait: bool) -> None:
+        """Add room where destinations have some now. Many recipients wait for their turn."""
         if self._express is None or not 0 < len(plan.waiting) <= MOST_AT_ONCE or plan.envelope.hold:
-            return rooms
+            return
         if plan.envelope.terms.not_before:
-            return rooms
+            return
         for name in {each.destination for each in plan.waiting}:
-            room = await self._express.room(name, plan.sender)
+            room = await self._express.room(name, plan.sender, wait=wait)
             if room is not None:
                 rooms[name] = room
-        return rooms
 
     async def _write_notices(self, plan: Plan, body: Body) -> list[Written]:
         """All that goes out beside the message."""
@@ -338,6 +358,10 @@ class AcceptanceDesk:
             reason=reason,
         )
         plan.postpone(copy, reason)
+
+
+def _kind(result: Result) -> NoticeKind:
+    return "delivered" if result.state == "delivered" else "relayed"
 
 
 def _stopped(tx: Transaction, destination: str) -> bool:

@@ -104,8 +104,9 @@ class Room(Grant, Protocol):
 class Express(Protocol):
     """Where there is room for mail at once (deliver/express)."""
 
-    async def room(self, destination: str, sender: str) -> Room | None:
-        """Keep room for a message of ``sender`` to a destination; None where it has to wait for its turn."""
+    async def room(self, destination: str, sender: str, *, wait: bool = False) -> Room | None:
+        """Keep room for a message of ``sender`` to a destination; None where it has to wait for its turn. With
+        ``wait`` there may be room in a moment, for which it is waited."""
 
 
 class Notices(Protocol):

@@ -29,6 +29,9 @@ Send = Callable[[Place, Passing], None]
 QUICK = 0.1
 """What part of the time for which a message may wait its destination usually takes at most."""
 
+VAIN_SECONDS = 30.0
+"""How long nobody waits for room at a destination where somebody waited in vain: what is in the queue takes long."""
+
 MOST_WAITING = 1000
 """Messages that wait for room at one destination before they are written down."""
 
@@ -129,16 +132,16 @@ class ExpressLine:
         self._left = left
         self.open = False
 
-    async def room(self, destination: str, sender: str) -> Room | None:
-        """Keep room for a message of ``sender``, where nothing else waits for it. Where only others that came the same
-        way have taken it all, wait for it a little."""
+    async def room(self, destination: str, sender: str, *, wait: bool = False) -> Room | None:
+        """Keep room for a message of ``sender``, where nothing else waits for it. With ``wait``: where it is all taken
+        by now, wait for it a little, unless others have done so in vain of late."""
         place = self._places.get(destination)
         if place is None or place.local or not self.open:
             return None
         line = self._waiting.get(destination)
         if not line and (room := self._take(place, sender)) is not None:
             return room
-        return await self._wait(place, sender) if self._worth_waiting(place) else None
+        return await self._wait(place, sender) if wait and self._worth_waiting(place) else None
 
     def freed(self, place: Place) -> None:
         """There may be room again: who waits for it gets it, first come, first served among senders that may have
@@ -156,7 +159,7 @@ class ExpressLine:
     def _worth_waiting(self, place: Place) -> bool:
         """Whether it will be their turn soon."""
         patience = self._patience()
-        if not self.open or patience <= 0 or place.usual > patience * QUICK:
+        if not (self.open and 0 < place.usual <= patience * QUICK) or place.vain_until > self._clock():
             return False
         return place.works(self._clock(), self._desk.limits())
 
@@ -178,7 +181,9 @@ class ExpressLine:
             if not line:
                 self._waiting.pop(place.name, None)
         if not waiting.future.done():
+            place.vain_until = self._clock() + VAIN_SECONDS
             waiting.future.set_result(None)
+            self.freed(place)  # nobody else need wait
         return waiting.future.result()
 
     def _take(self, place: Place, sender: str) -> Room | None:

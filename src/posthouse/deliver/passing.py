@@ -19,7 +19,8 @@ from itertools import count
 from posthouse.deliver.results import Result
 from posthouse.queue.contract import Lease, QueuedMessage, QueuedRecipient
 
-_NEW = ("id", "message_id", "lease_token", "lease_until", "expires_at")
+_NEW = ("message_id", "lease_token", "lease_until", "expires_at", "id")
+"""What a lease learns when its row is put; the id last: by it others tell that the row is there."""
 
 _numbers = count(1)
 
@@ -46,7 +47,7 @@ def not_put(
 class Passing:
     """One message on its way through, for one destination. Event loop only."""
 
-    __slots__ = ("_cancel", "_kept", "_outcome", "ended", "leases")
+    __slots__ = ("_cancel", "_kept", "_left", "_outcome", "ended", "leases", "taken")
 
     def __init__(self, leases: Sequence[Lease]) -> None:
         loop = asyncio.get_running_loop()
@@ -54,12 +55,21 @@ class Passing:
         self._outcome: asyncio.Future[list[Result] | None] = loop.create_future()
         self._kept: asyncio.Future[bool] = loop.create_future()
         self._cancel: Callable[[], object] = lambda: None
+        self._left: Callable[[], object] = lambda: None
         self.ended = False
         """Whether the attempt is over."""
+        self.taken: list[Result] | None = None
+        """What the next host said, where it took the message for all, though perhaps too late."""
 
-    def begun(self, cancel: Callable[[], object]) -> None:
-        """The attempt is under way; ``cancel`` ends it."""
-        self._cancel = cancel
+    def begun(self, cancel: Callable[[], object], left: Callable[[], object]) -> None:
+        """The attempt is under way; ``cancel`` ends it. ``left`` is told once rows were put and the attempt is over:
+        those it did not settle are nobody's."""
+        self._cancel, self._left = cancel, left
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it was not accepted."""
+        return self._kept.done() and not self._kept.result()
 
     # ------------------------------------------------------------------ for acceptance
 
@@ -84,6 +94,8 @@ class Passing:
                 object.__setattr__(ours, name, getattr(theirs, name))
         if not self._kept.done():
             self._kept.set_result(True)
+        if self.ended:
+            self._left()
 
     def give_up(self) -> None:
         """It was not accepted: the attempt ends, if it still can."""
@@ -96,9 +108,11 @@ class Passing:
     async def settled(self, results: Sequence[Result], *, taken: bool) -> bool:
         """What came of it, ``taken`` by the next host without anything left to do or not. Whether it is to be written
         down: then the rows are there."""
-        if taken and len(results) == len(self.leases) and not self._outcome.done():
-            self._outcome.set_result(list(results))
-            return False
+        if taken and len(results) == len(self.leases):
+            self.taken = list(results)
+            if not self._outcome.done():
+                self._outcome.set_result(self.taken)
+                return False
         if not self._outcome.done():
             self._outcome.set_result(None)
         return await asyncio.shield(self._kept)
@@ -108,6 +122,8 @@ class Passing:
         self.ended = True
         if not self._outcome.done():
             self._outcome.set_result(None)
+        if self._kept.done() and self._kept.result():
+            self._left()
 
 
 class PassingRegister:

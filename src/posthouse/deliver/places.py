@@ -66,6 +66,8 @@ class Place:
     rate_next: float = 0.0
     usual: float = 0.0
     """Seconds that its answers have been taking of late; 0.0: nothing is known."""
+    vain_until: float = 0.0
+    """Until then nobody waits for room there."""
 
     @property
     def local(self) -> bool:

@@ -81,6 +81,8 @@ class Plan:
     mail: MailView | None = None
     masked: dict[int, set[str]] = field(default_factory=dict)
     """By account id the masked addresses by which it is written to."""
+    passed: bool = False
+    """Whether the next host has it already."""
     sent: list[Copy] = field(default_factory=list)
     """Copies for the sent mail of shared mailboxes in whose name it is written."""
 
@@ -173,7 +175,8 @@ class Plan:
         """What became of each recipient, in the envelope's order."""
         summaries = {place: "delivered to mailbox" for copy in self.copies for place in copy.places}
         for waiting in self.waiting:
-            summaries.update(dict.fromkeys(waiting.places, f"queued as {self.queue_id}"))
+            word = "relayed" if self.passed else f"queued as {self.queue_id}"
+            summaries.update(dict.fromkeys(waiting.places, word))
         for forward in self.forwards:
             queued = f"queued as {self.forward_ids.get(forward.group, 0)}"
             for place in forward.places:

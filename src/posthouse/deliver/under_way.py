@@ -4,11 +4,11 @@ destination goes on being served. Who is next is the scheduler's business (``dis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from posthouse.database.contract import Database, DatabaseUnavailable
+from posthouse.database.contract import Database, DatabaseUnavailable, Transaction
 from posthouse.deliver.contract import Deliverer, Settlement
 from posthouse.deliver.lease_desk import LeaseDesk
 from posthouse.deliver.overdue import Overdue, ended, nothing_more
@@ -111,10 +111,25 @@ class UnderWay:
 
         def over(task: asyncio.Task[None]) -> None:
             self.register.remove(passing, ids)
-            passing.end()
+            if not task.cancelled():
+                passing.end()
+            elif passing.given_up:
+                self.left(place)
 
         task.add_done_callback(over)
-        passing.begun(task.cancel)
+        passing.begun(task.cancel, lambda: self.begin(self._give_back(passing.leases)))
+
+    async def _give_back(self, leases: Sequence[Lease]) -> None:
+        """Rows that were put for an attempt that is over: what it did not settle is due now."""
+
+        def op(tx: Transaction) -> None:
+            for lease in leases:
+                self._queue.retry(tx, lease, self._clock(), lease.recipient.reason, tried=False)
+
+        try:
+            await self._database.run(op)
+        except DatabaseUnavailable as problem:
+            log.warning("queue.unavailable", reason=str(problem), trace=leases[0].message.trace)
 
     def left(self, place: Place) -> None:
         """Room that was kept is free again: whoever came meanwhile may have it."""

@@ -140,7 +140,8 @@ class QueueService:
 
     def passed(self, tx: Transaction, leases: Sequence[Lease], notes: Sequence[str]) -> None:
         """Write the events of rows that were never put."""
-        facts = [
+        facts = [_fact("queued", lease.message, lease.recipient, 0, "") for lease in leases]
+        facts += [
             _fact("delivered", lease.message, lease.recipient, 0, note)
             for lease, note in zip(leases, notes, strict=True)
         ]

@@ -49,7 +49,7 @@ def test_a_whole_trace_keeps_its_promise(tmp_path: Path) -> None:
     ("line", "complaint"),
     [
         (2, "bytes of its body"),
-        (3, "not renamed"),
+        (3, "not put into place"),
         (7, "directory entry"),
         (8, "commit"),
         (9, "commit"),  # the log's own name in the data folder

@@ -285,6 +285,7 @@ async def test_an_attempt_that_comes_too_late_is_nobodys(scene: Scene) -> None:
     _, passing, _ = await send(scene, dispatcher, to("b@one.test"))
     passing._cancel = lambda: None  # it cannot be ended any more
     assert await passing.results(0.0) is None
+    await scene.until(lambda: passing.taken)  # so acceptance can tell that it arrived, whatever its unit did
     passing.give_up()
     await at_rest(scene, dispatcher)
     assert await passing.results(1.0) is None
@@ -320,18 +321,60 @@ async def test_an_attempt_that_was_none(scene: Scene) -> None:
     assert scene.remote.names == ["first@one.test", "b@one.test"]
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_an_attempt_leaves_is_due_at_once(scene: Scene, late: bool) -> None:
+    """Rows were put for it, and it settled none of them; ``late``: it was over before they were put."""
+    dispatcher = await quick(scene)
+    deliver, go = scene.remote.deliver, asyncio.Event()
+
+    async def nothing(*args: object) -> Feedback:
+        await go.wait()
+        return Feedback(well=True)
+
+    scene.remote.deliver = nothing  # type: ignore[method-assign, assignment]
+    room, passing, message = await send(scene, dispatcher, to("b@one.test"))
+    assert await passing.results(0.05) is None
+    if late:
+        go.set()
+        await scene.until(lambda: passing.ended)
+    queue_id = await scene.database.run(scene.queue.put, message, [to("b@one.test")], grants={ONE: room})
+    scene.remote.deliver = deliver  # type: ignore[method-assign]
+    go.set()
+    await scene.gone(queue_id)
+    assert scene.remote.names == ["first@one.test", "b@one.test"]
+
+
+async def test_nobody_waits_again_for_what_takes_long(scene: Scene) -> None:
+    """One message waited in vain behind the queue; for a while the others go there at once."""
+    dispatcher = await quick(scene)
+    scene.settings.now = Settings({"queue.pass_through": 0.1})
+    place = dispatcher._places.get(ONE)
+    assert place is not None
+    place.more = True
+    first = asyncio.create_task(dispatcher.express.room(ONE, SENDER, wait=True))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(dispatcher.express.room(ONE, SENDER, wait=True))
+    assert await asyncio.wait_for(first, 5) is None
+    assert await asyncio.wait_for(second, 5) is None
+    scene.settings.now = Settings({"queue.pass_through": 5.0})
+    begun = asyncio.get_running_loop().time()
+    assert await dispatcher.express.room(ONE, SENDER, wait=True) is None
+    assert asyncio.get_running_loop().time() - begun < 4
+    place.more = False
+
+
 async def test_waiting_for_room_in_turn(scene: Scene) -> None:
     """Where only others that pass through have all room, the next ones wait for theirs, and a sender with enough under
     way holds up nobody else."""
     dispatcher = await quick(scene)
     scene.settings.now = Settings({"queue.destination_most": 2, "queue.sender_most": 1})
-    first = await dispatcher.express.room(ONE, SENDER)
+    first = await dispatcher.express.room(ONE, SENDER, wait=True)
     assert first is not None
-    again = asyncio.create_task(dispatcher.express.room(ONE, SENDER))
+    again = asyncio.create_task(dispatcher.express.room(ONE, SENDER, wait=True))
     await asyncio.sleep(0.01)
-    other = await asyncio.wait_for(dispatcher.express.room(ONE, "other@here.test"), 5)
+    other = await asyncio.wait_for(dispatcher.express.room(ONE, "other@here.test", wait=True), 5)
     assert other is not None
-    third = asyncio.create_task(dispatcher.express.room(ONE, "third@here.test"))
+    third = asyncio.create_task(dispatcher.express.room(ONE, "third@here.test", wait=True))
     await asyncio.sleep(0.01)
     assert not again.done()
     other.release()
@@ -346,12 +389,15 @@ async def test_waiting_for_room_ends(scene: Scene) -> None:
     """By the clock, when the destination breaks, and when nobody waits any more."""
     dispatcher = await quick(scene)
     scene.settings.now = Settings({"queue.destination_most": 1, "queue.pass_through": 0.05})
-    kept = await dispatcher.express.room(ONE, SENDER)
+    kept = await dispatcher.express.room(ONE, SENDER, wait=True)
     assert kept is not None
-    assert await asyncio.wait_for(dispatcher.express.room(ONE, SENDER), 5) is None
+    assert await asyncio.wait_for(dispatcher.express.room(ONE, SENDER, wait=True), 5) is None
     scene.settings.now = Settings({"queue.destination_most": 1, "queue.pass_through": 5.0})
-    gone = asyncio.create_task(dispatcher.express.room(ONE, SENDER))
-    waits = asyncio.create_task(dispatcher.express.room(ONE, SENDER))
+    known = dispatcher._places.get(ONE)
+    assert known is not None
+    known.vain_until = 0.0
+    gone = asyncio.create_task(dispatcher.express.room(ONE, SENDER, wait=True))
+    waits = asyncio.create_task(dispatcher.express.room(ONE, SENDER, wait=True))
     await asyncio.sleep(0.01)
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -363,9 +409,9 @@ async def test_waiting_for_room_ends(scene: Scene) -> None:
     assert await asyncio.wait_for(waits, 5) is None
     place.failures = 0
     scene.settings.now = Settings({"queue.destination_most": 1, "queue.pass_through": 0.0})
-    kept = await dispatcher.express.room(ONE, SENDER)
+    kept = await dispatcher.express.room(ONE, SENDER, wait=True)
     assert kept is not None
     assert not kept.quick
-    assert await dispatcher.express.room(ONE, SENDER) is None
+    assert await dispatcher.express.room(ONE, SENDER, wait=True) is None
     kept.release()
     assert not dispatcher.express._waiting

@@ -101,6 +101,9 @@ class LeaseKeeper:
         """Renew whenever a third of the time has gone, so that most attempts never need it."""
         while not self._lost:
             await asyncio.sleep(self._pause())
+            if self._leases[0].id < 0:  # its row is not put yet (``passing``): there is nothing to renew
+                await asyncio.sleep(AGAIN)
+                continue
             until = self._clock() + self._seconds
             try:
                 self._lost = not await self._database.run(self._queue.renew, self._leases, until)
