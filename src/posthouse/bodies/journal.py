@@ -3,16 +3,19 @@
 A body is on the disk once the journal is flushed. Its file is written then as well, so that everybody finds it where
 bodies are, but not flushed: a power cut may leave it short, empty or not there, and the next start writes it again from
 the journal (``replay``). The journal has two files for each worker. When one is full the other is begun, and a thread
-flushes the files of the bodies in the full one, after which it is free. Where that does not keep up, whoever brings the
-next body waits.
+flushes the files of the bodies in the full one, after which it is free. Where that does not keep up, bodies are flushed
+as files of their own meanwhile, which is slower.
+
+A file whose flush failed once is never trusted again: some systems report such a failure once and then call the file
+clean. It is written anew from the journal, in this process or, if it ends before, by the next start (:data:`SUSPECT`).
 """
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,20 +23,24 @@ from posthouse.bodies import flush
 from posthouse.bodies.contract import Body
 from posthouse.bodies.files import FileBodies
 from posthouse.bodies.segment import Segment
+from posthouse.bodies.spool import MemoryBody
 from posthouse.observe import steps
 from posthouse.observe.log import logger
 
 FOLDER = "journal"
 SEGMENT_BYTES = 32 << 20
 """How large each of the two files of a worker becomes."""
-WAIT_SECONDS = 60.0
-"""How long a body waits for room in the journal before it is refused."""
+SUSPECT = "suspect"
+"""The name of the file in the journal's folder that says: some flush failed, so trust no file of a body."""
+
+_NAME = re.compile(r"[0-9]{1,3}-[01]\.journal")
 
 log = logger("bodies.journal")
 
 
 class Journal:
-    """The journal of one worker (``slot``). ``keep`` is called by one thread; ``close`` after its last call."""
+    """The journal of one worker (``slot``). ``keep`` is called by one thread; ``close`` after its last call. Raises
+    OSError."""
 
     def __init__(
         self,
@@ -44,14 +51,17 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self._bodies = bodies
-        folder = _folder(data)
+        self._folder = _folder(data)
         replay(data, bodies, slot)
-        self._segments = [Segment(str(folder / _name(slot, part)), segment_bytes) for part in (0, 1)]
-        flush.flush_folder(folder)
-        self._freer = _Freer(bodies)
+        self._segments = [Segment(str(self._folder / _name(slot, part)), segment_bytes) for part in (0, 1)]
+        flush.flush_folder(self._folder)
+        self._freer = _Freer(self._free)
         self._at = 0
         self._digests: list[str] = []
         """Those of the bodies in the file that is being filled."""
+        self._full: list[str] = []
+        """Those of the bodies in the other file, until it is free."""
+        self._suspect = False
         self._segments[0].begin()
 
     def keep(self, bodies: Sequence[Body]) -> list[BaseException | None]:
@@ -59,76 +69,103 @@ class Journal:
         them is durable."""
         records = [(bytes.fromhex(body.digest), body.buffer()) for body in bodies]
         size = sum(body.size for body in bodies)
-        if not self._segments[self._at].fits(size, len(records)):
-            self._turn()
+        if not self._segments[self._at].fits(size, len(records)) and not self._turn():
+            return [_tried(self._bodies.keep, body) for body in bodies]
         self._segments[self._at].append(records)
         steps.step("journal.synced")
         self._digests.extend(body.digest for body in bodies)
-        return [self._put(body) for body in bodies]
+        return [_tried(self._put, body) for body in bodies]
 
     def close(self) -> None:
-        """Flush the files of what is in the journal and empty it, then close it."""
+        """Flush the files of what is in the journal and empty it, then close it. What cannot be flushed stays in it for
+        the next start."""
         self._freer.end()
-        digests = [*self._freer.left, *self._digests]
         try:
-            self._bodies.flush_kept(digests)
-            for segment in self._segments:
+            for segment, digests in (
+                (self._segments[1 - self._at], self._full),
+                (self._segments[self._at], self._digests),
+            ):
+                self._settle(segment, digests)
                 segment.clear()
         except OSError as error:
-            log.warning("journal.not_emptied", reason=str(error))  # the next start reads it
+            self._fails(error)
         for segment in self._segments:
             segment.close()
 
-    def _put(self, body: Body) -> BaseException | None:
-        try:
-            self._bodies.put(body)
-        except OSError as error:
-            return error
+    def _put(self, body: Body) -> None:
+        self._bodies.put(body)
         steps.step("journal.put")
-        return None
 
-    def _turn(self) -> None:
-        """Begin the other file, which is free or soon will be."""
-        self._freer.wait()
-        digests, self._digests = self._digests, []
-        self._freer.begin(digests)
+    def _turn(self) -> bool:
+        """Begin the other file, if it is free."""
+        if not self._freer.idle or self._full:
+            self._freer.begin()  # again, where it failed
+            return False
+        self._full, self._digests = self._digests, []
         self._at = 1 - self._at
         self._segments[self._at].begin()
+        self._freer.begin()
         steps.step("journal.turned")
+        return True
+
+    def _free(self) -> None:
+        """Free the file that is full."""
+        try:
+            self._settle(self._segments[1 - self._at], self._full)
+        except Exception as error:
+            self._fails(error)
+            return
+        steps.step("journal.flushed")
+        self._full = []
+
+    def _settle(self, segment: Segment, digests: Sequence[str]) -> None:
+        """Make the files of these bodies, which are in this journal file, durable. Raises OSError."""
+        if not self._suspect:
+            self._bodies.flush_kept(digests)
+            return
+        for each in segment.found():
+            if each.content is not None:
+                self._bodies.keep(MemoryBody(each.content, each.digest.hex()))
+
+    def _fails(self, error: Exception) -> None:
+        self._suspect = True
+        log.warning("journal.not_freed", reason=str(error))
+        try:
+            (self._folder / SUSPECT).touch(mode=0o600)
+            flush.flush_folder(self._folder)
+        except OSError:
+            pass  # the disk is ill; this process knows
+
+
+def _tried(do: Callable[[Body], None], body: Body) -> BaseException | None:
+    try:
+        do(body)
+    except OSError as error:
+        return error
+    return None
 
 
 class _Freer(threading.Thread):
-    """Flushes the files of the bodies in a full journal file, one journal file at a time."""
+    """Does one thing whenever it is asked to, beside everybody else."""
 
-    def __init__(self, bodies: FileBodies) -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
         super().__init__(name="posthouse-journal", daemon=True)
-        self._bodies = bodies
+        self._do = work
         self._change = threading.Condition()
         self._wanted = False
         self._ending = False
-        self._failure: OSError | None = None
-        self.left: list[str] = []
-        """What is to be flushed before the journal file is free."""
         self.start()
 
-    def begin(self, digests: list[str]) -> None:
-        """Free a file with these bodies. Only after :meth:`wait`."""
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._wanted
+
+    def begin(self) -> None:
+        """Do it; where it is being done already, that is enough."""
         with self._change:
-            self.left = digests
             self._wanted = True
             self._change.notify_all()
-
-    def wait(self) -> None:
-        """Return once the last file begun with is free. Raises OSError where it cannot be freed; the next call tries
-        again."""
-        with self._change:
-            if self._failure is not None:
-                self._failure, self._wanted = None, True
-                self._change.notify_all()
-            if not self._change.wait_for(lambda: not self._wanted, WAIT_SECONDS):
-                raise OSError(errno.EAGAIN, "the journal is full")
-            if self._failure is not None:
-                raise OSError(self._failure.errno, f"the journal is full: {self._failure.strerror}")
 
     def end(self) -> None:
         """End the thread once it has done what was begun."""
@@ -143,18 +180,9 @@ class _Freer(threading.Thread):
                 self._change.wait_for(lambda: self._wanted or self._ending)
                 if not self._wanted:
                     return
-            failure: OSError | None = None
-            try:
-                self._bodies.flush_kept(self.left)
-            except OSError as error:
-                failure = error
-                log.warning("journal.not_freed", reason=str(error))
-            steps.step("journal.flushed")
+            self._do()
             with self._change:
-                self._failure, self._wanted = failure, False
-                if failure is None:
-                    self.left = []
-                self._change.notify_all()
+                self._wanted = False
 
 
 # ---------------------------------------------------------------------- the start after a crash
@@ -175,15 +203,22 @@ def replay(data: str | os.PathLike[str], bodies: FileBodies, slot: int | None = 
     the files durable and empty the journal. Nobody else may be using that journal. Raises OSError."""
     done = Replayed()
     folder = _folder(data)
-    names = sorted(os.listdir(folder)) if slot is None else [_name(slot, part) for part in (0, 1)]
+    suspect = (folder / SUSPECT).exists()
     digests: list[str] = []
-    segments = [Segment(str(folder / name), SEGMENT_BYTES) for name in names if (folder / name).exists()]
+    segments: list[Segment] = []
     try:
+        for name in _names(folder, slot):
+            segments.append(Segment(str(folder / name), SEGMENT_BYTES))
         for segment in segments:
-            digests += _replay(segment, bodies, done)
+            digests += _replay(segment, bodies, done, suspect)
         bodies.flush_kept(digests)
         for segment in segments:
             segment.clear()
+        if suspect and slot is None:
+            (folder / SUSPECT).unlink()
+    except OSError:
+        (folder / SUSPECT).touch(mode=0o600)
+        raise
     finally:
         for segment in segments:
             segment.close()
@@ -192,7 +227,14 @@ def replay(data: str | os.PathLike[str], bodies: FileBodies, slot: int | None = 
     return done
 
 
-def _replay(segment: Segment, bodies: FileBodies, done: Replayed) -> list[str]:
+def _names(folder: Path, slot: int | None) -> list[str]:
+    """The journal files that are there, of one worker or of all; whatever else somebody put there is left alone."""
+    found = sorted(entry.name for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
+    wanted = None if slot is None else {_name(slot, part) for part in (0, 1)}
+    return [name for name in found if _NAME.fullmatch(name) and (wanted is None or name in wanted)]
+
+
+def _replay(segment: Segment, bodies: FileBodies, done: Replayed, suspect: bool) -> list[str]:
     digests: list[str] = []
     for each in segment.found():
         if each.content is None:
@@ -200,6 +242,10 @@ def _replay(segment: Segment, bodies: FileBodies, done: Replayed) -> list[str]:
             log.warning("journal.damaged_record", digest=each.digest.hex())
             continue
         done.bodies += 1
+        if suspect:
+            bodies.keep(MemoryBody(each.content, each.digest.hex()))
+            done.written += 1
+            continue
         digests.append(each.digest.hex())
         done.written += bodies.put_content(each.digest.hex(), each.content)
     return digests

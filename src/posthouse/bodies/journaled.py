@@ -60,8 +60,10 @@ class JournalDurability:
         DatabaseUnavailable."""
         self._keepers.closed = True
         await asyncio.to_thread(self._keepers.close)
-        await self._database.run(_nothing)  # behind all units that still bring something
-        await asyncio.to_thread(self._journal.close)
+        try:
+            await self._database.run(_nothing)  # behind all units that still bring something
+        finally:
+            await asyncio.to_thread(self._journal.close)
 
     async def _once(
         self, bodies: Sequence[Body], op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

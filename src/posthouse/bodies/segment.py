@@ -8,10 +8,13 @@ Whatever is not of the lap, or damaged, is passed over when the file is read; re
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 import struct
+import sys
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,12 +43,18 @@ class Found:
 
 
 class Segment:
-    """One file, used by one thread at a time."""
+    """One file, used by one thread at a time, and by one process: a worker that outlives its supervisor may still have
+    it. Raises OSError."""
 
     def __init__(self, path: str, limit: int) -> None:
         self.path = path
         self._limit = limit
         self._descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            _lock(self._descriptor, path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         self._there = os.fstat(self._descriptor).st_size
         self._lap = 0
         self._begun = False
@@ -113,7 +122,9 @@ class Segment:
             content = _read(self._descriptor, size, place + RECORD.size)
             whole = len(content) == size and hashlib.sha256(content).digest() == digest
             yield Found(digest, content if whole else None)
-            place += RECORD.size + size
+            # Of an unknown lap, what is damaged may be an older record that others were written over.
+            known = whole or lap is not None
+            place = place + RECORD.size + size if known else _aligned(place + 1)
 
     def _read_lap(self) -> int | None:
         """0: it holds nothing; None: unknown."""
@@ -145,6 +156,26 @@ def _record(digest: bytes, size: int, lap: int) -> bytes:
 
 def _aligned(place: int) -> int:
     return -(-place // BLOCK) * BLOCK
+
+
+if sys.platform != "win32":
+    import fcntl
+
+    def _lock(descriptor: int, path: str) -> None:
+        """Keep others out; it ends with the descriptor. Waits a little for one that is about to go."""
+        for wait in (0.1, 0.3, 1.0, 3.0, None):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if wait is None:
+                    raise OSError(errno.EBUSY, "another process uses it", path) from None
+                time.sleep(wait)
+
+else:
+
+    def _lock(descriptor: int, path: str) -> None:
+        """There is one process on Windows, which has the data folder's lock."""
 
 
 if hasattr(os, "pwrite"):

@@ -68,6 +68,8 @@ def run_offline(
         raise ManageError(
             "invalid", f"run_as: there is no user {error}.", "Correct run_as in posthouse.toml."
         ) from None
+    except JournalTrouble as error:
+        raise ManageError("unavailable", f"{error}.", "Look at the disk.") from None
     except (DatabaseUnavailable, BadUrl) as error:
         raise ManageError(
             "unavailable", f"The database cannot be used: {error}.", "Check database_url."
@@ -75,6 +77,10 @@ def run_offline(
     finally:
         if os.name == "posix":
             os.umask(before)
+
+
+class JournalTrouble(Exception):
+    """What the journal holds cannot be written where it belongs."""
 
 
 def _sentence(text: str) -> str:
@@ -112,7 +118,10 @@ async def open_context(config: Config) -> AsyncIterator[Context]:
         settings = CurrentSettings()
         await LiveSettings(database, feed, settings).load()
         bodies = FileBodies(config.data)
-        replay(config.data, bodies)
+        try:
+            replay(config.data, bodies)
+        except OSError as error:
+            raise JournalTrouble(f"The journal cannot be read or emptied: {error}") from error
         durability = PlainDurability(database, bodies)
         stack.push_async_callback(durability.close)
         side = SideRecord(config.data)

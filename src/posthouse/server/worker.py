@@ -170,9 +170,14 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
 
         # What is kept.
         bodies = FileBodies(config.data, cache=now[settings_store.BODY_CACHE])
-        durability = durable(
-            config.durability, database, bodies, config.data, share.number, config.journal_size << 20
-        )
+        try:
+            durability = durable(
+                config.durability, database, bodies, config.data, share.number, config.journal_size << 20
+            )
+        except OSError as error:
+            raise ManageError(
+                "unavailable", f"The journal cannot be used: {error}.", "Look at the disk."
+            ) from error
         stack.push_async_callback(durability.close)
         side = SideRecord(config.data)
         stack.callback(side.close)

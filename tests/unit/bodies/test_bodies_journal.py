@@ -6,8 +6,12 @@ import asyncio
 import errno
 import hashlib
 import random
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -41,8 +45,9 @@ def records(bodies: list[MemoryBody]) -> list[tuple[bytes, bytes]]:
 
 
 def contents(path: Path) -> list[bytes | None]:
-    """What a segment's file gives back."""
-    segment = Segment(str(path), 1 << 20)
+    """What a segment's file gives back, also while somebody has it."""
+    with mock.patch("posthouse.bodies.segment._lock"):
+        segment = Segment(str(path), 1 << 20)
     try:
         return [each.content for each in segment.found()]
     finally:
@@ -238,7 +243,13 @@ def test_a_full_journal_is_begun_again_once_its_files_are_flushed(
         really(digests)
         flushed.update(digests)
 
+    def keep(body: Body) -> None:
+        itself(body)
+        flushed.add(body.digest)
+
+    itself = kept.keep
     monkeypatch.setattr(kept, "flush_kept", flush_kept)
+    monkeypatch.setattr(kept, "keep", keep)
     journal = Journal(tmp_path, kept, segment_bytes=64 << 10)
     promised: list[str] = []
     for number in range(60):
@@ -258,26 +269,97 @@ def test_a_full_journal_is_begun_again_once_its_files_are_flushed(
     assert all((tmp_path / "journal" / f"0-{part}.journal").stat().st_size <= 64 << 10 for part in (0, 1))
 
 
-def test_a_disk_that_cannot_flush_stops_promises_not_what_was_promised(
+def test_a_disk_that_cannot_flush_is_not_believed_again(
     tmp_path: Path, kept: FileBodies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While files cannot be flushed the journal fills, then refuses; when they can, it goes on by itself."""
+    """While files cannot be flushed, the journal fills and bodies are kept as files of their own; then what is in the
+    full journal file is written anew, for the system may call lost pages clean."""
 
     def broken(digests: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
+    anew: list[str] = []
+    really = kept.keep
+
+    def keep(body: Body) -> None:
+        anew.append(body.digest)
+        really(body)
+
+    monkeypatch.setattr(kept, "keep", keep)
     journal = Journal(tmp_path, kept, segment_bytes=32 << 10)
-    taken: list[MemoryBody] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(kept, "flush_kept", broken)
-        with pytest.raises(OSError, match="the journal is full: Input/output"):
-            taken.extend(body for body in some(100) if journal.keep([body]) == [None])
-    assert 5 < len(taken) < 30
-    rest = some(100, 2000)
-    for body in rest:
-        journal.keep([body])
+    monkeypatch.setattr(kept, "flush_kept", broken)
+    bodies = some(100)
+    for body in bodies:
+        assert journal.keep([body]) == [None]
     journal.close()
-    assert all(bytes(kept.read(body.digest)) == body.buffer() for body in [*taken, *rest])
+    there = {
+        hashlib.sha256(content).hexdigest()
+        for path in (tmp_path / "journal").glob("*.journal")
+        for content in contents(path)
+        if content is not None
+    }
+    assert {body.digest for body in bodies} <= {*anew, *there}
+    assert (tmp_path / "journal" / "suspect").exists()
+    anew.clear()
+    monkeypatch.setattr(kept, "flush_kept", FileBodies.flush_kept.__get__(kept))
+    done = replay(tmp_path, kept)
+    assert done.written == done.bodies == len(anew) == len(there)
+    assert not (tmp_path / "journal" / "suspect").exists()
+    assert all(bytes(kept.read(body.digest)) == body.buffer() for body in bodies)
+
+
+def test_a_journal_that_is_not_free_stops_nobody(
+    tmp_path: Path, kept: FileBodies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the files of a full journal file are being flushed, bodies are flushed one by one."""
+    go, really = threading.Event(), kept.flush_kept
+
+    def slow(digests: list[str]) -> None:
+        assert go.wait(30)
+        really(digests)
+
+    monkeypatch.setattr(kept, "flush_kept", slow)
+    go.set()
+    journal = Journal(tmp_path, kept, segment_bytes=32 << 10)
+    go.clear()
+    bodies = some(60)
+    for body in bodies:
+        assert journal.keep([body]) == [None]
+    go.set()
+    journal.close()
+    assert all(bytes(kept.read(body.digest)) == body.buffer() for body in bodies)
+    assert replay(tmp_path, kept).bodies == 0
+
+
+def test_what_others_put_there_is_left_alone(tmp_path: Path, kept: FileBodies) -> None:
+    """Folders, notes and links in the journal's folder."""
+    left_by_a_crash(tmp_path, kept, [some(2)])
+    folder = tmp_path / "journal"
+    (folder / "@eaDir").mkdir()
+    (folder / "note.txt").write_text("a note of some length, of more than the first bytes of a journal")
+    (folder / "7-0.journal").symlink_to(folder / "note.txt")
+    assert replay(tmp_path, kept).bodies == 2
+    assert (folder / "note.txt").read_text().startswith("a note of some length")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only where there are several processes")
+def test_a_journal_that_somebody_has_is_not_touched(
+    tmp_path: Path, kept: FileBodies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that outlives its supervisor still writes it."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    journal = Journal(tmp_path, kept)
+    journal.keep(some(1))
+    with pytest.raises(OSError, match="another process"):
+        replay(tmp_path, kept)
+    journal.keep(some(2))
+    assert len(contents_of_open(journal)) == 3
+    journal.close()
+    assert replay(tmp_path, kept).bodies == 0
+
+
+def contents_of_open(journal: Journal) -> list[bytes | None]:
+    return [each.content for each in journal._segments[0].found()]
 
 
 def test_a_journal_that_cannot_be_written_promises_nothing(
