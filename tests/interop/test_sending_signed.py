@@ -6,15 +6,17 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import dns.resolver
 import pytest
 from mail_world import ANNA, CARL, MailWorld, arrived, call, letter, submit, wait_for
+from system_dkimpy import load
 
-import dkim
+dkim: Any = load()
 
 pytestmark = [
-    pytest.mark.needs("nsd", "unbound", "dnssec-signzone", "postfix"),
+    pytest.mark.needs("nsd", "unbound", "dnssec-signzone", "postfix", "dkimpy"),
     pytest.mark.timeout(180),
 ]
 
