@@ -142,6 +142,11 @@ class Posthouse:
             self._process.wait(30)
             self._process = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process that was started."""
+        return self._process.pid if self._process is not None else None
+
     def cpu(self) -> float:
         """CPU seconds used so far."""
         return cpu_seconds(self._process.pid) if self._process is not None else 0.0

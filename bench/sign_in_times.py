@@ -18,6 +18,7 @@ import base64
 import hashlib
 import http.client
 import os
+import random
 import socket
 import statistics
 import sys
@@ -189,7 +190,9 @@ def pop3_pass(server: Server, login: str, password: str) -> float:
 
 def web(server: Server, login: str, password: str) -> float:
     """The form of the pages."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=60)
+    # From many addresses: the pages check only so many passwords for one at the same time.
+    source = f"127.0.0.{random.randrange(2, 250)}"
+    connection = http.client.HTTPConnection("127.0.0.1", server.http, timeout=60, source_address=(source, 0))
     connection.connect()
     body = urlencode({"login": login, "password": password})
     origin = f"http://127.0.0.1:{server.http}"
@@ -256,7 +259,7 @@ def measure(
     def ask(number: int) -> None:
         shift = number % len(kinds)
         for kind in (*kinds[shift:], *kinds[:shift]):
-            seconds = way(server, name_of(kind, way, max(number, 0)), f"wrong {number} {kind}")
+            seconds = way(server, name_of(kind, way, max(number, 0)), f"wrong-{number}-{kind}")
             if number >= 0:  # the first is for warming up
                 times[kind].append(seconds)
 

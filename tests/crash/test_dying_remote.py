@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest_asyncio
 from running import RunningServer
-from smtp_peer import Peer
+from smtp_peer import Peer, SlowAfterDot
 
 BODY = b"Subject: hello\r\n\r\n" + b"".join(b"line %d of some\r\n" % n for n in range(40))
 PLAIN = ("PIPELINING", "SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
@@ -136,21 +136,7 @@ async def test_at_every_stage(server: RunningServer) -> None:
 async def test_an_answer_that_takes_longer_than_the_lease(tmp_path: Path) -> None:
     """With two workers: nobody takes the row meanwhile, and the message is sent once."""
     running = RunningServer(tmp_path / "server", workers=2)
-    dots = 0
-
-    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal dots
-        writer.write(b"220 slow.test\r\n")
-        while line := await reader.readline():
-            if line.startswith(b"DATA"):
-                writer.write(b"354 go on\r\n")
-            elif line == b".\r\n":
-                dots += 1
-                await asyncio.sleep(25)
-                writer.write(b"250 at last\r\n")
-            elif line[:4] in (b"EHLO", b"MAIL", b"RCPT", b"QUIT", b"RSET"):
-                writer.write(b"250 fine\r\n")
-
+    slow = SlowAfterDot(lambda: asyncio.sleep(25))
     async with Peer(talk=slow) as peer:
         try:
             for name, value in (("queue.remote_lease_time", "10"), ("queue.retry_schedule", "1")):
@@ -161,5 +147,5 @@ async def test_an_answer_that_takes_longer_than_the_lease(tmp_path: Path) -> Non
             await empty(running)
         finally:
             await asyncio.to_thread(running.kill)
-    assert dots == 1
+    assert slow.dots == 1
     assert peer.connections == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,27 @@ EVERYTHING = (
 
 Answer = str | bytes | Callable[[str], "str | bytes"] | None
 """What is said to a command; a function of it; None closes."""
+
+
+class SlowAfterDot:
+    """In the place of a server's talk (:attr:`Peer.talk`): it reads each message to its end and then takes as long as
+    ``wait`` does. ``dots``: how many it read."""
+
+    def __init__(self, wait: Callable[[], Awaitable[object]]) -> None:
+        self.dots = 0
+        self._wait = wait
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 slow.test\r\n")
+        while line := await reader.readline():
+            if line.startswith(b"DATA"):
+                writer.write(b"354 go on\r\n")
+            elif line == b".\r\n":
+                self.dots += 1
+                await self._wait()
+                writer.write(b"250 at last\r\n")
+            elif line[:4] in (b"EHLO", b"MAIL", b"RCPT", b"QUIT", b"RSET"):
+                writer.write(b"250 fine\r\n")
 
 
 class _Dead(Exception):

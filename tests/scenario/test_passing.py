@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from running import RunningServer
-from smtp_peer import Peer
+from smtp_peer import Peer, SlowAfterDot
 
 SENDER = "anna@far.test"
 
@@ -123,31 +123,17 @@ async def test_an_answer_that_takes_its_time(server: RunningServer, peer: Peer) 
     await known(server, peer)
     await asyncio.to_thread(server.command, "setting", "set", "queue.pass_through", "0.3")
     release = asyncio.Event()
-    dots = 0
-
-    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal dots
-        writer.write(b"220 slow.test\r\n")
-        while line := await reader.readline():
-            if line.startswith(b"DATA"):
-                writer.write(b"354 go on\r\n")
-            elif line == b".\r\n":
-                dots += 1
-                await release.wait()
-                writer.write(b"250 at last\r\n")
-            elif line[:4] in (b"EHLO", b"MAIL", b"RCPT", b"QUIT", b"RSET"):
-                writer.write(b"250 fine\r\n")
-
+    slow = SlowAfterDot(release.wait)
     peer.talk = slow
     peer.replies["MAIL"] = None  # connections that are open end, the next ones are slow
     await asyncio.to_thread(send, server, "patient")
     async with asyncio.timeout(60):
-        while not dots:
+        while not slow.dots:
             await asyncio.sleep(0.05)
     assert (await asked(server, "queue", "list"))["total"] == 1
     release.set()
     await empty(server)
-    assert dots == 1
+    assert slow.dots == 1
     assert "relayed" in await story(server, "patient")
 
 

@@ -1,7 +1,7 @@
 """Message bodies: raw RFC 5322 bytes, kept once under the SHA-256 of their content.
 
-``Durability`` is the seam between "plain" (bodies synced on threads, then the commit) and, later, the
-journal.
+``Durability`` is the seam between "plain" (bodies synced on threads, then the commit) and "journal" (bodies that come
+together share one flush, then the commit).
 """
 
 from __future__ import annotations

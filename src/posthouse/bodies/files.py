@@ -23,7 +23,7 @@ from posthouse.bodies import flush
 from posthouse.bodies.cache import ReadCache
 from posthouse.bodies.contract import Body, BodyMissing
 from posthouse.bodies.records import REVIVE, SELECT_BODY, bodies
-from posthouse.bodies.spool import IN_MEMORY, FileBody, MemoryBody, Spooling
+from posthouse.bodies.spool import IN_MEMORY, FileBody, MemoryBody, Spooling, write_all
 from posthouse.database.contract import Transaction
 from posthouse.mail.mime import Buffer
 from posthouse.observe import steps
@@ -157,11 +157,10 @@ class FileBodies:
             _rename(self._write_temporary(MemoryBody(content, digest)), path)
             return True
         try:
-            _write_all(descriptor, content)
+            write_all(descriptor, content)
         except BaseException:
-            os.ftruncate(
-                descriptor, 0
-            )  # not unlinked: somebody else may have put a whole one there meanwhile
+            # Not unlinked: somebody else may have put a whole one there meanwhile.
+            os.ftruncate(descriptor, 0)
             raise
         finally:
             os.close(descriptor)
@@ -267,7 +266,7 @@ class FileBodies:
         try:
             content = body.buffer()
             for start in range(0, len(content), _CHUNK):
-                _write_all(descriptor, content[start : start + _CHUNK])
+                write_all(descriptor, content[start : start + _CHUNK])
             steps.step("body.written")
             flush.flush_file(descriptor)
             steps.step("body.synced")
@@ -280,12 +279,6 @@ class FileBodies:
             raise
         os.close(descriptor)
         return temporary
-
-
-def _write_all(descriptor: int, content: Buffer) -> None:
-    written = os.write(descriptor, content)
-    while written < len(content):
-        written += os.write(descriptor, memoryview(content)[written:])
 
 
 def _holds(path: str, content: bytes) -> bool:

@@ -16,6 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,11 +131,14 @@ class Journal:
     def _fails(self, error: Exception) -> None:
         self._suspect = True
         log.warning("journal.not_freed", reason=str(error))
-        try:
-            (self._folder / SUSPECT).touch(mode=0o600)
-            flush.flush_folder(self._folder)
-        except OSError:
-            pass  # the disk is ill; this process knows
+        _suspect(self._folder)
+
+
+def _suspect(folder: Path) -> None:
+    """Tell the next start, as far as the disk lets us."""
+    with suppress(OSError):
+        (folder / SUSPECT).touch(mode=0o600)
+        flush.flush_folder(folder)
 
 
 def _tried(do: Callable[[Body], None], body: Body) -> BaseException | None:
@@ -211,14 +215,15 @@ def replay(data: str | os.PathLike[str], bodies: FileBodies, slot: int | None = 
             segments.append(Segment(str(folder / name), SEGMENT_BYTES))
         for segment in segments:
             digests += _replay(segment, bodies, done, suspect)
-        bodies.flush_kept(digests)
+        try:
+            bodies.flush_kept(digests)
+        except OSError:
+            _suspect(folder)
+            raise
         for segment in segments:
             segment.clear()
         if suspect and slot is None:
             (folder / SUSPECT).unlink()
-    except OSError:
-        (folder / SUSPECT).touch(mode=0o600)
-        raise
     finally:
         for segment in segments:
             segment.close()

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from posthouse.bodies.contract import Body, BodyMissing
+from posthouse.bodies.contract import Body
 from posthouse.bodies.files import FileBodies
 from posthouse.bodies.journal import Journal
-from posthouse.bodies.plain import ATTEMPTS, Keepers, in_any_case
+from posthouse.bodies.plain import Keepers, in_any_case, while_missing
 from posthouse.bodies.spool import IN_MEMORY
 from posthouse.database.contract import DatabaseUnavailable, Transaction
 from posthouse.database.sqlite import SqliteDatabase
@@ -42,18 +42,11 @@ class JournalDurability:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        wanted = {body.digest: body for body in bodies}
-        missing = list(wanted.values())
-        for attempt in range(ATTEMPTS):
-            try:
-                result: T = await self._once(missing, op, args, kwargs)
-                return result
-            except BodyMissing as error:
-                body = wanted.get(error.args[0])
-                if body is None or attempt == ATTEMPTS - 1:
-                    raise
-                missing = [body]
-        raise AssertionError("the last attempt returns or raises")
+        async def once(missing: list[Body]) -> T:
+            result: T = await self._once(missing, op, args, kwargs)
+            return result
+
+        return await while_missing(bodies, once)
 
     async def close(self) -> None:
         """Finish what is being kept and empty the journal. What is handed over afterwards raises

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -53,32 +53,41 @@ class PlainDurability:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        wanted = {body.digest: body for body in bodies}
-        missing = list(wanted.values())
-        for attempt in range(ATTEMPTS):
-            try:
-                if len(missing) == 1 and self._sqlite is not None:
-                    result: T
-                    if missing[0].size > SMALL or self._keepers.busy or not self._sqlite.idle:
-                        then = _queueing(self._sqlite, op, args, kwargs)
-                        result = await self._keepers.keep(missing[0], then)
-                    else:
-                        result = await self._keepers.hand_over(missing[0], self._sqlite, op, args, kwargs)
-                    return result
+        async def once(missing: list[Body]) -> T:
+            if len(missing) != 1 or self._sqlite is None:
                 await self._keepers.keep_all(missing)
                 return await self._database.run(op, *args, **kwargs)
-            except BodyMissing as error:
-                body = wanted.get(error.args[0])
-                if body is None or attempt == ATTEMPTS - 1:
-                    raise
-                missing = [body]
-        raise AssertionError("the last attempt returns or raises")
+            result: T
+            if missing[0].size > SMALL or self._keepers.busy or not self._sqlite.idle:
+                then = _queueing(self._sqlite, op, args, kwargs)
+                result = await self._keepers.keep(missing[0], then)
+            else:
+                result = await self._keepers.hand_over(missing[0], self._sqlite, op, args, kwargs)
+            return result
+
+        return await while_missing(bodies, once)
 
     async def close(self) -> None:
         """Finish what is being kept, then end the threads. What is handed over afterwards raises
         DatabaseUnavailable."""
         self._keepers.closed = True
         await asyncio.to_thread(self._keepers.close)
+
+
+async def while_missing(bodies: Sequence[Body], once: Callable[[list[Body]], Awaitable[T]]) -> T:
+    """What ``once`` gives that keeps these bodies and runs the unit; again for a body that the removal job took away
+    between the two. Raises BodyMissing where that happens again and again, or to a body that is not among them."""
+    wanted = {body.digest: body for body in bodies}
+    missing = list(wanted.values())
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await once(missing)
+        except BodyMissing as error:
+            body = wanted.get(error.args[0])
+            if body is None:
+                raise
+            missing = [body]
+    return await once(missing)
 
 
 def _queueing(

@@ -122,7 +122,7 @@ class Spooling:
             self._hash.update(data)
         self._size += len(data)
         if self._descriptor >= 0:
-            _write_all(self._descriptor, data)
+            write_all(self._descriptor, data)
             return
         self._chunks.append(data if isinstance(data, bytes) else bytes(data))
         if self._size > IN_MEMORY:
@@ -155,11 +155,12 @@ class Spooling:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(self._path, flags, 0o600)
         for chunk in self._chunks:
-            _write_all(self._descriptor, chunk)
+            write_all(self._descriptor, chunk)
         self._chunks = []
 
 
-def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+def write_all(descriptor: int, data: Buffer | memoryview) -> None:
+    """Write all of it where the file stands."""
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])

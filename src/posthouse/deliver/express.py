@@ -2,7 +2,7 @@
 its destination has room and nothing waits for it.
 
 Where the destination answers quickly, the message is even sent on before the unit (``passing``), which then may have
-nothing left to write. While it has no room, but nothing waits in the queue either, a message may wait a moment for it.
+nothing left to write. Where it has no room just now, such a message may wait a moment for it.
 
 Nothing depends on it. Where the worker dies after the unit, the rows are leased rows like any other: the same worker
 frees them when it starts again, others find them when the lease runs out.

@@ -82,6 +82,8 @@ class JournalDesk:
     async def write(self, plan: Plan, message: QueuedMessage, body: Body) -> list[Written]:
         """The copies of a message, none for what is a copy itself. The caller discards their bodies. Raises
         DatabaseUnavailable, OSError: mail that is to be copied is not accepted without."""
+        if not await self._known():
+            return []  # as nearly everywhere: nothing is put together for them
         envelope = plan.envelope
         addresses = [each.address for each in envelope.recipients]
         mail = _Mail(
@@ -163,8 +165,11 @@ class JournalDesk:
         )
         return await self._copies(mail, body)
 
+    async def _known(self) -> Sequence[Journal]:
+        return await self._directory.cached(("journals",), journals.active)
+
     async def _copies(self, mail: _Mail, body: Body) -> list[Written]:
-        known = await self._directory.cached(("journals",), journals.active)
+        known = await self._known()
         if not known:
             return []
         wanted = await self._wanted(known, mail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
@@ -50,6 +51,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _SHARED = "scram"
+
+KEYS_SECONDS = 0.01
+"""How soon SCRAM tells salt and rounds at the earliest."""
 
 NO_LIMIT = Limit("")
 """What nobody is told anything of."""
@@ -280,19 +284,28 @@ class DirectoryService:
     async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
         """The keys of this login, or made-up ones that any worker would make up alike. Raises
         DatabaseUnavailable."""
-        key = login_key(login)
+        began, key = self._clock(), login_key(login)
         found = await self._login(key)
+        fake = made_up(await self._shared_secret(), key)
+        await self._even_out(began)
         if found is not None and found.scram is not None and not found.source:
             return found.account, found.scram
-        return None, made_up(await self._shared_secret(), key)
+        return None, fake
 
     async def scram_sha1_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
         """As :meth:`scram_keys`, for SCRAM-SHA-1."""
-        key = login_key(login)
+        began, key = self._clock(), login_key(login)
         found = await self._login(key)
+        fake = made_up(await self._shared_secret(), key, "sha1")
+        await self._even_out(began)
         if found is not None and found.scram_sha1 is not None and not found.source:
             return found.account, found.scram_sha1
-        return None, made_up(await self._shared_secret(), key, "sha1")
+        return None, fake
+
+    async def _even_out(self, began: float) -> None:
+        """Looking for a name that nobody has takes more statements than one that is found, or is remembered: the
+        answer waits for longer than either."""
+        await asyncio.sleep(max(0.0, KEYS_SECONDS - (self._clock() - began)))
 
     async def record_scram(
         self, login: str, account: Account | None, ok: bool, *, peer: str, protocol: str

@@ -68,6 +68,7 @@ class SendingDesk:
         self._cache = VersionedCache(database, feed)
         self._tally = Tally(database, clock)
         self._known: dict[int, tuple[Sender, Settings, list[_Party]]] = {}
+        self._stranger = settings.now, of_stranger(settings.now)
 
     def close(self) -> None:
         """Stop listening to the feed."""
@@ -136,7 +137,9 @@ class SendingDesk:
             if who is None:
                 raise Refusal(550, "5.7.1", "This account is no more")
             return who, self._parties_of(who, settings)
-        allowed = of_stranger(settings)
+        if self._stranger[0] is not settings:
+            self._stranger = settings, of_stranger(settings)
+        allowed = self._stranger[1]
         name = network_of(origin.address) if allowed.any and origin.account_id is None else ""
         return None, [_Party(f"o{name}", name, allowed)] if name else []
 

@@ -72,6 +72,18 @@ def left_by_a_crash(data: Path, bodies: FileBodies, groups: list[list[MemoryBody
         segment.close()
 
 
+def no_room_for(one: Body, kept: FileBodies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full when this body's file is written."""
+    put = kept.put
+
+    def full(body: Body) -> None:
+        if body is one:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        put(body)
+
+    monkeypatch.setattr(kept, "put", full)
+
+
 # ---------------------------------------------------------------------- the file
 
 
@@ -386,14 +398,7 @@ def test_a_file_that_cannot_be_written_is_one_bodys_trouble(
 ) -> None:
     """The others of the group are kept."""
     one, two = some(2)
-    put = kept.put
-
-    def full(body: Body) -> None:
-        if body is one:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        put(body)
-
-    monkeypatch.setattr(kept, "put", full)
+    no_room_for(one, kept, monkeypatch)
     journal = Journal(tmp_path, kept)
     errors = journal.keep([one, two])
     assert isinstance(errors[0], OSError)
@@ -452,14 +457,7 @@ async def test_a_unit_whose_body_fails_is_not_run(
     """Those beside it are."""
     ran: list[str] = []
     one, two = some(2)
-    put = kept.put
-
-    def full(body: Body) -> None:
-        if body is one:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        put(body)
-
-    monkeypatch.setattr(kept, "put", full)
+    no_room_for(one, kept, monkeypatch)
     durability = JournalDurability(sqlite, kept, Journal(tmp_path, kept))
     results = await asyncio.gather(
         durability.commit([one], lambda tx: ran.append("one")),

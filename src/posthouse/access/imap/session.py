@@ -287,6 +287,12 @@ class Session(Connection):
         else:
             self.bye("The server is shutting down", b"UNAVAILABLE")
 
+    def peer_finished(self) -> None:
+        """Nothing more comes: answer what was asked, unless the answer waits for another line."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ConnectionResetError("the client said its last"))
+        super().peer_finished()
+
     def closed(self) -> None:
         """The connection is gone."""
         if self.news is not None:

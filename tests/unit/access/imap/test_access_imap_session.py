@@ -137,6 +137,17 @@ async def test_gone_while_signing_in(world: World) -> None:
     assert world.service._sessions == {}
 
 
+async def test_the_end_in_the_middle_of_an_exchange_ends_the_session(world: World) -> None:
+    """A client that closes its side while it owes a line is not waited for until the time to sign in is over."""
+    client = world.client()
+    assert await client.ask(b"a AUTHENTICATE PLAIN\r\n") == b"+ \r\n"
+    client.session.eof_received()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert client.closed
+    assert client.said() == b""
+
+
 async def test_a_failure_is_answered_late(world: World) -> None:
     """The answer to a wrong password waits as long as the directory says."""
     world.directory.delay = 0.1
