@@ -4,8 +4,8 @@
 it says what is still owed. The promises:
 
 - what was acknowledged reaches every recipient, or its sender is told (by one notice for each recipient, never two);
-- a recipient gets a message again only if its server had read the final dot and the row was still there after a kill,
-  which is the one window that SMTP leaves (RFC 1047), and once for each such kill.
+- a recipient gets a message again only if a process of ours died after its server had read the final dot the last
+  time, which is the one window that SMTP leaves (RFC 1047).
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import signal
 import sqlite3
 import sys
 import tempfile
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from out_load import OutLedger, OutLoad
@@ -52,6 +56,8 @@ SETTINGS = {
     "store.removal_interval": "1",
 }
 CHECK_EVERY = 10
+LATE = 1.0
+"""Seconds by which the log may tell of a worker's death after another one took up its rows."""
 START = 120.0
 """Seconds a start may take on a machine that does much else."""
 LIFE = 8.0
@@ -101,7 +107,7 @@ class OutCampaign:
         self.ledger = OutLedger()
         self.result = OutResult()
         self.rng = random.Random(seed)
-        self.windows: Counter[str] = Counter()
+        self.deaths: list[float] = []
 
     def prepare(self) -> None:
         """Settings and routes."""
@@ -156,7 +162,7 @@ class OutCampaign:
             if step == "random" or process is None or process.poll() != -signal.SIGKILL:
                 raise
             # What waited was enough to bring it to the step before all of its ports answered.
-            self.server.kill()
+            self._kill()
             self._note(step)
             return True
         if not asyncio.run(self._load(step)):
@@ -181,11 +187,11 @@ class OutCampaign:
                 died.set()
             elif self._dies(LIFE):
                 died.set()
-                if self.server.workers > 1 and linger:
-                    self._window()  # the others go on without it
-                    time.sleep(linger)
+                self.deaths.append(time.time())
+                if self.server.workers > 1:
+                    time.sleep(linger)  # the others go on without it
             if died.is_set():
-                self.server.kill()
+                self._kill()
             loop.call_soon_threadsafe(gone.set)
 
         watcher = threading.Thread(target=watch)
@@ -205,6 +211,15 @@ class OutCampaign:
                 time.sleep(0.005)
         return False
 
+    def _kill(self) -> None:
+        self.deaths.append(time.time())
+        self.server.kill()
+
+    def _deaths(self) -> list[float]:
+        """When a process of ours died, in order: those that were killed, and the workers that the log tells of."""
+        told = re.findall(r"^(\S+)Z \[error\s*\] worker\.died", self.server.log, re.M)
+        return sorted([*self.deaths, *(datetime.fromisoformat(f"{each}+00:00").timestamp() for each in told)])
+
     def _note(self, step: str) -> None:
         self.remotes.quiet()
         self.result.kills += 1
@@ -212,13 +227,12 @@ class OutCampaign:
         self.result.in_flight.append(self._window())
 
     def _window(self) -> int:
-        """Note who may get a message again: its end was read there, and the queue does not know."""
+        """How many may get a message again: its end was read there, and the queue does not know."""
         owed = self.owed()
         time.sleep(0.05)
-        found = [each for each in owed if self.remotes.seen.dotted.get(each)]
-        self.windows.update(found)
-        self.result.windows += len(found)
-        return len(found)
+        found = sum(1 for each in owed if self.remotes.seen.dotted.get(each))
+        self.result.windows += found
+        return found
 
     def owed(self) -> list[str]:
         """The recipients of all rows of the queue, read past the server."""
@@ -271,13 +285,13 @@ class OutCampaign:
                 result.unacknowledged += 1
                 if "lost" in ends:
                     result.problems.append(f"{token} (not acknowledged) went to some of its recipients only")
-        for address, messages in seen.dotted.items():
-            for ident, count in messages.items():
-                result.doubled += count - 1
-                if count > 1 + self.windows[address]:
-                    result.problems.append(
-                        f"{address} got {ident} {count} times, {self.windows[address]} kills in the window"
-                    )
+        deaths = self._deaths()
+        for (address, ident), times in seen.times.items():
+            result.doubled += len(times) - 1
+            for before, after in pairwise(times):
+                died = bisect_left(deaths, before)
+                if died == len(deaths) or deaths[died] > after + LATE:
+                    result.problems.append(f"{address} got {ident} again, and nothing died in between")
         for address, notices in seen.notices.items():
             if len(notices) != 1:
                 result.problems.append(f"{len(notices)} notices tell of {address}")

@@ -13,9 +13,8 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 DOMAINS = ("good.test", "slow.test", "moody.test", "full.test", "home.test")
 HOME = "home.test"
@@ -26,11 +25,13 @@ _FINAL = re.compile(rb"^Final-Recipient: rfc822; ?(\S+)\r?$", re.M | re.I)
 
 @dataclass
 class Seen:
-    """What all of them saw. ``dotted``: per recipient, how often each message (by Message-ID) came to its end.
+    """What all of them saw. ``dotted``: per recipient, how often each message (by Message-ID) came to its end, and
+    ``times`` when (in seconds since 1970).
     ``answered``: those whose 250 was handed to the system to the last byte. ``notices``: per failed recipient the
     Message-IDs of the notices that name it."""
 
     dotted: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    times: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)
     notices: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     refused: set[str] = field(default_factory=set)
@@ -49,6 +50,8 @@ class Remotes:
         self._rng = random.Random(seed)
         self._domains = domains
         self._servers: list[asyncio.Server] = []
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -81,6 +84,9 @@ class Remotes:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        for writer in self._writers:
+            writer.close()  # those whose task was cancelled before it began
+        self._loop.run_until_complete(asyncio.sleep(0.01))
         self._loop.close()
 
     async def _listen(self) -> None:
@@ -89,9 +95,7 @@ class Remotes:
             self._servers.append(server)
             self.ports[domain] = server.sockets[0].getsockname()[1]
 
-    def _serve(
-        self, domain: str
-    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:
+    def _serve(self, domain: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.seen.open += 1
             try:
@@ -100,9 +104,16 @@ class Remotes:
                 pass
             finally:
                 self.seen.open -= 1
+                self._writers.discard(writer)
                 writer.close()
 
-        return serve
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.add(writer)
+            task = self._loop.create_task(serve(reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return connected
 
 
 class _Closes(ConnectionError):
@@ -175,6 +186,7 @@ class _Visit:
         try:
             for name in self.taken:
                 self.seen.dotted[name][ident] += 1
+                self.seen.times[name, ident].append(time.time())
             if self.domain == HOME:
                 for failed in _FINAL.findall(content):
                     self.seen.notices[failed.decode()].add(ident)
