@@ -18,7 +18,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlencode
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "doubles"))
 from running import PASSWORD, RunningServer
 
 from bench.processes import cpu_seconds
+from bench.rows import example, multiply
 from posthouse.manage.measurements import Topic
 from posthouse.web import all as _every_page  # noqa: F401 - registers them
 from posthouse.web.page import pages
@@ -62,22 +62,6 @@ VARIANTS = {
 
 ELSEWHERE = {"/", "/admin/domains/{name}/dns", "/admin/domains/{name}/dns/zone"}
 """Those that only send on, or wait for answers of the DNS."""
-
-
-def multiply(base: sqlite3.Connection, table: str, rows: Iterator[dict[str, Any]]) -> None:
-    """Write rows that name all their columns alike."""
-    first = next(rows)
-    names = ", ".join(f'"{name}"' for name in first)
-    statement = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(first))})"
-    base.execute(statement, tuple(first.values()))
-    base.executemany(statement, (tuple(row.values()) for row in rows))
-
-
-def example(base: sqlite3.Connection, table: str, where: str = "1") -> list[dict[str, Any]]:
-    """What the server itself wrote, without its ids."""
-    cursor = base.execute(f"SELECT * FROM {table} WHERE {where}")
-    names = [column[0] for column in cursor.description]
-    return [{name: value for name, value in zip(names, row, strict=True) if name != "id"} for row in cursor]
 
 
 def address(number: int) -> str:
