@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -103,7 +104,8 @@ class MemoryView:
         return self._box.messages.get(uid)
 
     def sequence(self, uid: int) -> int | None:
-        return self._uids.index(uid) + 1 if uid in self._uids else None
+        place = bisect_left(self._uids, uid)
+        return place + 1 if self._uids[place : place + 1] == [uid] else None
 
     def messages(self, uids: Iterable[int]) -> list[Message]:
         found = (self.get(uid) for uid in uids)
@@ -111,6 +113,19 @@ class MemoryView:
 
     def rows(self) -> Sequence[Message | None]:
         return [self.get(uid) for uid in self._uids]
+
+    def snapshot(self) -> Sequence[Message | None]:
+        return self.rows()
+
+    def changed(self, modseq: int) -> list[tuple[int, Message]]:
+        return [(n, m) for n, m in enumerate(self.rows(), 1) if m is not None and m.modseq > modseq]
+
+    def flagged(self, bit: int, value: int, most: int | None = None) -> list[int]:
+        return [n for n, m in enumerate(self.rows()) if m is not None and m.flags & bit == value][:most]
+
+    @property
+    def packed(self) -> bool:
+        return False
 
     @property
     def scratch(self) -> dict[str, object]:

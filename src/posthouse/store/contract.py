@@ -240,7 +240,23 @@ class View(Protocol):
     def rows(self) -> Sequence[Message | None]:
         """The newest state of every message of ``uids``, in the same order; None where it is expunged. Cheap
         when nothing changed (20,000 rows: a shared or copied list, no look-up each). Do not change it, nor
-        keep it over an await."""
+        keep it over an await. Of a large mailbox the messages are made while they are looked at: take a slice of it at
+        a time."""
+
+    def snapshot(self) -> Sequence[Message | None]:
+        """The same, to be kept over an await: it shows what was there when it was asked for."""
+
+    def changed(self, modseq: int) -> list[tuple[int, Message]]:
+        """The messages changed after a modseq that are there, with this session's numbers, ascending."""
+
+    def flagged(self, bit: int, value: int, most: int | None = None) -> list[int]:
+        """The places in ``rows`` of the messages there whose flags and ``bit`` is ``value``, ascending; of these the
+        first ``most``."""
+
+    @property
+    def packed(self) -> bool:
+        """Whether messages are made while they are looked at: then what is kept on them is soon gone, and finished
+        answers are not worth keeping."""
 
     @property
     def scratch(self) -> dict[str, object]:

@@ -11,11 +11,15 @@ from posthouse.database.contract import Database, DatabaseUnavailable
 from posthouse.observe.log import logger
 from posthouse.settings.contract import CurrentSettings
 from posthouse.settings.store import OPEN_CACHE
+from posthouse.store.compact import WEIGHT, Compact
 from posthouse.store.contract import StoreRefusal
 from posthouse.store.state import MailboxState
 from posthouse.store.view import MailboxView
 
 log = logger("store.openings")
+
+KEPT_SECONDS = 300.0
+"""How long the mailbox that was closed last is kept, however large."""
 
 Key = tuple[int, int]
 """A mailbox and for whose eyes (0: for everybody's)."""
@@ -36,6 +40,7 @@ class Openings:
         self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled: set[Key] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def view(self, mailbox_id: int, reader: int = 0) -> MailboxView:
         """A new view of a mailbox; with the \\Seen of ``reader`` where each reader has their own. Raises StoreRefusal
@@ -58,6 +63,8 @@ class Openings:
 
     async def close(self) -> None:
         """End what runs and forget everything."""
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -99,12 +106,25 @@ class Openings:
             return
         state.scratch.clear()
         self._awake(state.key)
-        size = len(state.uids) + 20  # an empty mailbox costs something too
+        size = 20 + len(state.uids) // (
+            WEIGHT if isinstance(state.rows, Compact) else 1
+        )  # empty ones cost, too
         self._idle[state.key] = size
         self._held += size
+        self._make_room(1 if self._settings.now[OPEN_CACHE] else 0)
+        if self._timer is None and self._held > self._settings.now[OPEN_CACHE]:
+            self._timer = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._late)
+
+    def _make_room(self, least: int) -> None:
+        """Forget the longest idle until the rest is within the limit; ``least`` of them stay in any case: a client that
+        selects a large mailbox again should not wait for it again."""
         room = self._settings.now[OPEN_CACHE]
-        while self._idle and self._held > room:
+        while len(self._idle) > least and self._held > room:
             self._forget(next(iter(self._idle)))
+
+    def _late(self) -> None:
+        self._timer = None
+        self._make_room(0)
 
     def _awake(self, key: Key) -> None:
         """It is idle no longer."""

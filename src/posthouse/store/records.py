@@ -97,6 +97,7 @@ counters = schema.table(
 """Numbers that only grow: ``uidvalidity`` is the last one given to any mailbox."""
 
 UID_BITS = 32
+UID_MASK = (1 << UID_BITS) - 1
 
 
 def message_id(mailbox_id: int, uid: int) -> int:

@@ -7,9 +7,8 @@ from typing import Any
 
 from posthouse.database.contract import Row
 from posthouse.store.contract import Facts, Mailbox, Message
-from posthouse.store.records import UID_BITS
+from posthouse.store.records import UID_BITS, UID_MASK
 
-_UID_MASK = (1 << UID_BITS) - 1
 _DIGEST, _EMAIL = 32, 48
 _keyword_sets: dict[str, tuple[str, ...]] = {"": ()}
 """One tuple for each set of keywords met, shared by all messages that carry it."""
@@ -37,11 +36,28 @@ class StoredMessage(Message):
             email,
             keywords,
         ) = row[:12]
-        self.uid = number & _UID_MASK
+        self.uid = number & UID_MASK
         self._mailbox: int = number >> UID_BITS
         self._key: bytes = digest + email + thread
         self.keywords = _keyword_sets.get(keywords) or keyword_set(keywords)
         self.line = None
+
+    def row(self) -> Row:
+        """What it was made from."""
+        return (
+            self.id,
+            self.modseq,
+            self.flags,
+            self.zone,
+            self.internal_date,
+            self.save_date,
+            self.size,
+            self.prefix_size,
+            self._key[_EMAIL:],
+            self._key[:_DIGEST],
+            self._key[_DIGEST:_EMAIL],
+            " ".join(self.keywords),
+        )
 
     @property
     def id(self) -> int:  # type: ignore[override]

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from posthouse.database.contract import Database, Row, Transaction
+from posthouse.store import compact
+from posthouse.store.compact import Compact
 from posthouse.store.contract import Mailbox, Message, StoreRefusal
 from posthouse.store.records import (
     SELECT_CHANGED,
@@ -21,6 +25,7 @@ from posthouse.store.records import (
     SELECT_RANGE,
     SELECT_TOMBSTONES,
     UID_BITS,
+    UID_MASK,
     message_id,
 )
 from posthouse.store.rows import StoredMessage, mailbox_from, tombstones_from
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
 INLINE_ROWS = 300
 """Rows that may be loaded in the event loop's thread."""
-SCAN_ROWS = 20_000
+SCAN_ROWS = 5_000
 """Rows one scanning transaction loads."""
 LOG_ENTRIES = 4_000
 """Changes remembered one by one; a session further behind compares everything."""
@@ -54,7 +59,8 @@ class _Loaded:
 
 class MailboxState:
     """The shared state. ``uids`` and ``rows`` run side by side. A change of membership makes a new list of
-    ``uids``, so that a session can keep the old one as its own numbering; ``rows`` changes in place."""
+    ``uids``, so that a session can keep the old one as its own numbering; ``rows`` changes in place. It is a list of
+    messages, or packed where there are many."""
 
     def __init__(self, database: Database, mailbox_id: int, reader: int = 0) -> None:
         self._database = database
@@ -62,8 +68,8 @@ class MailboxState:
         """Whose \\Seen is shown, where each reader has their own; else 0."""
         self.mailbox_id = mailbox_id
         self.mailbox: Mailbox = Mailbox(mailbox_id, 0, "", "", 0, 1, 0)
-        self.uids: list[int] = []
-        self.rows: list[Message] = []
+        self.uids: array[int] = uids_of(())
+        self.rows: list[StoredMessage] | Compact = []
         self.modseq = 0
         self.version = 0
         """Counts loads that found something."""
@@ -153,30 +159,40 @@ class MailboxState:
     async def _load_everything(self) -> None:
         """Load all messages, in several transactions where there are many: what changes between them has a
         modseq above the one read first, and is loaded again next time."""
-        rows: list[Row] = []
         head, part = await self._database.scan(_look_everything, self.mailbox_id, 0, self._reader)
         if head is None:
             self.gone = True
             self.version += 1
             self._tell()
             return
-        rows += part
-        while len(part) == SCAN_ROWS:
+        rows: list[StoredMessage] | Compact = []
+        if head.messages >= compact.LARGE:
+            rows = Compact(self.mailbox_id)
+        uids = uids_of(())
+        while True:
+            if isinstance(rows, Compact):
+                await asyncio.to_thread(_pack, rows, uids, part)
+            else:
+                rows.extend(map(StoredMessage, part))
+                uids.extend(row[0] & UID_MASK for row in part)
+            if len(part) < SCAN_ROWS:
+                break
             _, part = await self._database.scan(_look_everything, self.mailbox_id, part[-1][0], self._reader)
-            rows += part
         self._checked = time.monotonic()
-        self._replace([StoredMessage(row) for row in rows], head)
+        self._replace(uids, rows, head)
 
-    def _replace(self, messages: list[StoredMessage], mailbox: Mailbox) -> None:
+    def _replace(self, uids: array[int], rows: list[StoredMessage] | Compact, mailbox: Mailbox) -> None:
         before, had = self.uids, self.modseq
         self.mailbox = mailbox
-        self.rows = list(messages)
-        self.uids = [message.uid for message in messages]
+        self.rows = rows
+        self.uids = uids
         self.modseq = mailbox.highest_modseq
         # sessions that are behind find their differences by comparing
         self.changes, self.expunges = [], []
         self.changes_from = self.expunges_from = self.modseq
-        self._learn_keywords(messages)
+        self._learn_keywords(
+            rows.keyword_sets() if isinstance(rows, Compact) else {row.keywords for row in rows}
+        )
         if had or before:
             self._tell()
         self.version += 1
@@ -196,6 +212,7 @@ class MailboxState:
             self._tell()
 
     def _apply_rows(self, messages: list[StoredMessage]) -> None:
+        rows = self.rows
         last = self.uids[-1] if self.uids else 0
         new = []
         for message in messages:
@@ -205,33 +222,45 @@ class MailboxState:
             place = bisect_left(self.uids, message.uid)
             if place == len(self.uids) or self.uids[place] != message.uid:
                 continue  # expunged already; a late look at an old row
-            if self.rows[place].modseq >= message.modseq:
+            if rows[place].modseq >= message.modseq:
                 continue
-            self.rows[place] = message
+            if isinstance(rows, Compact):
+                rows.put(place, message)
+            else:
+                rows[place] = message
             self.changes.append((message.modseq, message.uid))
         if new:
             new.sort(key=lambda message: message.uid)
-            self.uids = self.uids + [message.uid for message in new]
-            self.rows.extend(new)
-        self._learn_keywords(messages)
+            self.uids = self.uids + uids_of([message.uid for message in new])
+            rows.extend(new)
+            if isinstance(rows, list) and len(rows) >= 2 * compact.LARGE:
+                self.rows = Compact(self.mailbox_id)
+                self.rows.extend(rows)
+        self._learn_keywords({message.keywords for message in messages})
 
     def _apply_tombstones(self, tombstones: list[tuple[int, int]]) -> None:
-        gone = set()
+        places = set()
         for uid, modseq in tombstones:
             place = bisect_left(self.uids, uid)
             if place < len(self.uids) and self.uids[place] == uid:
-                gone.add(uid)
+                places.add(place)
                 self.expunges.append((modseq, uid))
-        if len(gone) == 1:
-            place = bisect_left(self.uids, next(iter(gone)))
+        if not places:
+            return
+        if isinstance(self.rows, Compact):
+            self.rows.drop(places)
+        elif len(places) == 1:
+            del self.rows[next(iter(places))]
+        else:
+            self.rows = [message for place, message in enumerate(self.rows) if place not in places]
+        if len(places) == 1:
+            place = places.pop()
             self.uids = self.uids[:place] + self.uids[place + 1 :]
-            del self.rows[place]
-        elif gone:
-            self.rows = [message for message in self.rows if message.uid not in gone]
-            self.uids = [message.uid for message in self.rows]
+        else:
+            self.uids = uids_of([uid for place, uid in enumerate(self.uids) if place not in places])
 
-    def _learn_keywords(self, messages: list[StoredMessage]) -> None:
-        sets = {message.keywords for message in messages} - self._keyword_sets
+    def _learn_keywords(self, found: set[tuple[str, ...]]) -> None:
+        sets = found - self._keyword_sets
         if sets:
             self._keyword_sets |= sets
             names = {name for each in self._keyword_sets for name in each}
@@ -249,6 +278,17 @@ class MailboxState:
     def _tell(self) -> None:
         for view in tuple(self.views):
             view.told()
+
+
+def uids_of(found: Iterable[int]) -> array[int]:
+    """UIDs in the least memory: four bytes each."""
+    return array("I", found)
+
+
+def _pack(rows: Compact, uids: array[int], part: list[Row]) -> None:
+    """In a thread: take what was read."""
+    rows.extend_rows(part)
+    uids.extend([row[0] & UID_MASK for row in part])
 
 
 def since(log: list[tuple[int, int]], modseq: int) -> list[tuple[int, int]]:

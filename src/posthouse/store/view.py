@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import cast
 
+from posthouse.store.compact import FLAGS_THERE, Behind, Compact
 from posthouse.store.contract import Mailbox, Message, Sync
 from posthouse.store.state import MailboxState, since
 
@@ -35,7 +37,7 @@ class MailboxView:
         self._version = state.version
         self._muted: dict[int, int] = {}
         self._call: Callable[[], None] | None = None
-        self._rows: list[Message | None] = []
+        self._rows: Sequence[Message | None] = []
         self._rows_of: tuple[object, int] = (None, -1)
         self._closed = False
         state.views.add(self)
@@ -78,9 +80,39 @@ class MailboxView:
         if self._uids is state.uids:
             return state.rows
         if self._rows_of != (self._uids, state.version):
-            self._rows = [state.find(uid) for uid in self._uids]
+            if isinstance(state.rows, Compact):
+                self._rows = Behind(self._uids, state.uids, state.rows.copy())
+            else:
+                self._rows = [state.find(uid) for uid in self._uids]
             self._rows_of = (self._uids, state.version)
         return self._rows
+
+    def snapshot(self) -> Sequence[Message | None]:
+        rows = self.rows()
+        if isinstance(rows, Compact):
+            return rows.copy()
+        return list(rows) if rows is self._state.rows else rows
+
+    def changed(self, modseq: int) -> list[tuple[int, Message]]:
+        rows = self.rows()
+        if isinstance(rows, Compact):
+            return [(place + 1, rows[place]) for place in rows.above(modseq)]
+        return [
+            (number, message)
+            for number, message in enumerate(rows, 1)
+            if message is not None and message.modseq > modseq
+        ]
+
+    def flagged(self, bit: int, value: int, most: int | None = None) -> list[int]:
+        rows = self.rows()
+        if isinstance(rows, Compact) and bit <= FLAGS_THERE:
+            return rows.places(bit, value, most)
+        found = (place for place, row in enumerate(rows) if row is not None and row.flags & bit == value)
+        return list(islice(found, most))
+
+    @property
+    def packed(self) -> bool:
+        return isinstance(self._state.rows, Compact)
 
     @property
     def scratch(self) -> dict[str, object]:
@@ -150,6 +182,8 @@ class MailboxView:
         state = self._state
         if self._told >= state.changes_from:
             return sorted({uid for _, uid in since(state.changes, self._told)})
+        if isinstance(state.rows, Compact):
+            return [state.uids[place] for place in state.rows.above(self._told)]
         return [message.uid for message in state.rows if message.modseq > self._told]
 
     def _expunged(self) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ UID that names nothing; FETCH by sequence number ends with NO [EXPUNGEISSUED] af
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from posthouse.access.imap.contract import ImapSession
 from posthouse.access.imap.fetch_render import FACTS, HOT_CHUNK, SIMPLE, heads, hot_lines, simple_lines
@@ -105,13 +105,14 @@ class Fetching:
 
     async def _hot(self) -> None:
         session = self._session
-        rows = list(session.selected.rows())
+        view = session.selected
+        rows, scratch = view.snapshot(), None if view.packed else view.scratch
         numbers = heads(len(rows))
         for start in range(0, len(rows), HOT_CHUNK):
             chunk = rows[start : start + HOT_CHUNK]
             data = None
             if chunk[-1] is not None and not session.is_recent(chunk[-1].uid):
-                data = hot_lines(numbers, start, chunk, session.selected.scratch)
+                data = hot_lines(numbers, start, chunk, scratch)
             if data is None:
                 there = [(number, row) for number, row in enumerate(chunk, start + 1) if row is not None]
                 self.missing = self.missing or len(there) < len(chunk)
@@ -124,31 +125,35 @@ class Fetching:
 
     async def _simple(self) -> None:
         items = [item for item in self._items if type(item) is str]
-        messages = self._messages()
-        for start in range(0, len(messages), _SIMPLE_CHUNK):
-            chunk = _columns(messages[start : start + _SIMPLE_CHUNK])
-            data = simple_lines(self._session, items, *chunk)
+        for messages in self._messages(_SIMPLE_CHUNK):
+            data = simple_lines(self._session, items, *_columns(messages))
             self._session.write(data)
             await self._sent(len(data))
             await self._pace.breathe()
 
-    def _messages(self) -> list[tuple[int, Message]]:
-        """The messages asked for that are still there and pass CHANGEDSINCE, with their sequence numbers."""
+    def _messages(self, count: int) -> Iterator[list[tuple[int, Message]]]:
+        """The messages asked for that are still there and pass CHANGEDSINCE, with their sequence numbers, at most
+        ``count`` at a time."""
         view = self._session.selected
+        if self._arguments.messages != _EVERYTHING:
+            pairs = self._session.resolve(self._arguments.messages, self._uid)
+            for start in range(0, len(pairs), count):
+                yield self._found([(number, view.get(uid)) for number, uid in pairs[start : start + count]])
+            return
+        if view.packed and self._arguments.changed_since is not None and not view.pending():
+            changed = view.changed(self._arguments.changed_since)
+            for start in range(0, len(changed), count):
+                yield changed[start : start + count]
+            return
+        rows = view.snapshot()
+        for start in range(0, len(rows), count):
+            yield self._found(list(enumerate(rows[start : start + count], start + 1)))
+
+    def _found(self, pairs: Sequence[tuple[int, Message | None]]) -> list[tuple[int, Message]]:
         since = -1 if self._arguments.changed_since is None else self._arguments.changed_since
-        found: list[tuple[int, Message]] = []
-        if self._arguments.messages == _EVERYTHING:
-            rows = view.rows()
-            there = [(number, row) for number, row in enumerate(rows, 1) if row is not None]
-            self.missing = len(there) < len(rows)
-            return there if since < 0 else [pair for pair in there if pair[1].modseq > since]
-        for number, uid in self._session.resolve(self._arguments.messages, self._uid):
-            message = view.get(uid)
-            if message is None:
-                self.missing = True
-            elif message.modseq > since:
-                found.append((number, message))
-        return found
+        there = [(number, message) for number, message in pairs if message is not None]
+        self.missing = self.missing or len(there) < len(pairs)
+        return there if since < 0 else [pair for pair in there if pair[1].modseq > since]
 
     # items that need facts or content
 
@@ -157,9 +162,8 @@ class Fetching:
             (type(item) is str and item not in SIMPLE) or (isinstance(item, Section) and item.path)
             for item in self._items
         )
-        chosen = self._messages()
-        for start in range(0, len(chosen), _FACTS_CHUNK):
-            messages = self._still_there(chosen[start : start + _FACTS_CHUNK])
+        for chosen in self._messages(_FACTS_CHUNK):
+            messages = self._still_there(chosen)
             if not messages:
                 continue
             changed: list[Message] = []

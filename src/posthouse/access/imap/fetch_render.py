@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, overload
 
 from posthouse.access.imap.contract import ImapSession
 from posthouse.access.imap.flags import flag_bytes
@@ -74,10 +74,29 @@ _heads: list[bytes] = []
 _MAX_HEADS = 200_000
 
 
+class _Heads(Sequence[bytes]):
+    """Those of a large mailbox, made when they are asked for."""
+
+    def __init__(self, count: int) -> None:
+        self._numbers = range(1, count + 1)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        if isinstance(place, slice):
+            return [b"* %d" % number for number in self._numbers[place]]
+        return b"* %d" % self._numbers[place]
+
+
 def heads(count: int) -> Sequence[bytes]:
     """``* 1``, ``* 2`` …: at least ``count`` of them."""
     if count > _MAX_HEADS:
-        return [b"* %d" % number for number in range(1, count + 1)]
+        return _Heads(count)
     if count > len(_heads):
         _heads.extend(b"* %d" % number for number in range(len(_heads) + 1, count + 1))
     return _heads
@@ -91,17 +110,21 @@ def tail(message: Message) -> bytes:
 
 
 def hot_lines(
-    numbers: Sequence[bytes], start: int, messages: Sequence[Message | None], scratch: dict[str, object]
+    numbers: Sequence[bytes],
+    start: int,
+    messages: Sequence[Message | None],
+    scratch: dict[str, object] | None,
 ) -> bytes | None:
-    """The hot lines of the messages at index ``start`` and on; None if one of them is gone."""
-    whole = len(messages) == HOT_CHUNK
-    if whole:
+    """The hot lines of the messages at index ``start`` and on; None if one of them is gone. ``scratch`` None: they are
+    not kept."""
+    whole = scratch is not None and len(messages) == HOT_CHUNK
+    if scratch is not None and whole:
         kept: Any = scratch.get(f"hot {start}")
         if kept is not None and kept[0] == messages:  # messages are equal only to themselves
             data: bytes = kept[1]
             return data
     joined = _join(numbers[start : start + len(messages)], messages)
-    if whole and joined is not None:
+    if scratch is not None and whole and joined is not None:
         scratch[f"hot {start}"] = (messages, joined)
     return joined
 

@@ -76,10 +76,8 @@ def first_unseen(view: View) -> int | None:
     """The sequence number of the first message without \\Seen (IMAP4rev1's UNSEEN code)."""
     if not view.mailbox.unseen:
         return None
-    for number, message in enumerate(view.rows(), 1):
-        if message is not None and not message.flags & SEEN:
-            return number
-    return None
+    found = view.flagged(SEEN, 0, 1)
+    return found[0] + 1 if found else None
 
 
 async def _resynchronise(session: Session, view: View, known: QResync) -> None:
@@ -91,11 +89,7 @@ async def _resynchronise(session: Session, view: View, known: QResync) -> None:
     gone = [uid for uid in _wanted(known, vanished) if uid > floor and view.sequence(uid) is None]
     if gone:
         session.write(b"* VANISHED (EARLIER) %s\r\n" % number_set(gone))
-    changed = [
-        (number, message)
-        for number, message in enumerate(view.rows(), 1)
-        if message is not None and message.modseq > known.modseq
-    ]
+    changed = view.changed(known.modseq)
     wanted = set(_wanted(known, [message.uid for _, message in changed]))
     changed = [pair for pair in changed if pair[1].uid in wanted]
     for begin in range(0, len(changed), _LINES):

@@ -10,9 +10,13 @@ from time import time
 
 from posthouse.access.imap.contract import ImapSession
 from posthouse.access.imap.pace import Pace
-from posthouse.access.imap.search_filter import Messages, memory_filter
+from posthouse.access.imap.search_filter import Filter, Messages, memory_filter
 from posthouse.access.imap.search_scan import Scanner, by_content, content_cost
-from posthouse.wire.imap.syntax import Key
+from posthouse.store.contract import Message
+from posthouse.wire.imap.syntax import SAVED, Key
+
+_PART = 20_000
+"""Messages of a large mailbox that are looked at together."""
 
 
 def cost(key: Key) -> int:
@@ -46,19 +50,38 @@ def mentions(key: Key, name: str) -> bool:
 class Searcher:
     """One SEARCH, SORT or THREAD."""
 
-    __slots__ = ("_now", "_scanner", "_session", "pace")
+    __slots__ = ("_filters", "_now", "_scanner", "_session", "pace")
 
     def __init__(self, session: ImapSession) -> None:
         self._session = session
         self._now = time()
         self.pace = Pace()
         self._scanner = Scanner(session, self.pace)
+        self._filters: dict[int, Filter] = {}
+        """By key of the tree that is searched for: a set is looked up once, however many parts the mailbox has."""
 
     async def run(self, key: Key) -> Messages:
         """The matching messages of the selected mailbox, in order of UID."""
         self._check(key)
-        rows = self._session.selected.rows()
-        return await self._narrow(key, [row for row in rows if row is not None])
+        view = self._session.selected
+        if not view.packed:
+            return await self._narrow(key, [row for row in view.rows() if row is not None])
+        rows, found = view.snapshot(), list[Message]()
+        span = self._span(key, len(rows))
+        for start in range(span.start, span.stop, _PART):
+            part = rows[start : min(start + _PART, span.stop)]
+            found += await self._narrow(key, [row for row in part if row is not None])
+            await self.pace.breathe()
+        return found
+
+    def _span(self, key: Key, count: int) -> range:
+        """Between which places all that can match lies: what a set of UIDs or numbers asks for."""
+        parts = key.value if key.name == "AND" else (key,)
+        for part in parts:
+            if part.name in ("UID", "SEQUENCE") and part.value != SAVED:
+                pairs = self._session.resolve(part.value, part.name == "UID")
+                return range(pairs[0][0] - 1, pairs[-1][0]) if pairs else range(0)
+        return range(count)
 
     def _check(self, key: Key) -> None:
         """Find sequence numbers beyond the mailbox first: BAD does not depend on what other keys leave over."""
@@ -92,8 +115,11 @@ class Searcher:
         await self.pace.breathe()
         if name in _CONTENT:
             return await by_content(self._scanner, messages, key)
-        chosen = memory_filter(self._session, key, self._now)
-        assert chosen is not None, name
+        chosen = self._filters.get(id(key))
+        if chosen is None:
+            chosen = memory_filter(self._session, key, self._now)
+            assert chosen is not None, name
+            self._filters[id(key)] = chosen
         return chosen(messages)
 
 

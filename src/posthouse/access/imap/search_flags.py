@@ -11,7 +11,7 @@ from typing import Any
 
 from posthouse.access.imap.contract import ImapSession
 from posthouse.access.imap.pace import Pace
-from posthouse.store.contract import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Message
+from posthouse.store.contract import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Message, View
 from posthouse.wire.imap.syntax import Key
 
 CHUNK = 2000
@@ -27,10 +27,15 @@ _WANTED = {
 async def flag_line(session: ImapSession, key: Key, uid: bool) -> bytes | None:
     """The whole ``* SEARCH`` line, or None when the key is not a flag alone."""
     wanted = _WANTED.get(key.name)
+    view = session.selected
+    if wanted is None and key.name == "ALL" and view.packed:
+        wanted = (0, 0)
     if wanted is None:
         return None
-    scratch = session.selected.scratch
-    rows = list(session.selected.rows())
+    if view.packed:
+        return _whole(view, *wanted, uid=uid)
+    scratch = view.scratch
+    rows = view.snapshot()
     pace = Pace()
     parts = [b"* SEARCH"]
     for start in range(0, len(rows), CHUNK):
@@ -47,6 +52,13 @@ async def flag_line(session: ImapSession, key: Key, uid: bool) -> bytes | None:
         await pace.breathe()
     parts.append(b"\r\n")
     return b"".join(parts)
+
+
+def _whole(view: View, bit: int, value: int, *, uid: bool) -> bytes:
+    """The line of a large mailbox, by going through the flags alone."""
+    places, uids = view.flagged(bit, value), view.uids
+    found = [uids[place] for place in places] if uid else [place + 1 for place in places]
+    return b"* SEARCH" + b"".join(b" %d" % number for number in found) + b"\r\n"
 
 
 def _numbers(rows: Sequence[Message | None], first: int, bit: int, value: int, *, uid: bool) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from posthouse.directory.contract import Account
 from posthouse.store.contract import Mailbox, Message, Store, StoreRefusal
@@ -13,7 +14,7 @@ class Maildrop:
 
     __slots__ = ("_deleted", "_mailbox_id", "_messages", "_uidvalidity")
 
-    def __init__(self, mailbox: Mailbox, messages: list[Message]) -> None:
+    def __init__(self, mailbox: Mailbox, messages: Sequence[Message]) -> None:
         self._mailbox_id = mailbox.id
         self._uidvalidity = mailbox.uidvalidity
         self._messages = messages
@@ -30,7 +31,8 @@ class Maildrop:
             raise StoreRefusal("NONEXISTENT", "There is no INBOX")
         view = await store.examine(mailbox.id)
         try:
-            return cls(view.mailbox, [message for message in view.rows() if message is not None])
+            # None is missing from a view that was opened just now.
+            return cls(view.mailbox, cast("Sequence[Message]", view.snapshot()))
         finally:
             view.close()
 

@@ -24,7 +24,7 @@ class Row:
 
 
 def session_with(rows: list[Any]) -> Any:
-    return SimpleNamespace(selected=SimpleNamespace(scratch={}, rows=lambda: rows))
+    return SimpleNamespace(selected=SimpleNamespace(scratch={}, packed=False, snapshot=lambda: list(rows)))
 
 
 def plainly(rows: list[Any], name: str, uid: bool) -> bytes:

@@ -33,8 +33,7 @@ async def _vanished(session: ImapSession, messages: Messages, since: int) -> Non
     """Tell which of the UIDs asked for were expunged after ``since``. Those whose expunge this session has yet to
     be told as such are left for that."""
     view = session.selected
-    known = set(view.uids)
-    gone = [uid for uid in await session.store.vanished(view.mailbox.id, since) if uid not in known]
+    gone = [uid for uid in await session.store.vanished(view.mailbox.id, since) if view.sequence(uid) is None]
     if messages == SAVED:
         saved = set(session.saved)
         gone = [uid for uid in gone if uid in saved]
