@@ -19,9 +19,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bench.anchor import PASSWORD
 from bench.imap_load import Client, connect
@@ -45,6 +46,7 @@ UID_BITS = 32
 """A message's id in the store is its mailbox's id, and in the lowest bits its UID."""
 
 Row = dict[str, float]
+T = TypeVar("T")
 
 
 async def _asked(client: Client, text: bytes, times: int) -> float:
@@ -55,6 +57,17 @@ async def _asked(client: Client, text: bytes, times: int) -> float:
         await client.command(text)
         found.append((time.perf_counter() - begun) * 1000)
     return statistics.median(found)
+
+
+async def _while(client: Client, work: Coroutine[Any, Any, T]) -> tuple[float, T]:
+    """The 99th percentile, in milliseconds, of NOOPs that are asked one after the other while something else is done;
+    and what that gave."""
+    task = asyncio.ensure_future(work)
+    found = []
+    while not task.done():
+        found.append(await _asked(client, b"NOOP", 1))
+        await asyncio.sleep(0.001)
+    return sorted(found)[len(found) * 99 // 100], await task
 
 
 @contextmanager
@@ -71,13 +84,14 @@ def _rows(server: Posthouse) -> Iterator[sqlite3.Connection]:
 
 
 def _peak(server: Posthouse, work: Callable[[], float]) -> tuple[float, float]:
-    """What ``work`` gives, and by how many MiB the server was larger at most meanwhile."""
+    """What ``work`` gives, and by how many MiB the server's own memory was larger at most meanwhile (pages of files
+    not counted)."""
     assert server.pid is not None
-    before, most, done = pss_bytes(server.pid), [0], threading.Event()
+    before, most, done = pss_bytes(server.pid, "Pss_Anon"), [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.01):
-            most[0] = max(most[0], pss_bytes(server.pid or 0))
+            most[0] = max(most[0], pss_bytes(server.pid or 0, "Pss_Anon"))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -113,10 +127,16 @@ def mailbox(server: Posthouse, size: int) -> Row:
 
 async def _mailbox(server: Posthouse, user: str, password: str, size: int) -> Row:
     client = await connect(server.imap, user, password)
+    other = await connect(server.imap, user, password)
+    await _while(other, asyncio.sleep(0.2))
+    quiet, _ = await _while(other, asyncio.sleep(1))
     before = server.memory()
+    others, first = await _while(other, _asked(client, b"SELECT INBOX", 1))
     middle = f"{size // 2 - 49}:{size // 2 + 50}".encode()
     return {
-        "first SELECT (ms)": await _asked(client, b"SELECT INBOX", 1),
+        "first SELECT (ms)": first,
+        "NOOP of others, p99 (ms)": quiet,
+        "the same meanwhile (ms)": others,
         "bytes a message": max(0.0, (server.memory() - before) / size),
         "later SELECT (ms)": await _asked(client, b"SELECT INBOX", 5),
         "FETCH of 100 (ms)": await _asked(client, b"UID FETCH %s (FLAGS)" % middle, 5),
@@ -287,8 +307,8 @@ def plot(part: str, found: dict[int, Row], path: Path) -> None:
     axes.plot(sizes, [least * size / sizes[0] for size in sizes], ":", color="grey", label="proportional")
     axes.set(xscale="log", yscale="log", xlabel=UNITS[part], title=f"Cost by {UNITS[part]}")
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=100)
+    axes.legend(fontsize=8, bbox_to_anchor=(1.02, 1), loc="upper left")
+    figure.savefig(path, dpi=100, bbox_inches="tight")
     pyplot.close(figure)
 
 

@@ -46,9 +46,9 @@ port = {pop3}
 """
 
 SETTINGS = {
-    "limits.connections": "4000",
-    "limits.connections_per_address": "4000",
-    "imap.max_sessions_per_account": "4000",
+    "limits.connections": "20000",
+    "limits.connections_per_address": "20000",
+    "imap.max_sessions_per_account": "20000",
 }
 """The generator is one address; its counterparts in the anchor's configuration are lifted too."""
 

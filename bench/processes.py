@@ -43,13 +43,16 @@ def cpu_seconds(root: int) -> float:
     return total / TICK
 
 
-def pss_bytes(root: int) -> int:
-    """Proportional set size of the tree: memory with shared pages divided among their users."""
+def pss_bytes(root: int, kind: str = "Pss") -> int:
+    """Proportional set size of the tree: memory with shared pages divided among their users. ``Pss_Anon``: without
+    that of files, which the system can take away."""
     total = 0
     for pid in tree(root):
         try:
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
+        total += (
+            next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(f"{kind}:")) * 1024
+        )
     return total
