@@ -71,7 +71,7 @@ async def _while(client: Client, work: Coroutine[Any, Any, T]) -> tuple[float, T
 
 
 @contextmanager
-def _rows(server: Posthouse) -> Iterator[sqlite3.Connection]:
+def rows_of(server: Posthouse) -> Iterator[sqlite3.Connection]:
     """The file of a server that is stopped meanwhile."""
     server.stop()
     base = sqlite3.connect(server.folder / "data" / "posthouse.db")
@@ -113,7 +113,7 @@ def mailbox(server: Posthouse, size: int) -> Row:
     user, password = server.login(name)
     with smtplib.SMTP("127.0.0.1", server.smtp) as client:
         client.sendmail("a@example.org", [user], make_body(4000, size))
-    with _rows(server) as base:
+    with rows_of(server) as base:
         (row,) = example(base, "messages", "id = (SELECT max(id) FROM messages)")
         box = row["mailbox_id"]
         new = ({"id": box << UID_BITS | uid, **row, "modseq": uid + 1} for uid in range(2, size + 1))
@@ -192,7 +192,7 @@ def accounts(server: Posthouse, size: int) -> Row:
     if not (server.folder / "made").exists():
         server.accounts(["first"])
         (server.folder / "made").touch()
-    with _rows(server) as base:
+    with rows_of(server) as base:
         (account,) = example(base, "accounts", f"address = '{user}'")
         boxes = example(base, "mailboxes", "account_id = 1")
         multiply(

@@ -83,7 +83,17 @@ class Client(asyncio.Protocol):
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_exception(ConnectionError("the server closed the connection"))
 
-    async def command(self, text: bytes) -> bytes:
+    async def line(self, text: bytes, wanted: bytes = b" OK") -> bytes:
+        """A line that belongs to a command under way."""
+        assert self.transport is not None
+        self.waiter = asyncio.get_running_loop().create_future()
+        self.transport.write(text + b"\r\n")
+        answer = await self.waiter
+        if wanted not in answer[:16]:
+            raise RuntimeError(f"{text!r}: {answer!r}")
+        return answer
+
+    async def command(self, text: bytes, wanted: bytes = b" OK") -> bytes:
         assert self.transport is not None
         self.number += 1
         self.tag = b"a%d" % self.number
@@ -97,7 +107,7 @@ class Client(asyncio.Protocol):
         else:
             self.transport.write(self.tag + b" " + text + b"\r\n")
         answer = await self.waiter
-        if b" OK" not in answer[:16]:
+        if wanted not in answer[:16]:
             raise RuntimeError(f"{text!r}: {answer!r}")
         return answer
 
