@@ -101,6 +101,8 @@ class Household:
                 return ("on", thing.targets, None) if thing.active else ("nobody", (), None)
             if isinstance(thing, Further):
                 return "end", (), thing.owner
+            if isinstance(thing, List) and reading != local:
+                return "end", (), None  # what stands behind the sign of the domain is one of the list's, too
             if thing is not None and not (isinstance(thing, Account) and thing.removed):
                 return "end", (), thing
             if isinstance(self.things.get(f"{reading.partition('+')[0]}@{name}"), List):

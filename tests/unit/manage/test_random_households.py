@@ -230,6 +230,12 @@ async def compare(real: Real, changes: list[Change]) -> None:
         Change("alias.add", "ann@a.test", ("cat@a.test",)),
     ]
 )  # a part behind a plus sign that leads to a list
+@example(
+    changes=[
+        Change("list.add", "bob@b.test"),
+        Change("domain.plus", "b.test", "-"),
+    ]
+)  # a part behind another sign that leads to a list
 @given(changes=st.lists(CHANGES, min_size=5, max_size=25))
 def test_who_gets_what(runner: asyncio.Runner, real: Real, changes: list[Change]) -> None:
     """After any sequence of changes, for every address; and once all is removed nothing is left of it."""
