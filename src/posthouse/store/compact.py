@@ -8,7 +8,7 @@ sees it change.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from struct import Struct
 from typing import overload
@@ -126,13 +126,18 @@ class Compact(Sequence[Message]):
         """Append messages, whose UIDs are above those here."""
         self.extend_rows(message.row() for message in messages)
 
-    def put(self, place: int, message: StoredMessage) -> None:
-        """Put the newer state of a message in its place."""
-        number, offset = self._where(place)
-        block = bytearray(self._blocks[number])
-        block[offset : offset + _RECORD.size] = self._packed(message.row())
-        self._blocks[number] = bytes(block)
-        self._tops[number] = max(self._tops[number], message.modseq)
+    def put(self, newer: Mapping[int, StoredMessage]) -> None:
+        """Put newer states of messages in their places."""
+        by_block: dict[int, list[tuple[int, StoredMessage]]] = {}
+        for place, message in newer.items():
+            number, offset = self._where(place)
+            by_block.setdefault(number, []).append((offset, message))
+        for number, changed in by_block.items():
+            block = bytearray(self._blocks[number])
+            for offset, message in changed:
+                block[offset : offset + _RECORD.size] = self._packed(message.row())
+            self._blocks[number] = bytes(block)
+            self._tops[number] = max(self._tops[number], *(message.modseq for _, message in changed))
 
     def drop(self, places: Iterable[int]) -> None:
         """Take out the messages at these places."""

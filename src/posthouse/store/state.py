@@ -215,6 +215,7 @@ class MailboxState:
         rows = self.rows
         last = self.uids[-1] if self.uids else 0
         new = []
+        newer: dict[int, StoredMessage] = {}
         for message in messages:
             if message.uid > last:
                 new.append(message)
@@ -224,11 +225,13 @@ class MailboxState:
                 continue  # expunged already; a late look at an old row
             if rows[place].modseq >= message.modseq:
                 continue
-            if isinstance(rows, Compact):
-                rows.put(place, message)
-            else:
-                rows[place] = message
+            newer[place] = message
             self.changes.append((message.modseq, message.uid))
+        if isinstance(rows, Compact):
+            rows.put(newer)
+        else:
+            for place, message in newer.items():
+                rows[place] = message
         if new:
             new.sort(key=lambda message: message.uid)
             self.uids = self.uids + uids_of([message.uid for message in new])

@@ -60,13 +60,12 @@ def test_it_is_a_sequence_whatever_is_done_to_it() -> None:
         last += len(new)
         packed.extend(new)
         plain += new
-        for _ in range(min(5, len(plain))):
-            place = chance.randrange(len(plain))
-            changed = StoredMessage(
+        newer = {}
+        for place in chance.sample(range(len(plain)), min(5, len(plain))):
+            plain[place] = newer[place] = StoredMessage(
                 row(plain[place].uid, modseq=turn + 2, flags=turn % 32, keywords=f"k{turn % 9}")
             )
-            packed.put(place, changed)
-            plain[place] = changed
+        packed.put(newer)
         gone = set(chance.sample(range(len(plain)), min(len(plain), chance.choice((0, 1, 700)))))
         packed.drop(gone)
         plain = [message for place, message in enumerate(plain) if place not in gone]
@@ -86,7 +85,7 @@ def test_a_copy_does_not_change() -> None:
     """What somebody holds while they wait shows what was there."""
     packed = made(range(1, BLOCK + 10))
     copy = packed.copy()
-    packed.put(3, StoredMessage(row(4, modseq=9, flags=SEEN, keywords="new")))
+    packed.put({3: StoredMessage(row(4, modseq=9, flags=SEEN, keywords="new"))})
     packed.drop([0, 1])
     packed.extend_rows([row(BLOCK + 50)])
     assert len(copy) == BLOCK + 9
