@@ -143,11 +143,12 @@ def _domain(house: Household, act: str, name: str, value: Any) -> str:
 def _add(house: Household, topic: str, address: str, value: Any) -> str:
     if topic == "alias" and address in value:
         return "invalid"
-    if house.domain(address) is None:
+    domain = house.domain(address)
+    if domain is None:
         return "missing"
     if address in house.things:
         return "exists"
-    made = {"account": Account(address), "alias": Alias(value or ()), "list": List(address)}
+    made = {"account": Account(address, domain), "alias": Alias(value or ()), "list": List(address)}
     house.things[address] = made[topic]
     return ""
 

@@ -25,6 +25,7 @@ class Domain:
 @dataclass
 class Account:
     home: str
+    domain: Domain
     active: bool = True
     removed: bool = False
     tight: bool = False
@@ -68,7 +69,8 @@ class Ends:
 
 
 def is_up(account: Account) -> bool:
-    return account.active and not account.removed
+    """Whether mail goes there: never while its own domain is off or gone, even for its address in another one."""
+    return account.active and not account.removed and account.domain.on and not account.domain.gone
 
 
 class Household:

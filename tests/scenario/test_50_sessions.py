@@ -15,6 +15,8 @@ from running import PASSWORD, RunningServer
 USER = "crowd@posthouse.test"
 SESSIONS = 50
 SECONDS = 8.0
+FIRST, MEANWHILE, LAST = 60, 150, 20
+"""Messages: before the sessions open the mailbox, while they act, and after."""
 
 
 def deliver(port: int, count: int, pause: float) -> None:
@@ -71,19 +73,22 @@ async def test_fifty_sessions_converge(tmp_path: Path, workers: int) -> None:
         await asyncio.to_thread(
             server.command, "setting", "set", "imap.max_sessions_per_account", str(SESSIONS + 10)
         )
-        await asyncio.to_thread(deliver, server.smtp, 60, 0.0)
+        await asyncio.to_thread(deliver, server.smtp, FIRST, 0.0)
         for client in clients:
             await client.open(USER, PASSWORD)
         until = time.monotonic() + SECONDS
-        mail = asyncio.to_thread(deliver, server.smtp, 150, SECONDS / 160)
+        mail = asyncio.to_thread(deliver, server.smtp, MEANWHILE, SECONDS / 160)
         await asyncio.gather(
             mail, *(act(client, random.Random(number), until) for number, client in enumerate(clients))
         )
+        # However much they expunged: some mail that arrives when nobody acts any more is there for all to see.
+        await asyncio.to_thread(deliver, server.smtp, LAST, 0.0)
         newcomer = ModelClient(server.imap)
         clients.append(newcomer)
         await newcomer.open(USER, PASSWORD)
+        await arrived(newcomer, FIRST + MEANWHILE + LAST)
         truth = state(newcomer)
-        assert len(truth) > 10
+        assert len(truth) >= LAST
         for client in clients:
             assert await heard(client, truth), "what a session was told is not what is there"
             await client.command("FETCH 1:* (UID FLAGS)")
@@ -102,6 +107,17 @@ async def test_fifty_sessions_converge(tmp_path: Path, workers: int) -> None:
 def state(client: ModelClient) -> list[tuple[int | None, frozenset[bytes]]]:
     """What a client knows: UIDs in their order, and the flags of each."""
     return [(uid, client.flags.get(uid or 0, frozenset())) for uid in client.uids]
+
+
+async def arrived(client: ModelClient, uid: int) -> None:
+    """Wait until the newest message is the one of this UID: all is delivered that was accepted."""
+    for _ in range(200):
+        if client.uids and client.uids[-1] == uid:
+            return
+        await asyncio.sleep(0.1)
+        await client.command("NOOP")
+        await client.command("FETCH * (UID FLAGS)", may_fail=True)
+    raise AssertionError(f"{uid} has not arrived: {client.uids[-3:]}")
 
 
 async def heard(client: ModelClient, truth: list[tuple[int | None, frozenset[bytes]]]) -> bool:

@@ -101,6 +101,13 @@ def _wait_for(path: Path) -> str:
     return path.read_text()
 
 
+def _wait_for_some(folder: Path, pattern: str) -> None:
+    limit = time.monotonic() + 60
+    while not any(folder.glob(pattern)):
+        assert time.monotonic() < limit, f"no {pattern}"
+        time.sleep(0.1)
+
+
 @pytest.mark.timeout(300)
 def test_nothing_of_root_is_left(server: RunningServer) -> None:
     """Every thread of every process, a command of a route, and every file of a folder that was used."""
@@ -130,6 +137,9 @@ def test_nothing_of_root_is_left(server: RunningServer) -> None:
 
     server.command("verify")
     server.command("setting", "set", "log.to_files", "true")
+    # Two kinds of files that are written a moment later: what arrived in the last second, and the program's log.
+    _wait_for_some(server.data, "records/*.log")
+    server.command("queue", "list")
     _check_files(server.data)
     assert server.stop() == 0
     _check_files(server.data)

@@ -236,6 +236,20 @@ async def compare(real: Real, changes: list[Change]) -> None:
         Change("domain.plus", "b.test", "-"),
     ]
 )  # a part behind another sign that leads to a list
+@example(
+    changes=[
+        Change("account.add", "ann@a.test"),
+        Change("account.address_add", "ann@a.test", "ann@b.test"),
+        Change("domain.active", "a.test", False),
+    ]
+)  # an address in another domain than its account's, which is off
+@example(
+    changes=[
+        Change("account.add", "cat@b.test"),
+        Change("account.address_add", "cat@b.test", "ann@a.test"),
+        Change("domain.remove", "b.test"),
+    ]
+)  # the same, and the account's own domain is removed
 @given(changes=st.lists(CHANGES, min_size=5, max_size=25))
 def test_who_gets_what(runner: asyncio.Runner, real: Real, changes: list[Change]) -> None:
     """After any sequence of changes, for every address; and once all is removed nothing is left of it."""
