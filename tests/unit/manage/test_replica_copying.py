@@ -103,6 +103,24 @@ def test_every_table_has_its_place() -> None:
     assert len(placed) == len(set(placed))
 
 
+def test_what_a_restore_put_in_follows(world: World) -> None:
+    """A restore puts messages in under modseqs that were copied already: at its end all is looked at, once."""
+    world.add(1, 3)
+    world.add(2, 2)
+    world.follow()
+    world.main.execute(
+        "INSERT INTO messages SELECT id + 50, mailbox_id, 1, flags, zone, internal_date, save_date, size, prefix_size, "
+        "thread, body, email, keywords, prefix FROM messages"
+    )
+    world.follow()
+    assert not world.same("messages")
+    for value in ("first", "second"):
+        world.main.execute("INSERT OR REPLACE INTO backup_state VALUES ('restored', ?)", (value,))
+        world.main.execute("DELETE FROM messages WHERE id = (SELECT min(id) FROM messages)")
+        world.follow()
+        assert world.same(*MAIL)
+
+
 def test_increments_follow(world: World) -> None:
     """More messages than a unit holds at one modseq, flags, expunges with and without tombstones, renamed and
     deleted mailboxes, and small tables."""

@@ -17,6 +17,13 @@ _CHANGED = (
     "WHERE p.modseq IS NULL OR b.highest_modseq > p.modseq ORDER BY b.id"
 )
 _GONE = "SELECT mailbox_id FROM main._progress WHERE mailbox_id NOT IN (SELECT id FROM m.mailboxes)"
+_RESTORED = (
+    "SELECT 1 FROM m.backup_state b LEFT JOIN main._kept k ON k.name = b.name "
+    "WHERE b.name = 'restored' AND b.value IS NOT k.value"
+)
+_KNOW_RESTORED = (
+    "INSERT OR REPLACE INTO main._kept SELECT name, value FROM m.backup_state WHERE name = 'restored'"
+)
 _PART = (
     "FROM m.messages WHERE mailbox_id = ? AND (modseq, id) > (?, ?) AND id BETWEEN ? AND ? "
     "ORDER BY modseq, id LIMIT ?"
@@ -64,6 +71,9 @@ def copy_mail(connection: apsw.Connection, pause: Callable[[], None]) -> None:
         for (mailbox,) in _rows(connection, _GONE):
             connection.execute("DELETE FROM main.messages WHERE id BETWEEN ? AND ?", _range(int(mailbox)))
             connection.execute("DELETE FROM main._progress WHERE mailbox_id = ?", (mailbox,))
+        if _rows(connection, _RESTORED):  # rows came in that are older than what was copied
+            connection.execute("DELETE FROM main._progress")
+            connection.execute(_KNOW_RESTORED)
         changed = _rows(connection, _CHANGED)
     for mailbox, since in changed:
         _mailbox(connection, int(mailbox), int(since), pause)

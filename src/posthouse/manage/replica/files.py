@@ -37,8 +37,9 @@ def attach(path: Path, main: Path) -> apsw.Connection:
         connection.set_busy_timeout(5000)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "normal")
-        connection.pragma("cache_size", -4096)
+        connection.pragma("cache_size", -1024)
         connection.execute("ATTACH ? AS m", (f"{main.absolute().as_uri()}?mode=ro",))
+        connection.execute("PRAGMA m.cache_size = -1024")
     except BaseException:
         connection.close()
         raise
