@@ -12,7 +12,7 @@ import msgspec
 from posthouse import __version__
 from posthouse.cli.commands import account_forward as _forward  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands import account_people as _people  # noqa: F401 - more commands of `account`
-from posthouse.cli.commands import demo, diagnose, measure, serve, server, signin
+from posthouse.cli.commands import demo, diagnose, measure, repair, serve, server, signin
 from posthouse.cli.commands import role as _role  # noqa: F401 - more commands of `account`
 from posthouse.cli.commands.account import account
 from posthouse.cli.commands.alias import alias
@@ -78,6 +78,7 @@ for _group in (setup, dns, dkim, client):
 for _group in (deleted, removed, quota):
     cli.add_command(_group)
 diagnose.add_to(cli)
+repair.add_to(cli)
 cli.add_command(completion)
 cli.add_command(sendmail)
 cli.add_command(token)

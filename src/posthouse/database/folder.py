@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -126,6 +128,16 @@ class DataFolder:
                     else "install the version that converts it"
                 )
             )
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Hold a lock file while the block runs, if nobody else does; whether it is held. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        yield _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def file_system(path: Path) -> str:

@@ -52,6 +52,16 @@ BACKUP: tuple[str, ...] = (
 )
 """The steps of a backup and of a restore."""
 
+REPAIR: tuple[str, ...] = (
+    "repair.begun",  # a new database is begun beside the old one
+    "repair.table",  # it has the rows of one table
+    "repair.read",  # all bodies are read
+    "repair.made",  # it is whole and on the disk, the old one still in place
+    "repair.aside",  # the old one is moved aside
+    "repair.renamed",  # the new one is in its place
+)
+"""The steps of a repair."""
+
 KEEPING: tuple[str, ...] = (
     "mailbox.purged",  # some messages of a deleted mailbox are removed or kept, others are still there
     "undelete.restored",  # one unit of deleted messages is back

@@ -74,6 +74,7 @@ from posthouse.server import (
     with_observation,
     with_probation,
     with_ranges,
+    with_replica,
     with_reports,
     with_routes,
     with_senders,
@@ -109,6 +110,7 @@ from posthouse.store.service import MailStore
 log = logger("server")
 
 ATTACHMENTS = (
+    with_replica.attach,
     with_observation.attach,
     with_certificates.attach,
     with_signing.attach,
@@ -272,7 +274,7 @@ async def worker(share: Share, stop: Stop, member: Member | None) -> AsyncIterat
             database,
             "bodies.removal",
             lambda: settings.now[settings_store.REMOVAL_INTERVAL],
-            removal.once,
+            partial(with_replica.unless_ahead, config.data, removal.once),
             holder=owner,
         )
         upkeep_job = PeriodicJob(database, "store.upkeep", lambda: UPKEEP_SECONDS, store.upkeep, holder=owner)

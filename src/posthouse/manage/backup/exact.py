@@ -53,6 +53,8 @@ SIDE_BY_SIDE = 4
 """Bodies fetched at the same time."""
 
 STATE = "restoring"
+RESTORED = "restored"
+"""Changed by every restore that came to its end: rows came in under old modseqs, so that a replica looks at all."""
 LAST = (
     "settings_values",
     "queue_messages",
@@ -286,6 +288,7 @@ def _end(tx: Transaction, call: Call, contents: Contents, good: dict[str, Any] |
     for topic in sorted(topics):
         bump(tx, topic, call.context.feed)
     put_state(tx, STATE, None)
+    put_state(tx, RESTORED, {"of": contents.manifest.id, "at": time.time()})
     put_state(tx, "good", good)  # what is remembered of backups is in none of them
     note(
         tx,
