@@ -242,6 +242,7 @@ async def test_a_database_that_is_away_is_waited_for(
     await asyncio.sleep(0.1)
     assert not running.done()
     scene.database.mend()
+    scene.clock.now += 1  # a lease that was asked for meanwhile makes the destination rest
     await scene.until(lambda: scene.appender.kept)
 
 
